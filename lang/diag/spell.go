@@ -1,0 +1,97 @@
+package diag
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Nearest returns the candidate most like name, or "" if none is near enough to
+// be what the author meant. Ties go to the alphabetically first.
+func Nearest(name string, candidates []string) string {
+	if near := Near(name, candidates, 1); len(near) > 0 {
+		return near[0]
+	}
+	return ""
+}
+
+// Near returns up to n candidates that are likely misspellings of name, nearest
+// first. It allows one edit for every three letters, or a shared long prefix.
+func Near(name string, candidates []string, n int) []string {
+	type scored struct {
+		word string
+		d    int
+	}
+	limit := max(1, utf8.RuneCountInString(name)/3)
+	low := strings.ToLower(name)
+	var found []scored
+	for _, c := range candidates {
+		if c == name || c == "" {
+			continue
+		}
+		d := distance(low, strings.ToLower(c), limit)
+		if d > limit && len(low) >= 4 && (strings.HasPrefix(strings.ToLower(c), low) || strings.HasSuffix(strings.ToLower(c), low)) {
+			d = limit
+		}
+		if d <= limit {
+			found = append(found, scored{c, d})
+		}
+	}
+	slices.SortFunc(found, func(a, b scored) int {
+		if a.d != b.d {
+			return a.d - b.d
+		}
+		return strings.Compare(a.word, b.word)
+	})
+	var words []string
+	for _, f := range found[:min(n, len(found))] {
+		words = append(words, f.word)
+	}
+	return slices.Compact(words)
+}
+
+// DidYouMean is the hint for an unknown name: `did you mean "x"?`, or "" when
+// nothing is near.
+func DidYouMean(name string, candidates []string) string {
+	near := Near(name, candidates, 3)
+	switch len(near) {
+	case 0:
+		return ""
+	case 1:
+		return "did you mean " + near[0] + "?"
+	}
+	return "did you mean " + strings.Join(near[:len(near)-1], ", ") + " or " + near[len(near)-1] + "?"
+}
+
+// distance is the optimal string alignment distance (insert, delete, replace,
+// swap neighbours); anything above limit is reported as limit+1.
+func distance(a, b string, limit int) int {
+	s, t := []rune(a), []rune(b)
+	if len(s)-len(t) > limit || len(t)-len(s) > limit {
+		return limit + 1
+	}
+	prev2, prev, cur := make([]int, len(t)+1), make([]int, len(t)+1), make([]int, len(t)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(s); i++ {
+		cur[0] = i
+		best := cur[0]
+		for j := 1; j <= len(t); j++ {
+			cost := 1
+			if s[i-1] == t[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && s[i-1] == t[j-2] && s[i-2] == t[j-1] {
+				cur[j] = min(cur[j], prev2[j-2]+1)
+			}
+			best = min(best, cur[j])
+		}
+		if best > limit {
+			return limit + 1
+		}
+		prev2, prev, cur = prev, cur, prev2
+	}
+	return prev[len(t)]
+}
