@@ -1,0 +1,128 @@
+// Package graph is the compiled program: data only, immutable once built, printed
+// as JSON and hashed. Everything above it is language, everything below execution.
+package graph
+
+import (
+	"encoding/json"
+
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/value"
+)
+
+// Graph is one workflow, ready to run.
+type Graph struct {
+	Namespace, Name   string
+	Version, Describe string
+	Input             *value.Type     // a record; never nil
+	Schema            json.RawMessage // JSON Schema the input must meet as well; nil: none
+	Prelude           []Stmt          // *Let and *Ensure, in order, before the first step
+	Within            *Setting        // bound of the run; nil: none
+	Limit             *Setting        // steps at once; nil: no limit
+	Steps             []*Step         // in source order; a step's Index is its place here
+	Output            *expr.Program   // nil: no output
+}
+
+// Step is one box.
+type Step struct {
+	Index    int
+	Name     string
+	Describe string
+	Span     diag.Span
+	Needs    []Need        // steps that must end first, by index
+	When     *expr.Program // nil: always
+	Within   *Setting      // bound of the step, all attempts; nil: none
+	Body     []Stmt
+	Result   *value.Type
+}
+
+// Need is an edge to an earlier step. Data says that its result is read; After
+// that an `after` names it. Both may hold.
+type Need struct {
+	Step        int
+	Data, After bool
+}
+
+// Setting is a policy value with the level it came from.
+type Setting struct {
+	Value *expr.Program
+	Level string // "workflow", "step", "clause", "policy NAME", "service"
+	Span  diag.Span
+}
+
+// Policy is what governs the attempts of one call; all levels are merged. Nil
+// settings mean the default: 1 attempt, backoff 1s to 5m, no timeout.
+type Policy struct {
+	Attempts, Backoff, MaxBackoff, Timeout *Setting
+	Jitter                                 float64      // share of the backoff, 0 to 1
+	Rules                                  []value.Rule // nearest level first; then the default table
+}
+
+// Stmt is *Let, *Ensure, *Call, *Return, *Degrade, *Fail or *Retry.
+type Stmt interface{ stmt() }
+
+type (
+	// Let binds a value.
+	Let struct {
+		Name  string
+		Value *expr.Program
+		Span  diag.Span
+	}
+	// Ensure ends with Else unless Cond is true.
+	Ensure struct {
+		Cond *expr.Program
+		Else Stmt
+		Span diag.Span
+	}
+	// Call is a call with its clauses. Place names it within the run, once and for
+	// all: "step", "step.found", "step.2".
+	Call struct {
+		Place   string
+		Bind    string           // let name of the body; "" binds none
+		Main    bool             // the last plain call of the step: its body is the step's result if nothing returns
+		Sig     *value.Signature // shared with the catalog
+		Args    *expr.Program    // nil: {}
+		Policy  *Policy
+		Clauses []*Clause
+		Reads   []int // handler calls: steps whose results are passed on
+		Span    diag.Span
+	}
+	// Clause is one `on`. The first that matches is taken.
+	Clause struct {
+		On    []value.Pattern
+		When  *expr.Program // nil: always
+		Body  []Stmt
+		Label string // as written: "on 402, 403"
+		Span  diag.Span
+	}
+	// Return ends the step, completed.
+	Return struct {
+		Value *expr.Program
+		Span  diag.Span
+	}
+	// Degrade ends the step, degraded.
+	Degrade struct {
+		Value *expr.Program
+		Span  diag.Span
+	}
+	// Fail ends the step, or in the prelude the run, failed.
+	Fail struct {
+		Code    string
+		Message *expr.Program // nil: none
+		Span    diag.Span
+	}
+	// Retry makes another attempt of the call whose clause it stands in, under
+	// Policy (the call's, with the parts the ending names replaced).
+	Retry struct {
+		Policy *Policy
+		Span   diag.Span
+	}
+)
+
+func (*Let) stmt()     {}
+func (*Ensure) stmt()  {}
+func (*Call) stmt()    {}
+func (*Return) stmt()  {}
+func (*Degrade) stmt() {}
+func (*Fail) stmt()    {}
+func (*Retry) stmt()   {}

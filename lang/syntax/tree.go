@@ -1,0 +1,329 @@
+package syntax
+
+import "wf/lang/diag"
+
+// Node is the place of a tree node in its source.
+type Node struct{ Span diag.Span }
+
+// File is one parsed source, whichever syntax it was written in.
+type File struct {
+	Node
+	Name     string
+	Decls    []Decl // in source order
+	Comments []Comment
+}
+
+// Comment is a comment with its text, "// …" or "# …".
+type Comment struct {
+	Node
+	Text string
+}
+
+// Name is a name where it is written. In YAML it may hold any text.
+type Name struct {
+	Node
+	Text string
+}
+
+// Text is a string literal, unquoted.
+type Text struct {
+	Node
+	Value string
+}
+
+// Expr is an expression, kept as text until it is compiled. If Span is as long as
+// Text they correspond byte by byte; else Pieces say which parts do.
+type Expr struct {
+	Node
+	Text   string
+	Pieces []Piece
+}
+
+// Piece says that the Len bytes of an expression's text from Text on stand in the
+// source from Source on.
+type Piece struct{ Text, Source, Len int }
+
+// Decl is *Import, *TypeDecl, *Let, *PolicyDecl, *Service or *Workflow.
+type Decl interface{ decl() }
+
+// Stmt is what may stand in a workflow or block: *Version, *Describe, *Input,
+// *Retry, *Timeout, *Within, *Limit, *Use, *Classify, *Let, *Ensure, *Step, *Call,
+// *On, *Return, *Degrade, *Fail or *Output. Which may stand where is checked, not
+// parsed.
+type Stmt interface{ stmt() }
+
+type (
+	// Import brings the declarations of another file into this one.
+	Import struct {
+		Node
+		Path Text
+	}
+	// TypeDecl names a shape.
+	TypeDecl struct {
+		Node
+		Name  Name
+		Shape Shape
+	}
+	// PolicyDecl names a list of settings for `use`.
+	PolicyDecl struct {
+		Node
+		Name  Name
+		Stmts []Stmt // settings only
+	}
+	// Service is a service with its operations, and what holds for all of them.
+	Service struct {
+		Node
+		Name  Name
+		Items []ServiceItem
+	}
+	// Workflow is a definition. Its name is dotted: namespace, then name.
+	Workflow struct {
+		Node
+		Name  []Name
+		Stmts []Stmt
+	}
+)
+
+// ServiceItem is *Operation, *Answer or *Classify.
+type ServiceItem interface{ serviceItem() }
+
+// OperationItem is *HTTP, *Input or *Answer.
+type OperationItem interface{ operationItem() }
+
+type (
+	// Operation declares one operation.
+	Operation struct {
+		Node
+		Name       Name
+		Idempotent bool
+		Items      []OperationItem
+	}
+	// HTTP is the request of an operation: `http POST "/users"`.
+	HTTP struct {
+		Node
+		Method Name
+		Path   Text
+	}
+	// Answer declares outcomes with the shape of their body; a nil Shape says
+	// nothing about it.
+	Answer struct {
+		Node
+		Outcomes []Outcome
+		Shape    Shape
+	}
+	// Outcome is a status, a class of statuses, or a named class.
+	Outcome struct {
+		Node
+		Status int    // 201
+		Class  int    // 5 for 5xx
+		Name   string // timeout
+	}
+)
+
+// Shape is *Record, *ListShape, *EnumShape or *NamedShape.
+type Shape interface {
+	shape()
+	Place() diag.Span
+}
+
+type (
+	// Record is a shape with fields; Open admits others too (YAML only).
+	Record struct {
+		Node
+		Fields []*Field
+		Open   bool
+	}
+	// ListShape is `[shape]`.
+	ListShape struct {
+		Node
+		Elem  Shape
+		Rules []*Rule
+	}
+	// EnumShape is a choice of literals: strings or ints.
+	EnumShape struct {
+		Node
+		Values []Literal
+	}
+	// NamedShape is a primitive or declared type.
+	NamedShape struct {
+		Node
+		Name string
+	}
+	// Literal is a string or int with its place.
+	Literal struct {
+		Node
+		Value any
+	}
+	// Field is one field of a record.
+	Field struct {
+		Node
+		Name     Name
+		Optional bool
+		Secret   bool
+		Shape    Shape
+		Rules    []*Rule
+		Default  *Expr // nil: none
+	}
+	// Rule narrows a field: nonempty, matching, min or max.
+	Rule struct {
+		Node
+		Word    string // "nonempty", "matching", "min", "max"
+		Format  string // matching NAME
+		Pattern *Text  // matching "RE2"
+		Bound   *Expr  // min, max
+	}
+)
+
+type (
+	// Version is `version "1.0.0"`.
+	Version struct {
+		Node
+		Value Text
+	}
+	// Describe is `describe "…"`, of a workflow or step.
+	Describe struct {
+		Node
+		Value Text
+	}
+	// Input is the input record of a workflow or operation. Schema is a JSON Schema
+	// that says more than Record can (YAML only), nil otherwise.
+	Input struct {
+		Node
+		Record *Record
+		Schema []byte
+	}
+	// Retry is the setting, and in a clause the ending. Absent parts are nil.
+	Retry struct {
+		Node
+		Attempts, Backoff, MaxBackoff *Expr
+		Jitter                        *Percent
+	}
+	// Percent is `10%`.
+	Percent struct {
+		Node
+		Value float64 // 10
+	}
+	// Timeout bounds one attempt of a call.
+	Timeout struct {
+		Node
+		Value *Expr
+	}
+	// Within bounds a whole step or run.
+	Within struct {
+		Node
+		Value *Expr
+	}
+	// Limit is how many steps run at once.
+	Limit struct {
+		Node
+		Value *Expr
+	}
+	// Use takes over the settings of a named policy.
+	Use struct {
+		Node
+		Name Name
+	}
+	// Classify is `retryable 409, 5xx` or `permanent 503`.
+	Classify struct {
+		Node
+		Retryable bool
+		Outcomes  []Outcome
+	}
+	// Let names a value, or the body of a call. Exactly one of Call, Value is set.
+	Let struct {
+		Node
+		Name  Name
+		Call  *Call
+		Value *Expr
+	}
+	// Ensure ends the block with Else unless Cond holds.
+	Ensure struct {
+		Node
+		Cond *Expr
+		Else Stmt // *Fail, *Return, *Degrade or *Retry
+	}
+	// Step is one box of the graph.
+	Step struct {
+		Node
+		Name  Name
+		After []Name
+		When  *Expr // nil: always
+		Stmts []Stmt
+	}
+	// Call calls Target, `service.operation`. A nil Args passes {}; a handler's
+	// call (target `handler.X`) passes the step's whole context, Args as config.
+	Call struct {
+		Node
+		Target []Name
+		Args   *Expr
+	}
+	// On is a clause of the call above it.
+	On struct {
+		Node
+		Outcomes []Outcome
+		When     *Expr // nil: always
+		Stmts    []Stmt
+	}
+	// Return ends the step, completed.
+	Return struct {
+		Node
+		Value *Expr
+	}
+	// Degrade ends the step, degraded.
+	Degrade struct {
+		Node
+		Value *Expr
+	}
+	// Fail ends the step or run, failed.
+	Fail struct {
+		Node
+		Code    Name
+		Message *Expr // nil: none
+	}
+	// Output is the result of the workflow.
+	Output struct {
+		Node
+		Value *Expr
+	}
+)
+
+func (*Import) decl()     {}
+func (*TypeDecl) decl()   {}
+func (*PolicyDecl) decl() {}
+func (*Service) decl()    {}
+func (*Workflow) decl()   {}
+func (*Let) decl()        {}
+
+func (*Operation) serviceItem() {}
+func (*Answer) serviceItem()    {}
+func (*Classify) serviceItem()  {}
+func (*HTTP) operationItem()    {}
+func (*Input) operationItem()   {}
+func (*Answer) operationItem()  {}
+
+func (*Record) shape()     {}
+func (*ListShape) shape()  {}
+func (*EnumShape) shape()  {}
+func (*NamedShape) shape() {}
+
+// Place is the span of the shape.
+func (n Node) Place() diag.Span { return n.Span }
+
+func (*Version) stmt()  {}
+func (*Describe) stmt() {}
+func (*Input) stmt()    {}
+func (*Retry) stmt()    {}
+func (*Timeout) stmt()  {}
+func (*Within) stmt()   {}
+func (*Limit) stmt()    {}
+func (*Use) stmt()      {}
+func (*Classify) stmt() {}
+func (*Let) stmt()      {}
+func (*Ensure) stmt()   {}
+func (*Step) stmt()     {}
+func (*Call) stmt()     {}
+func (*On) stmt()       {}
+func (*Return) stmt()   {}
+func (*Degrade) stmt()  {}
+func (*Fail) stmt()     {}
+func (*Output) stmt()   {}
