@@ -126,3 +126,11 @@ func (*Return) stmt()  {}
 func (*Degrade) stmt() {}
 func (*Fail) stmt()    {}
 func (*Retry) stmt()   {}
+
+// FullName is "namespace.name", or the name alone.
+func (g *Graph) FullName() string {
+	if g.Namespace == "" {
+		return g.Name
+	}
+	return g.Namespace + "." + g.Name
+}

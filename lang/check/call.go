@@ -1,0 +1,231 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/syntax"
+	"wf/lang/value"
+)
+
+// call checks a call with its clauses. ends tells that no answer falls through to
+// the next statement.
+func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, sc *scope, in *inClause) (out graph.Stmt, ends bool) {
+	sig := s.signature(t)
+	g := &graph.Call{Sig: sig, Span: t.Span}
+	level := s.policy
+	g.Policy = s.policyOf(sig, level)
+	if bind != nil {
+		g.Bind = bind.Text
+	}
+	g.Place = s.place(g.Bind)
+	if t.Args != nil {
+		g.Args = s.compileIn(t.Args, sc)
+	}
+	if sig.Handler {
+		s.handlers = true
+		g.Reads = s.ancestors(s.info)
+	} else {
+		s.arguments(t, sig, g.Args)
+	}
+	body, falls := s.clauses(g, level, ons, sc)
+	if bind != nil {
+		b := sc.define(*bind, body)
+		s.lets = append(s.lets, b)
+	} else if in == nil {
+		s.main, s.mainOut = g, body
+	}
+	sc.setAnswer(body)
+	return g, !falls
+}
+
+// policyOf shares one policy among the calls of a service that no step changes.
+func (s *stepFlow) policyOf(sig *value.Signature, level parts) *graph.Policy {
+	if s.own {
+		return level.policy(sig)
+	}
+	if p := s.policies[sig.Service]; p != nil {
+		return p
+	}
+	p := level.policy(sig)
+	s.policies[sig.Service] = p
+	return p
+}
+
+// place names a call: the step, and behind a dot its let name or, from the second
+// plain call on, its number.
+func (s *stepFlow) place(bind string) string {
+	step := s.info.tree.Name.Text
+	s.places[bind]++
+	n := s.places[bind]
+	switch {
+	case bind == "" && n == 1:
+		return step
+	case bind == "":
+		return fmt.Sprintf("%s.%d", step, n)
+	case n == 1:
+		return step + "." + bind
+	}
+	return fmt.Sprintf("%s.%s.%d", step, bind, n)
+}
+
+// unknownSignature stands for what could not be resolved: it takes and answers
+// anything, so that one mistake is reported once.
+func unknownSignature(service, operation string) *value.Signature {
+	return &value.Signature{Service: service, Operation: operation, Input: &value.Type{Kind: value.Record, Open: true}, Handler: true}
+}
+
+// signature resolves the target of a call: a service declared in a file first,
+// then a registered one.
+func (s *stepFlow) signature(t *syntax.Call) *value.Signature {
+	if len(t.Target) != 2 {
+		s.add(diag.Errorf(CodeUnknownOp, t.Target[0].Span.To(t.Target[len(t.Target)-1].Span), "a call names a service and an operation").
+			Hintf("write call service.operation { … }"))
+		return unknownSignature("", "")
+	}
+	service, op := t.Target[0], t.Target[1]
+	if service.Text == HandlerService {
+		return s.handler(op)
+	}
+	if d := s.space.services.byName[service.Text]; d != nil {
+		declared := s.services[d]
+		names := make([]string, len(declared.Operations))
+		for i, sig := range declared.Operations {
+			if sig.Operation == op.Text {
+				return sig
+			}
+			names[i] = sig.Operation
+		}
+		s.unknownOperation(service, op, names).See(d.Name.Span, "the service")
+		return unknownSignature(service.Text, op.Text)
+	}
+	if s.opts.Catalog != nil {
+		if sig := s.opts.Catalog.Signature(service.Text, op.Text); sig != nil {
+			return sig
+		}
+		if ops := s.opts.Catalog.Operations(service.Text); len(ops) > 0 {
+			s.unknownOperation(service, op, ops)
+			return unknownSignature(service.Text, op.Text)
+		}
+	}
+	s.unknownService(service)
+	return unknownSignature(service.Text, op.Text)
+}
+
+func (s *stepFlow) unknownOperation(service, op syntax.Name, names []string) *diag.Diagnostic {
+	d := diag.Errorf(CodeUnknownOp, op.Span, "service %s has no operation %s", service.Text, op.Text)
+	if d.Hint = diag.DidYouMean(op.Text, names); d.Hint == "" {
+		d.Hintf("it has %s", strings.Join(names, ", "))
+	}
+	s.add(d)
+	return d
+}
+
+func (s *stepFlow) unknownService(service syntax.Name) {
+	names := slices.Clone(s.space.services.names)
+	if s.opts.Catalog != nil {
+		names = append(names, s.opts.Catalog.Services()...)
+	}
+	d := diag.Errorf(CodeUnknownService, service.Span, "there is no service %s", service.Text)
+	if d.Hint = diag.DidYouMean(service.Text, names); d.Hint == "" {
+		d.Hintf(`declare it in a file and import that: import "services/…"`)
+	}
+	s.add(d)
+}
+
+// handler resolves a Tasker handler class.
+func (s *stepFlow) handler(class syntax.Name) *value.Signature {
+	var known []string
+	if s.opts.Catalog != nil {
+		if sig := s.opts.Catalog.Signature(HandlerService, class.Text); sig != nil {
+			return sig
+		}
+		known = s.opts.Catalog.Operations(HandlerService)
+	}
+	if !s.opts.StubHandlers {
+		d := diag.Errorf(CodeUnknownHandler, class.Span, "no handler %s is registered", class.Text)
+		if near := diag.Near(class.Text, known, 3); len(near) > 0 {
+			d.Hintf("did you mean %s?", strings.Join(near, " or "))
+		} else {
+			d.Hintf("register it in Go, give the step a `call`, or check with --stub-handlers")
+		}
+		s.add(d)
+	}
+	return unknownSignature(HandlerService, class.Text)
+}
+
+// arguments compares what a call passes with what its operation takes.
+func (s *stepFlow) arguments(t *syntax.Call, sig *value.Signature, args *expr.Program) {
+	target := t.Target[0].Span.To(t.Target[len(t.Target)-1].Span)
+	if args == nil {
+		s.missing(sig, map[string]bool{}, target)
+		return
+	}
+	fields := args.Fields()
+	if fields == nil {
+		s.wholeArgument(t, sig, args)
+		return
+	}
+	given := map[string]bool{}
+	for _, a := range fields {
+		given[a.Name] = true
+		f := sig.Input.Field(a.Name)
+		if f == nil {
+			if !sig.Input.Open {
+				d := diag.Errorf(CodeUnknownArgument, a.Span, "%s takes no argument %s", sig.Name(), a.Name)
+				if d.Hint = diag.DidYouMean(a.Name, sig.Input.FieldNames()); d.Hint == "" {
+					d.Hintf("it takes %s", strings.Join(sig.Input.FieldNames(), ", "))
+				}
+				s.add(d)
+			}
+			continue
+		}
+		s.argument(sig, f, a)
+	}
+	s.missing(sig, given, target)
+}
+
+func (s *stepFlow) argument(sig *value.Signature, f *value.Field, a expr.Field) {
+	got, want := a.Type, f.ReadType()
+	if f.CanOmit() { // nil leaves it out
+		got, want = got.Req(), want.Opt()
+	}
+	ok, why := got.AssignableTo(want)
+	if ok {
+		return
+	}
+	d := diag.Errorf(CodeArgumentType, a.Span, "argument %s of %s takes %s: %s", a.Name, sig.Name(), article(f.Type), why)
+	if got.Optional && !want.Optional {
+		d.Hintf("it may be missing; say what to use then: `… ?? other`")
+	} else if want.Kind == value.Int && got.Kind == value.Float {
+		d.Hintf("int(…) cuts the fraction off")
+	}
+	s.add(d)
+}
+
+func (s *stepFlow) wholeArgument(t *syntax.Call, sig *value.Signature, args *expr.Program) {
+	if ok, why := args.Type().AssignableTo(sig.Input); !ok {
+		s.add(diag.Errorf(CodeArgumentType, t.Args.Span, "%s takes %s: %s", sig.Name(), sig.Input, why))
+	}
+}
+
+func (s *stepFlow) missing(sig *value.Signature, given map[string]bool, target diag.Span) {
+	var names []string
+	for _, f := range sig.Input.Fields {
+		if !given[f.Name] && !f.CanOmit() {
+			names = append(names, f.Name)
+		}
+	}
+	if len(names) > 0 {
+		word := "argument"
+		if len(names) > 1 {
+			word = "arguments"
+		}
+		s.add(diag.Errorf(CodeMissingArgument, target, "%s needs the %s %s", sig.Name(), word, strings.Join(names, ", ")).
+			Hintf("add %s: …", names[0]))
+	}
+}

@@ -1,0 +1,159 @@
+package check
+
+import (
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/syntax"
+	"wf/lang/value"
+)
+
+// Catalog is what the checker knows of services that are registered in Go. All
+// methods list names sorted; Signature is nil for an unknown operation.
+type Catalog interface {
+	Services() []string
+	Operations(service string) []string
+	Signature(service, operation string) *value.Signature
+}
+
+// HandlerService is the service under which Tasker handlers are registered; the
+// operation is the class name.
+const HandlerService = "handler"
+
+// Unit is a file and, transitively, what it imports. Imports holds the direct
+// imports of every file of the unit; import cycles are allowed.
+type Unit struct {
+	Main    *syntax.File
+	Imports map[*syntax.File][]*syntax.File
+}
+
+// Options of [Check]. The zero value knows no registered services.
+type Options struct {
+	Catalog      Catalog
+	StubHandlers bool // take any handler class as registered
+}
+
+// Service is a service declared in a .wf file.
+type Service struct {
+	Name       string
+	Span       diag.Span
+	Operations []*value.Signature // in declared order
+}
+
+// Result is what a unit declares: the workflows of its main file as graphs, and
+// every service it can see. It is usable, as far as it goes, beside errors.
+type Result struct {
+	Workflows []*graph.Graph
+	Services  []*Service
+}
+
+// Check checks the main file of a unit and everything it imports.
+func Check(u *Unit, opts Options) (*Result, diag.List) {
+	c := &checker{unit: u, opts: opts, spaces: map[*syntax.File]*space{}, types: map[*syntax.TypeDecl]*typeState{}, homes: map[*syntax.TypeDecl]*syntax.File{}, services: map[*syntax.Service]*Service{}}
+	files := c.files(u.Main)
+	for _, f := range files {
+		for _, d := range f.Decls {
+			if t, ok := d.(*syntax.TypeDecl); ok {
+				c.homes[t] = f
+			}
+		}
+	}
+	main := c.space(u.Main)
+	for _, f := range files {
+		c.declare(f)
+	}
+	res := &Result{}
+	for _, s := range main.services.list {
+		res.Services = append(res.Services, c.services[s])
+	}
+	names := map[string]diag.Span{}
+	for _, d := range u.Main.Decls {
+		w, ok := d.(*syntax.Workflow)
+		if !ok {
+			continue
+		}
+		g := c.workflow(main, w)
+		full := g.FullName()
+		if first, dup := names[full]; dup {
+			c.add(diag.Errorf(CodeDuplicate, w.Name[len(w.Name)-1].Span, "workflow %s is defined twice", full).See(first, "first here"))
+			continue
+		}
+		names[full] = w.Name[len(w.Name)-1].Span
+		res.Workflows = append(res.Workflows, g)
+	}
+	c.problems.Sort()
+	return res, c.problems
+}
+
+type checker struct {
+	unit     *Unit
+	opts     Options
+	problems diag.List
+	spaces   map[*syntax.File]*space
+	types    map[*syntax.TypeDecl]*typeState
+	homes    map[*syntax.TypeDecl]*syntax.File
+	services map[*syntax.Service]*Service
+}
+
+func (c *checker) add(d *diag.Diagnostic) { c.problems.Add(d) }
+
+// files lists the files a file can see: itself, then its imports, depth first,
+// each once.
+func (c *checker) files(from *syntax.File) []*syntax.File {
+	var out []*syntax.File
+	seen := map[*syntax.File]bool{}
+	todo := []*syntax.File{from}
+	for len(todo) > 0 {
+		f := todo[0]
+		todo = todo[1:]
+		if seen[f] {
+			continue
+		}
+		seen[f] = true
+		out = append(out, f)
+		todo = append(todo, c.unit.Imports[f]...)
+	}
+	return out
+}
+
+// source hands an expression of the tree to the compiler.
+func source(e *syntax.Expr) expr.Source {
+	src := expr.Source{Text: e.Text, Span: e.Span}
+	for _, p := range e.Pieces {
+		src.Pieces = append(src.Pieces, expr.Piece(p))
+	}
+	return src
+}
+
+// compile compiles an expression in a scope; the result is never nil, and of type
+// any if there were errors.
+func (c *checker) compile(e *syntax.Expr, in expr.Scope) *expr.Program {
+	p, problems := expr.Compile(source(e), in)
+	c.problems = append(c.problems, problems...)
+	return p
+}
+
+// expect compiles an expression that must be assignable to want; what names its
+// place in messages ("timeout", "the condition of ensure").
+func (c *checker) expect(e *syntax.Expr, in expr.Scope, want *value.Type, what string) *expr.Program {
+	p := c.compile(e, in)
+	if ok, why := p.Type().AssignableTo(want); !ok {
+		d := diag.Errorf(CodeType, e.Span, "%s must be %s: %s", what, article(want), why)
+		if p.Type().Optional && !want.Optional {
+			d.Hintf("say what to use when it is missing: `… ?? other`")
+		} else if want.Kind == value.Duration {
+			d.Hintf("write a duration such as 30s or 1m30s")
+		}
+		c.add(d)
+	}
+	return p
+}
+
+func article(t *value.Type) string {
+	s := t.String()
+	switch s[0] {
+	case 'a', 'e', 'i', 'o', 'u':
+		return "an " + s
+	}
+	return "a " + s
+}

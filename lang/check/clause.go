@@ -1,0 +1,246 @@
+package check
+
+import (
+	"strings"
+
+	"wf/lang/diag"
+	"wf/lang/graph"
+	"wf/lang/syntax"
+	"wf/lang/value"
+)
+
+// clauses checks the clauses of a call. It returns the type of the body where an
+// answer falls through to the next statement, and whether any does.
+func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, sc *scope) (body *value.Type, falls bool) {
+	for _, st := range ons {
+		on := st.(*syntax.On)
+		pats := patterns(on.Outcomes)
+		s.possible(g.Sig, on)
+		s.reachable(g, on, pats)
+		in := &inClause{call: g, parts: level, verdict: hasVerdict(pats)}
+		inner := sc.child()
+		typ := s.bodyOf(g.Sig, pats)
+		inner.setAnswer(typ)
+		if in.verdict {
+			inner.names["error"] = &binding{name: "error", typ: errorType, used: true}
+		}
+		c := &graph.Clause{On: pats, Label: label(on), Span: on.Span}
+		if on.When != nil {
+			c.When = s.expectIn(on.When, inner, value.TBool, "when")
+		}
+		var clauseFalls bool
+		c.Body, clauseFalls = s.block(on.Stmts, inner, in)
+		g.Clauses = append(g.Clauses, c)
+		if clauseFalls {
+			s.mustEnd(g, on, pats)
+			body, falls = joinBody(body, typ), true
+		}
+	}
+	success, through := s.successes(g)
+	if through {
+		body, falls = joinBody(body, success), true
+	}
+	if body == nil {
+		body = value.TAny
+	}
+	return body, falls
+}
+
+func joinBody(a, b *value.Type) *value.Type {
+	if a == nil {
+		return b
+	}
+	return value.Join(a, b)
+}
+
+func label(on *syntax.On) string {
+	words := make([]string, len(on.Outcomes))
+	for i, o := range on.Outcomes {
+		words[i] = pattern(o).String()
+	}
+	text := "on " + strings.Join(words, ", ")
+	if on.When != nil {
+		text += " when " + strings.Join(strings.Fields(on.When.Text), " ")
+	}
+	return text
+}
+
+func hasVerdict(pats []value.Pattern) bool {
+	for _, p := range pats {
+		if p.Name == value.Exhausted || p.Name == value.Failed {
+			return true
+		}
+	}
+	return false
+}
+
+func isVerdict(p value.Pattern) bool { return p.Name == value.Exhausted || p.Name == value.Failed }
+
+// possible reports outcomes the operation cannot have.
+func (s *stepFlow) possible(sig *value.Signature, on *syntax.On) {
+	if sig.Handler {
+		return
+	}
+	for _, o := range on.Outcomes {
+		p := pattern(o)
+		if isVerdict(p) || sig.Possible(p) {
+			continue
+		}
+		names := make([]string, 0, len(sig.Outcomes)+5)
+		for _, own := range sig.Outcomes {
+			names = append(names, own.String())
+		}
+		names = append(names, value.Unconditional...)
+		d := diag.Errorf(CodeImpossible, o.Span, "%s never answers %s", sig.Name(), p)
+		known := strings.Join(names, ", ")
+		names = append(names, value.Exhausted, value.Failed)
+		if d.Hint = diag.DidYouMean(p.String(), names); d.Hint == "" || p.Name == "" {
+			d.Hintf("it answers %s", known)
+		}
+		s.add(d)
+	}
+}
+
+// reachable reports a clause all of whose outcomes are taken by clauses above.
+func (s *stepFlow) reachable(g *graph.Call, on *syntax.On, pats []value.Pattern) {
+	for i, p := range pats {
+		var by *graph.Clause
+		for _, c := range g.Clauses {
+			if c.When == nil && covers(c.On, p) {
+				by = c
+				break
+			}
+		}
+		if by == nil {
+			for j := range i {
+				if pats[j].Covers(p) {
+					s.add(diag.Errorf(CodeUnreachable, on.Outcomes[i].Span, "%s is said already in this clause", p))
+				}
+			}
+			continue
+		}
+		s.add(diag.Errorf(CodeUnreachable, on.Outcomes[i].Span, "this is never reached: %q above takes every %s", by.Label, p).
+			See(by.Span, "that clause").Hintf("the first clause that matches wins; put the narrower one first"))
+	}
+}
+
+func covers(list []value.Pattern, p value.Pattern) bool {
+	for _, q := range list {
+		if q.Covers(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// bodyOf is the type of body in a clause for these outcomes.
+func (s *stepFlow) bodyOf(sig *value.Signature, pats []value.Pattern) *value.Type {
+	if sig.Handler {
+		return value.TAny
+	}
+	var out *value.Type
+	for _, p := range pats {
+		switch {
+		case p.Name == value.Timeout || p.Name == value.Unreachable:
+			out = joinBody(out, value.TNil)
+		case p.Name == value.Malformed || isVerdict(p):
+			return value.TAny
+		default:
+			out = joinBody(out, declaredBody(sig, p))
+		}
+	}
+	return out
+}
+
+func declaredBody(sig *value.Signature, p value.Pattern) *value.Type {
+	if p.Class == 0 {
+		if t, ok := sig.Body(p.Status, p.Name); ok && t != nil {
+			return t
+		}
+		return value.TAny
+	}
+	var out *value.Type
+	for _, o := range sig.Outcomes {
+		if p.Covers(o.Pattern) {
+			if o.Body == nil {
+				return value.TAny
+			}
+			out = joinBody(out, o.Body)
+		}
+	}
+	if out == nil {
+		return value.TAny
+	}
+	return out
+}
+
+// mustEnd reports a clause that ends nothing although its outcome is no success.
+func (s *stepFlow) mustEnd(g *graph.Call, on *syntax.On, pats []value.Pattern) {
+	for i, p := range pats {
+		word, _ := leading(on)
+		span := on.Outcomes[i].Span
+		switch {
+		case isVerdict(p):
+			s.add(diag.Errorf(CodeNoEnding, span, "the clause for %s must say how the step ends", p).
+				Hintf("end it with return, degrade or fail"))
+			return
+		case g.Sig.Handler:
+			continue
+		}
+		status := p.Status
+		if p.Class != 0 {
+			status = p.Class * 100
+		}
+		switch d, _ := value.Classify(g.Policy.Rules, status, p.Name); d {
+		case value.Retryable:
+			s.add(diag.Errorf(CodeReplacesRetry, span, "this %s replaces the retry of %s and ends nothing", word, p).
+				Hintf("end it with retry to keep trying, or with return, degrade or fail"))
+			return
+		case value.Permanent:
+			s.add(diag.Errorf(CodeNoEnding, span, "after this clause %s would count as success", p).
+				Hintf("end it with return, degrade or fail"))
+			return
+		}
+	}
+}
+
+// successes is the joined body of the successful answers that no clause ends, and
+// whether there are any.
+func (s *stepFlow) successes(g *graph.Call) (body *value.Type, any bool) {
+	if g.Sig.Handler {
+		return value.TAny, !takenAlways(g, value.Pattern{Class: 2})
+	}
+	declared := false
+	for _, o := range g.Sig.Outcomes {
+		status := o.Status
+		if o.Class != 0 {
+			status = o.Class * 100
+		}
+		if d, _ := value.Classify(g.Policy.Rules, status, o.Name); d != value.Success {
+			continue
+		}
+		declared = true
+		if takenAlways(g, o.Pattern) {
+			continue
+		}
+		t := o.Body
+		if t == nil {
+			t = value.TAny
+		}
+		body, any = joinBody(body, t), true
+	}
+	if !declared {
+		return value.TAny, true
+	}
+	return body, any
+}
+
+// takenAlways reports whether a clause without a condition takes the outcome.
+func takenAlways(g *graph.Call, p value.Pattern) bool {
+	for _, c := range g.Clauses {
+		if c.When == nil && covers(c.On, p) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,37 @@
+package check
+
+import "wf/lang/diag"
+
+// Codes of the diagnostics of this package. Each has a page behind `wf explain`.
+const (
+	CodeDuplicate       diag.Code = "WF201" // a name defined twice
+	CodeReserved        diag.Code = "WF202" // a name that means something else already
+	CodeUnknownName     diag.Code = "WF203" // a name an expression reads and nobody defines
+	CodeUnknownStep     diag.Code = "WF204" // `after` names no step
+	CodeUnknownService  diag.Code = "WF205" // a call to an unknown service
+	CodeUnknownOp       diag.Code = "WF206" // a call to an unknown operation
+	CodeUnknownType     diag.Code = "WF207" // a shape names no type
+	CodeUnknownPolicy   diag.Code = "WF208" // `use` names no policy
+	CodeUnknownHandler  diag.Code = "WF209" // a handler_class nobody registered
+	CodeImport          diag.Code = "WF210" // an import that cannot be read
+	CodeUnused          diag.Code = "WF211" // warning: an input, let or result nobody reads
+	CodeRecursiveType   diag.Code = "WF212" // a type that contains itself
+	CodeNoWorkflow      diag.Code = "WF213" // nothing to run in the file
+	CodeTooLate         diag.Code = "WF214" // a name read before it has a value
+	CodeUnknownArgument diag.Code = "WF320" // an argument the operation does not take
+	CodeMissingArgument diag.Code = "WF321" // a required argument left out
+	CodeArgumentType    diag.Code = "WF322" // an argument of the wrong type
+	CodeType            diag.Code = "WF323" // a value of the wrong type in its place
+	CodeRule            diag.Code = "WF324" // a rule or default that does not fit its field
+	CodeCycle           diag.Code = "WF401" // steps that wait for one another
+	CodeImpossible      diag.Code = "WF402" // a clause for an outcome that cannot occur
+	CodeUnreachable     diag.Code = "WF403" // a clause or statement that is never reached
+	CodeReplacesRetry   diag.Code = "WF404" // a clause that silently switches the retry off
+	CodeNoEnding        diag.Code = "WF405" // a clause that ends nothing
+	CodeMisplaced       diag.Code = "WF406" // a statement where it has no meaning
+	CodeEmptyStep       diag.Code = "WF407" // a step that does nothing
+	CodeDuplicateSet    diag.Code = "WF501" // a setting given twice
+	CodeSettingValue    diag.Code = "WF502" // a setting outside its bounds
+	CodeTightDeadline   diag.Code = "WF503" // a deadline its own timeouts cannot meet
+	CodeVersion         diag.Code = "WF504" // a version that is not MAJOR.MINOR.PATCH
+)

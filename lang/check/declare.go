@@ -1,0 +1,404 @@
+package check
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/syntax"
+	"wf/lang/value"
+)
+
+// table is a set of declarations of one sort under their names.
+type table[T any] struct {
+	byName map[string]T
+	list   []T
+	names  []string
+}
+
+// put adds a declaration and returns the one that has the name already.
+func (t *table[T]) put(name string, v T) (first T, dup bool) {
+	if first, dup = t.byName[name]; dup {
+		return first, true
+	}
+	if t.byName == nil {
+		t.byName = map[string]T{}
+	}
+	t.byName[name] = v
+	t.list = append(t.list, v)
+	t.names = append(t.names, name)
+	return first, false
+}
+
+// space is what a file sees: its own declarations and those of its imports.
+type space struct {
+	types    table[*syntax.TypeDecl]
+	services table[*syntax.Service]
+	policies table[*syntax.PolicyDecl]
+	lets     table[*syntax.Let]
+}
+
+// space builds the name space of a file, reporting names that clash in it.
+func (c *checker) space(f *syntax.File) *space {
+	if s := c.spaces[f]; s != nil {
+		return s
+	}
+	s := &space{}
+	c.spaces[f] = s
+	for _, seen := range c.files(f) {
+		for _, d := range seen.Decls {
+			c.enter(s, d)
+		}
+	}
+	return s
+}
+
+func (c *checker) enter(s *space, d syntax.Decl) {
+	switch d := d.(type) {
+	case *syntax.TypeDecl:
+		if _, prim := value.Primitives[d.Name.Text]; prim {
+			c.add(diag.Errorf(CodeReserved, d.Name.Span, "%s is a type of the language", d.Name.Text).Hintf("choose another name"))
+			return
+		}
+		if first, dup := s.types.put(d.Name.Text, d); dup && first != d {
+			c.duplicate("type", d.Name, first.Name)
+		}
+	case *syntax.Service:
+		if first, dup := s.services.put(d.Name.Text, d); dup && first != d {
+			c.duplicate("service", d.Name, first.Name)
+		}
+	case *syntax.PolicyDecl:
+		if first, dup := s.policies.put(d.Name.Text, d); dup && first != d {
+			c.duplicate("policy", d.Name, first.Name)
+		}
+	case *syntax.Let:
+		if first, dup := s.lets.put(d.Name.Text, d); dup && first != d {
+			c.duplicate("name", d.Name, first.Name)
+		}
+	}
+}
+
+func (c *checker) duplicate(sort string, again, first syntax.Name) {
+	c.add(diag.Errorf(CodeDuplicate, again.Span, "%s %s is defined twice", sort, again.Text).See(first.Span, "first here"))
+}
+
+// declare checks the types and services of one file.
+func (c *checker) declare(f *syntax.File) {
+	s := c.space(f)
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *syntax.TypeDecl:
+			c.named(d)
+		case *syntax.Service:
+			c.services[d] = c.service(s, d)
+		}
+	}
+}
+
+// typeState is a declared type while and after it is resolved.
+type typeState struct {
+	typ  *value.Type
+	busy bool
+}
+
+// named resolves a declared type.
+func (c *checker) named(d *syntax.TypeDecl) *value.Type {
+	st := c.types[d]
+	if st == nil {
+		st = &typeState{busy: true}
+		c.types[d] = st
+		t := *c.shape(c.space(c.homes[d]), d.Shape)
+		t.Name = d.Name.Text
+		st.typ, st.busy = &t, false
+	}
+	if st.busy {
+		c.add(diag.Errorf(CodeRecursiveType, d.Name.Span, "type %s contains itself", d.Name.Text).
+			Hintf("use any for the part that repeats"))
+		return value.TAny
+	}
+	return st.typ
+}
+
+// shape turns a written shape into a type; unknown parts become any.
+func (c *checker) shape(s *space, sh syntax.Shape) *value.Type {
+	switch sh := sh.(type) {
+	case *syntax.Record:
+		return c.record(s, sh)
+	case *syntax.ListShape:
+		t := *value.ListOf(c.shape(s, sh.Elem))
+		t.Elem = c.rules(s, t.Elem, sh.Rules)
+		return &t
+	case *syntax.EnumShape:
+		values := make([]any, 0, len(sh.Values))
+		for _, l := range sh.Values {
+			if slices.Contains(values, l.Value) {
+				c.add(diag.Errorf(CodeDuplicate, l.Span, "%s is listed twice", value.Literal(l.Value)))
+				continue
+			}
+			values = append(values, l.Value)
+		}
+		return value.EnumOf(values...)
+	case *syntax.NamedShape:
+		if k, ok := value.Primitives[sh.Name]; ok {
+			return value.Of(k)
+		}
+		if d := s.types.byName[sh.Name]; d != nil {
+			return c.named(d)
+		}
+		names := append(slices.Clone(s.types.names), primitives...)
+		d := diag.Errorf(CodeUnknownType, sh.Span, "there is no type %s", sh.Name)
+		d.Hint = diag.DidYouMean(sh.Name, names)
+		c.add(d)
+		return value.TAny
+	}
+	return value.TAny
+}
+
+var primitives = []string{"any", "bool", "duration", "float", "int", "string", "time"}
+
+// runScope is what defaults may read.
+type runScope struct{}
+
+var runType = value.RecordOf(&value.Field{Name: "id", Type: value.TString}, &value.Field{Name: "started_at", Type: value.TTime})
+
+func (runScope) Lookup(name string) (*value.Type, bool) { return runType, name == "run" }
+
+func (runScope) Unknown(name string, span diag.Span) *diag.Diagnostic {
+	return diag.Errorf(CodeUnknownName, span, "a default cannot read %s", name).
+		Hintf("only run.id and run.started_at have a value when defaults are filled in")
+}
+
+func (c *checker) record(s *space, r *syntax.Record) *value.Type {
+	t := &value.Type{Kind: value.Record, Open: r.Open}
+	seen := map[string]syntax.Name{}
+	for _, f := range r.Fields {
+		if first, dup := seen[f.Name.Text]; dup {
+			c.duplicate("field", f.Name, first)
+			continue
+		}
+		seen[f.Name.Text] = f.Name
+		t.Fields = append(t.Fields, c.field(s, f))
+	}
+	return t
+}
+
+func (c *checker) field(s *space, f *syntax.Field) *value.Field {
+	ft := c.rules(s, c.shape(s, f.Shape), f.Rules)
+	if f.Secret {
+		ft = ft.Hidden()
+	}
+	out := &value.Field{Name: f.Name.Text, Type: ft, Optional: f.Optional}
+	if f.Default == nil {
+		return out
+	}
+	p := c.compile(f.Default, runScope{})
+	out.HasDef = true
+	v, constant := p.Const()
+	if !constant {
+		if ok, why := p.Type().AssignableTo(ft); !ok {
+			c.add(diag.Errorf(CodeRule, f.Default.Span, "the default of %s does not fit its type: %s", f.Name.Text, why))
+		}
+		out.Default = lazy{p}
+		return out
+	}
+	conformed, violations := ft.Conform(v, nil)
+	for _, why := range violations {
+		c.add(diag.Errorf(CodeRule, f.Default.Span, "the default of %s does not fit its type: %s", f.Name.Text, why))
+	}
+	out.Default = conformed
+	return out
+}
+
+// lazy is a default that is computed for each run.
+type lazy struct{ p *expr.Program }
+
+func (l lazy) String() string { return l.p.String() }
+
+func (l lazy) Value(env map[string]any) (any, error) { return l.p.Eval(expr.NewMachine(), env) }
+
+// rules narrows a type by what is written behind a field's shape.
+func (c *checker) rules(s *space, t *value.Type, rules []*syntax.Rule) *value.Type {
+	if len(rules) == 0 {
+		return t
+	}
+	n := *t
+	n.Name = ""
+	for _, r := range rules {
+		c.rule(&n, r)
+	}
+	return &n
+}
+
+func (c *checker) rule(t *value.Type, r *syntax.Rule) {
+	fits := func(kinds ...value.Kind) bool {
+		if t.Kind == value.Any || slices.Contains(kinds, t.Kind) {
+			return true
+		}
+		c.add(diag.Errorf(CodeRule, r.Span, "%s means nothing for %s", r.Word, article(t)))
+		return false
+	}
+	switch r.Word {
+	case "nonempty":
+		if fits(value.String, value.List) {
+			t.Rules.Nonempty = true
+		}
+	case "matching":
+		if fits(value.String) {
+			c.matching(t, r)
+		}
+	default:
+		if fits(value.Int, value.Float, value.String, value.List) {
+			c.bound(t, r)
+		}
+	}
+}
+
+func (c *checker) matching(t *value.Type, r *syntax.Rule) {
+	if r.Pattern != nil {
+		if err := value.CheckPattern(r.Pattern.Value); err != nil {
+			c.add(diag.Errorf(CodeRule, r.Pattern.Span, "not a regular expression: %v", err).Hintf("patterns are RE2, without look-around and back references"))
+			return
+		}
+		t.Rules.Pattern = r.Pattern.Value
+		return
+	}
+	if _, ok := value.Formats[r.Format]; !ok {
+		d := diag.Errorf(CodeRule, r.Span, "there is no format %s", r.Format)
+		names := slices.Sorted(maps.Keys(value.Formats))
+		if d.Hint = diag.DidYouMean(r.Format, names); d.Hint == "" {
+			d.Hintf("known formats: %s", strings.Join(names, ", "))
+		}
+		c.add(d)
+		return
+	}
+	t.Rules.Format = r.Format
+}
+
+func (c *checker) bound(t *value.Type, r *syntax.Rule) {
+	p := c.compile(r.Bound, runScope{})
+	v, constant := p.Const()
+	_, isInt := v.(int)
+	_, isFloat := v.(float64)
+	if !constant || !isInt && !isFloat {
+		c.add(diag.Errorf(CodeRule, r.Bound.Span, "%s needs a number known beforehand", r.Word))
+		return
+	}
+	if r.Word == "min" {
+		t.Rules.Min = v
+	} else {
+		t.Rules.Max = v
+	}
+}
+
+// service resolves a service declaration into signatures.
+func (c *checker) service(s *space, d *syntax.Service) *Service {
+	out := &Service{Name: d.Name.Text, Span: d.Name.Span}
+	var common []value.Outcome
+	var rules []value.Rule
+	for _, item := range d.Items {
+		switch item := item.(type) {
+		case *syntax.Answer:
+			common = append(common, c.answers(s, item)...)
+		case *syntax.Classify:
+			rules = append(rules, classification(item)...)
+		}
+	}
+	seen := map[string]syntax.Name{}
+	for _, item := range d.Items {
+		op, ok := item.(*syntax.Operation)
+		if !ok {
+			continue
+		}
+		if first, dup := seen[op.Name.Text]; dup {
+			c.duplicate("operation", op.Name, first)
+			continue
+		}
+		seen[op.Name.Text] = op.Name
+		sig := c.operation(s, d.Name.Text, op)
+		for _, o := range common {
+			if !slices.ContainsFunc(sig.Outcomes, func(own value.Outcome) bool { return own.Pattern == o.Pattern }) {
+				sig.Outcomes = append(sig.Outcomes, o)
+			}
+		}
+		sig.Rules = rules
+		out.Operations = append(out.Operations, sig)
+	}
+	if len(out.Operations) == 0 {
+		c.add(diag.Errorf(CodeEmptyStep, d.Name.Span, "service %s has no operation", d.Name.Text).
+			Hintf("declare one: operation NAME { input { … }, 200 { … } }"))
+	}
+	return out
+}
+
+func (c *checker) operation(s *space, service string, op *syntax.Operation) *value.Signature {
+	sig := &value.Signature{Service: service, Operation: op.Name.Text, Idempotent: op.Idempotent, Input: value.RecordOf()}
+	var input *syntax.Input
+	places := map[value.Pattern]diag.Span{}
+	for _, item := range op.Items {
+		switch item := item.(type) {
+		case *syntax.HTTP:
+			if sig.Route != nil {
+				c.add(diag.Errorf(CodeDuplicateSet, item.Span, "http is given twice"))
+			}
+			sig.Route = &value.Route{Method: item.Method.Text, Path: item.Path.Value}
+		case *syntax.Input:
+			if input != nil {
+				c.add(diag.Errorf(CodeDuplicateSet, item.Span, "input is given twice").See(input.Span, "first here"))
+			}
+			input = item
+			sig.Input = c.record(s, item.Record)
+		case *syntax.Answer:
+			for _, o := range c.answers(s, item) {
+				if first, dup := places[o.Pattern]; dup {
+					c.add(diag.Errorf(CodeDuplicate, item.Span, "outcome %s is declared twice", o.Pattern).See(first, "first here"))
+					continue
+				}
+				places[o.Pattern] = item.Span
+				sig.Outcomes = append(sig.Outcomes, o)
+			}
+		}
+	}
+	return sig
+}
+
+func (c *checker) answers(s *space, a *syntax.Answer) []value.Outcome {
+	var body *value.Type
+	if a.Shape != nil {
+		body = c.shape(s, a.Shape)
+	}
+	var out []value.Outcome
+	for _, o := range a.Outcomes {
+		p := pattern(o)
+		switch {
+		case slices.Contains(value.Unconditional, p.Name):
+			c.add(diag.Errorf(CodeReserved, o.Span, "%s is always possible and never declared", p.Name).Hintf("remove it"))
+		case p.Name == value.Exhausted || p.Name == value.Failed:
+			c.add(diag.Errorf(CodeReserved, o.Span, "%s is a verdict of the policy, not an answer", p.Name).Hintf("it stands only after `on`"))
+		default:
+			out = append(out, value.Outcome{Pattern: p, Body: body})
+		}
+	}
+	return out
+}
+
+func pattern(o syntax.Outcome) value.Pattern {
+	return value.Pattern{Status: o.Status, Class: o.Class, Name: o.Name}
+}
+
+func patterns(os []syntax.Outcome) []value.Pattern {
+	out := make([]value.Pattern, len(os))
+	for i, o := range os {
+		out[i] = pattern(o)
+	}
+	return out
+}
+
+func classification(c *syntax.Classify) []value.Rule {
+	var out []value.Rule
+	for _, o := range c.Outcomes {
+		out = append(out, value.Rule{Pattern: pattern(o), Retryable: c.Retryable})
+	}
+	return out
+}

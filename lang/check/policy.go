@@ -1,0 +1,190 @@
+package check
+
+import (
+	"time"
+
+	"wf/lang/diag"
+	"wf/lang/graph"
+	"wf/lang/syntax"
+	"wf/lang/value"
+)
+
+// parts are the settings of one level; nil parts are not given there.
+type parts struct {
+	attempts, backoff, maxBackoff, timeout, within, limit *graph.Setting
+	jitter                                                *float64
+	rules                                                 []value.Rule
+}
+
+// over lays p over an outer level: what p gives wins, part by part.
+func (p parts) over(outer parts) parts {
+	pick := func(near, far *graph.Setting) *graph.Setting {
+		if near != nil {
+			return near
+		}
+		return far
+	}
+	out := parts{
+		attempts: pick(p.attempts, outer.attempts), backoff: pick(p.backoff, outer.backoff), maxBackoff: pick(p.maxBackoff, outer.maxBackoff),
+		timeout: pick(p.timeout, outer.timeout), within: p.within, limit: p.limit, jitter: p.jitter,
+		rules: append(p.rules[:len(p.rules):len(p.rules)], outer.rules...),
+	}
+	if out.jitter == nil {
+		out.jitter = outer.jitter
+	}
+	return out
+}
+
+// policy is what governs the attempts of a call under these parts; service rules
+// come after all others.
+func (p parts) policy(sig *value.Signature) *graph.Policy {
+	out := &graph.Policy{Attempts: p.attempts, Backoff: p.backoff, MaxBackoff: p.maxBackoff, Timeout: p.timeout,
+		Rules: append(p.rules[:len(p.rules):len(p.rules)], sig.Rules...)}
+	if p.jitter != nil {
+		out.Jitter = *p.jitter
+	}
+	return out
+}
+
+// settings compiles the settings among stmts; level names them in messages.
+func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
+	var own, used parts
+	seen := map[string]diag.Span{}
+	once := func(word string, span diag.Span) bool {
+		first, dup := seen[word]
+		if dup {
+			f.add(diag.Errorf(CodeDuplicateSet, span, "%s is set twice for this %s", word, level).See(first, "first here"))
+		}
+		seen[word] = span
+		return !dup
+	}
+	for _, st := range stmts {
+		switch st := st.(type) {
+		case *syntax.Retry:
+			if once("retry", st.Span) {
+				f.retry(&own, st, level, sc)
+			}
+		case *syntax.Timeout:
+			if once("timeout", st.Span) {
+				own.timeout = f.duration(st.Value, "timeout", level, sc, time.Millisecond)
+			}
+		case *syntax.Within:
+			if once("within", st.Span) {
+				own.within = f.duration(st.Value, "within", level, sc, time.Millisecond)
+			}
+		case *syntax.Limit:
+			if level != "workflow" {
+				f.misplaced(st, "it says how many steps of a workflow run at once")
+			} else if once("limit", st.Span) {
+				own.limit = f.count(st.Value, "limit", level, sc)
+			}
+		case *syntax.Classify:
+			own.rules = append(own.rules, classification(st)...)
+		case *syntax.Use:
+			if once("use", st.Span) {
+				used = f.policyNamed(st, sc)
+			}
+		}
+	}
+	merged := own.over(used)
+	if merged.within == nil {
+		merged.within = used.within
+	}
+	f.fits(merged)
+	return merged
+}
+
+// named resolves `use NAME`.
+func (f *flow) policyNamed(st *syntax.Use, sc *scope) parts {
+	d := f.space.policies.byName[st.Name.Text]
+	if d == nil {
+		problem := diag.Errorf(CodeUnknownPolicy, st.Name.Span, "there is no policy %s", st.Name.Text)
+		problem.Hint = diag.DidYouMean(st.Name.Text, f.space.policies.names)
+		f.add(problem)
+		return parts{}
+	}
+	for _, inner := range d.Stmts {
+		if use, ok := inner.(*syntax.Use); ok {
+			f.misplaced(use, "a policy does not use another one")
+			return parts{}
+		}
+	}
+	return f.settings(d.Stmts, "policy "+d.Name.Text, sc)
+}
+
+func (f *flow) retry(p *parts, st *syntax.Retry, level string, sc *scope) {
+	if st.Attempts != nil {
+		p.attempts = f.count(st.Attempts, "attempts", level, sc)
+	}
+	if st.Backoff != nil {
+		p.backoff = f.duration(st.Backoff, "backoff", level, sc, 0)
+	}
+	if st.MaxBackoff != nil {
+		p.maxBackoff = f.duration(st.MaxBackoff, "the longest backoff", level, sc, 0)
+	}
+	if st.Jitter != nil {
+		share := st.Jitter.Value / 100
+		if share < 0 || share > 1 {
+			f.add(diag.Errorf(CodeSettingValue, st.Jitter.Span, "jitter is a share from 0%% to 100%%"))
+			share = 0
+		}
+		p.jitter = &share
+	}
+	if lo, ok := constDuration(p.backoff); ok && st.MaxBackoff != nil {
+		if hi, ok := constDuration(p.maxBackoff); ok && hi < lo {
+			f.add(diag.Errorf(CodeSettingValue, st.MaxBackoff.Span, "the longest backoff, %s, is shorter than the first, %s",
+				value.FormatDuration(hi), value.FormatDuration(lo)).Hintf("write backoff %s to %s", value.FormatDuration(hi), value.FormatDuration(lo)))
+		}
+	}
+}
+
+// MaxAttempts bounds how often one call is tried; MaxSetting bounds durations.
+const (
+	MaxAttempts = 100_000
+	MaxSetting  = 366 * 24 * time.Hour
+)
+
+func (f *flow) count(e *syntax.Expr, what, level string, sc *scope) *graph.Setting {
+	p := f.expectIn(e, sc, value.TInt, what)
+	if v, ok := p.Const(); ok {
+		if n, ok := v.(int); ok && (n < 1 || n > MaxAttempts) {
+			d := diag.Errorf(CodeSettingValue, e.Span, "%s must be from 1 to %d, not %d", what, MaxAttempts, n)
+			if n == 0 && what == "attempts" {
+				d.Hintf("the first attempt counts: 1 attempts means no retry")
+			}
+			f.add(d)
+		}
+	}
+	return &graph.Setting{Value: p, Level: level, Span: e.Span}
+}
+
+func (f *flow) duration(e *syntax.Expr, what, level string, sc *scope, least time.Duration) *graph.Setting {
+	s := &graph.Setting{Value: f.expectIn(e, sc, value.TDuration, what), Level: level, Span: e.Span}
+	if d, ok := constDuration(s); ok && (d < least || d > MaxSetting) {
+		f.add(diag.Errorf(CodeSettingValue, e.Span, "%s must be from %s to %s", what, value.FormatDuration(least), value.FormatDuration(MaxSetting)))
+	}
+	return s
+}
+
+func constDuration(s *graph.Setting) (time.Duration, bool) {
+	if s == nil {
+		return 0, false
+	}
+	v, ok := s.Value.Const()
+	if !ok {
+		return 0, false
+	}
+	text, _ := v.(string)
+	d, err := value.ParseDuration(text)
+	return d, err == nil
+}
+
+// fits compares a deadline with the timeout of one attempt under it.
+func (f *flow) fits(p parts) {
+	timeout, ok1 := constDuration(p.timeout)
+	within, ok2 := constDuration(p.within)
+	if ok1 && ok2 && within < timeout {
+		f.add(diag.Errorf(CodeTightDeadline, p.within.Span, "within %s (everything) is shorter than timeout %s (one attempt)",
+			value.FormatDuration(within), value.FormatDuration(timeout)).See(p.timeout.Span, "the timeout"))
+	}
+}

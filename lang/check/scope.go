@@ -1,0 +1,188 @@
+package check
+
+import (
+	"maps"
+	"slices"
+
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/syntax"
+	"wf/lang/token"
+	"wf/lang/value"
+)
+
+// binding is one name an expression may read.
+type binding struct {
+	name  string
+	place diag.Span
+	typ   *value.Type
+	used  bool
+	step  *stepInfo // the step whose result it is; nil otherwise
+	alias *string   // path into the input that a let stands for, "user_info"; nil if it is something else
+}
+
+// scope is a chain of names, innermost first.
+type scope struct {
+	flow   *flow
+	parent *scope
+	names  map[string]*binding
+	early  bool // before the first step: step results have no value yet
+}
+
+func (s *scope) child() *scope {
+	return &scope{flow: s.flow, parent: s, names: map[string]*binding{}, early: s.early}
+}
+
+func (s *scope) find(name string) *binding {
+	for at := s; at != nil; at = at.parent {
+		if b := at.names[name]; b != nil {
+			return b
+		}
+	}
+	return nil
+}
+
+// Lookup gives the type of a name and marks it used.
+func (s *scope) Lookup(name string) (*value.Type, bool) {
+	b := s.find(name)
+	if b == nil {
+		return nil, false
+	}
+	b.used = true
+	return b.typ, true
+}
+
+// Unknown explains a name that is not in scope.
+func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
+	if st := s.flow.steps[name]; st != nil && s.early {
+		return diag.Errorf(CodeTooLate, span, "%s has no result yet: this is evaluated before the first step", name).
+			See(st.tree.Name.Span, "the step").Hintf("move this into a step, or into output")
+	}
+	d := diag.Errorf(CodeUnknownName, span, "there is no %s here", name)
+	if slices.Contains(answerNames, name) {
+		return d.Hintf("%s is known in a clause, and after the call it belongs to", name)
+	}
+	if d.Hint = diag.DidYouMean(name, s.visible()); d.Hint != "" {
+		return d
+	}
+	for _, f := range s.flow.graph.Input.Fields {
+		if f.Name == name {
+			return d.Hintf("did you mean input.%s?", name)
+		}
+	}
+	if s.flow.space.services.byName[name] != nil {
+		return d.Hintf("%s is a service; its operations are reached with call", name)
+	}
+	return d.Hintf("names are input, run, the steps, and what let defines")
+}
+
+// visible lists all names in scope, for suggestions.
+func (s *scope) visible() []string {
+	var out []string
+	for at := s; at != nil; at = at.parent {
+		out = slices.AppendSeq(out, maps.Keys(at.names))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// answerNames belong to the nearest call.
+var answerNames = []string{"body", "status", "headers", "error"}
+
+// reserved are names that no let and no step may take.
+var reserved = append([]string{"input", "run", "key", "call", "nil", "true", "false", "not", "in", "and", "or", "let", "if", "else"}, answerNames...)
+
+// define adds a name, refusing one that means something already.
+func (s *scope) define(name syntax.Name, typ *value.Type) *binding {
+	b := &binding{name: name.Text, place: name.Span, typ: typ}
+	c := s.flow.checker
+	switch first := s.find(name.Text); {
+	case slices.Contains(reserved, name.Text) || expr.IsBuiltin(name.Text):
+		c.reservedName(name)
+		return b
+	case first != nil:
+		c.add(diag.Errorf(CodeDuplicate, name.Span, "%s is defined already, and names are not shadowed", name.Text).See(first.place, "here"))
+		return b
+	case s.early && s.flow.steps[name.Text] != nil:
+		c.add(diag.Errorf(CodeDuplicate, name.Span, "%s is the name of a step", name.Text).See(s.flow.steps[name.Text].tree.Name.Span, "here"))
+		return b
+	}
+	s.names[name.Text] = b
+	return b
+}
+
+func (c *checker) reservedName(name syntax.Name) {
+	what := "means something else in expressions"
+	if expr.IsBuiltin(name.Text) {
+		what = "is a function of expressions"
+	}
+	c.add(diag.Errorf(CodeReserved, name.Span, "%s %s and cannot be a name here", name.Text, what).Hintf("choose another name"))
+}
+
+// setAnswer makes body, status and headers mean the answer of one more call.
+func (s *scope) setAnswer(body *value.Type) {
+	s.names["body"] = &binding{name: "body", typ: body, used: true}
+	s.names["status"] = &binding{name: "status", typ: value.TInt, used: true}
+	s.names["headers"] = &binding{name: "headers", typ: headersType, used: true}
+}
+
+var (
+	headersType = &value.Type{Kind: value.Record, Open: true}
+	errorType   = value.RecordOf(&value.Field{Name: "code", Type: value.TString}, &value.Field{Name: "message", Type: value.TString})
+)
+
+// chain is a root name with the fields read from it: input.user_info.email.
+type chain struct {
+	root   string
+	fields []string
+	whole  bool // the expression is this chain and nothing else
+}
+
+// chains lists what an expression reads. It works on tokens, so that it sees into
+// interpolated strings too; a name it takes for a read although it is an object
+// key only makes the checker more lenient about unused names.
+func chains(text string) []chain {
+	src := []byte(text)
+	tokens, _, _ := token.Scan("", src)
+	var out []chain
+	dot := func(i int) bool {
+		return tokens[i].Kind == token.Op && (text[tokens[i].Start:tokens[i].End] == "." || text[tokens[i].Start:tokens[i].End] == "?.")
+	}
+	for i := 0; i < len(tokens); i++ {
+		t := tokens[i]
+		if t.Kind == token.String {
+			out = append(out, holes(text[t.Start:t.End])...)
+			continue
+		}
+		if t.Kind != token.Ident || i > 0 && dot(i-1) {
+			continue
+		}
+		ch := chain{root: text[t.Start:t.End]}
+		first := i
+		for i+2 < len(tokens) && dot(i+1) && tokens[i+2].Kind == token.Ident {
+			ch.fields = append(ch.fields, text[tokens[i+2].Start:tokens[i+2].End])
+			i += 2
+		}
+		ch.whole = first == 0 && i+2 == len(tokens)
+		out = append(out, ch)
+	}
+	return out
+}
+
+// holes lists what the `${…}` parts of a string literal read.
+func holes(lit string) []chain {
+	var out []chain
+	for i := 1; i+1 < len(lit); i++ {
+		switch {
+		case lit[i] == '\\':
+			i++
+		case lit[i] == '$' && lit[i+1] == '{':
+			for _, ch := range chains(lit[i+2 : len(lit)-1]) {
+				ch.whole = false
+				out = append(out, ch)
+			}
+			return out // chains has read the rest of the literal, later holes included
+		}
+	}
+	return out
+}

@@ -1,0 +1,284 @@
+package check
+
+import (
+	"wf/lang/diag"
+	"wf/lang/graph"
+	"wf/lang/syntax"
+	"wf/lang/value"
+)
+
+// stepFlow is one step while its statements are checked.
+type stepFlow struct {
+	*flow
+	info    *stepInfo
+	graph   *graph.Step
+	policy  parts          // workflow and step merged
+	own     bool           // the step has settings of its own
+	result  *value.Type    // join of everything returned so far; nil: nothing yet
+	main    *graph.Call    // last plain call outside clauses
+	mainOut *value.Type    // type of its body where it falls through
+	places  map[string]int // how often a place name was given out
+}
+
+// inClause is the call whose clause is being checked; nil outside clauses.
+type inClause struct {
+	call    *graph.Call
+	parts   parts
+	verdict bool // the clause is for exhausted or failed: nothing is left to retry
+}
+
+func (f *flow) step(info *stepInfo) {
+	t := info.tree
+	g := &graph.Step{Index: info.index, Name: t.Name.Text, Span: t.Name.Span, Needs: needs(info)}
+	s := &stepFlow{flow: f, info: info, graph: g, places: map[string]int{}}
+	if t.When != nil {
+		g.When = f.expectIn(t.When, f.late, value.TBool, "when")
+	}
+	sc := f.late.child()
+	own := f.settings(t.Stmts, "step", sc)
+	s.own = hasSettings(t.Stmts)
+	s.policy = own.over(f.base)
+	f.fits(parts{timeout: s.policy.timeout, within: own.within})
+	g.Within = own.within
+	body, falls := s.block(t.Stmts, sc, nil)
+	g.Body = body
+	if len(body) == 0 {
+		f.add(diag.Errorf(CodeEmptyStep, t.Name.Span, "step %s does nothing", t.Name.Text).Hintf("give it a call, or return a value"))
+	}
+	if falls {
+		out := value.TNil
+		if s.main != nil {
+			out = s.mainOut
+		}
+		s.returns(out)
+	}
+	if s.main != nil {
+		s.main.Main = true
+	}
+	if s.result == nil || info.cyclic {
+		s.result = value.TAny
+	}
+	g.Result = s.result
+	info.result = s.result
+	info.bind.typ = s.result
+	if t.When != nil {
+		info.bind.typ = s.result.Opt()
+	}
+	f.put(g)
+}
+
+// put places a checked step; steps are checked in another order than they stand.
+func (f *flow) put(g *graph.Step) {
+	if f.graph.Steps == nil {
+		f.graph.Steps = make([]*graph.Step, len(f.order))
+	}
+	f.graph.Steps[g.Index] = g
+}
+
+func (s *stepFlow) returns(t *value.Type) {
+	if s.result == nil {
+		s.result = t
+		return
+	}
+	s.result = value.Join(s.result, t)
+}
+
+func hasSettings(stmts []syntax.Stmt) bool {
+	for _, st := range stmts {
+		switch st.(type) {
+		case *syntax.Retry, *syntax.Timeout, *syntax.Classify, *syntax.Use:
+			return true
+		}
+	}
+	return false
+}
+
+// block checks statements in order. falls tells whether the end can be reached.
+func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []graph.Stmt, falls bool) {
+	falls = true
+	told := false
+	busy := false // a call or ending was met, settings come too late
+	for i := 0; i < len(stmts); i++ {
+		st := stmts[i]
+		if !falls && !told {
+			told = true
+			word, span := leading(st)
+			s.add(diag.Errorf(CodeUnreachable, span, "this %s is never reached: what stands above always ends", word))
+		}
+		var made graph.Stmt
+		ends := false
+		switch st := st.(type) {
+		case *syntax.Let:
+			if st.Call == nil {
+				b, let := s.let(st, sc)
+				s.lets = append(s.lets, b)
+				made = let
+				break
+			}
+			n := clausesAfter(stmts[i+1:])
+			made, ends = s.call(st.Call, &st.Name, stmts[i+1:i+1+n], sc, in)
+			i += n
+			busy = true
+		case *syntax.Call:
+			n := clausesAfter(stmts[i+1:])
+			made, ends = s.call(st, nil, stmts[i+1:i+1+n], sc, in)
+			i += n
+			busy = true
+		case *syntax.On:
+			s.misplaced(st, "it belongs to the call above it, and there is none")
+		case *syntax.Ensure:
+			made = s.ensure(st, sc, in)
+		case *syntax.Retry:
+			switch {
+			case in != nil:
+				made, ends = s.retryEnding(st, sc, in), true
+			case busy:
+				s.misplaced(st, "settings stand before the first call; to try again, write it in a clause")
+			}
+		case *syntax.Return, *syntax.Degrade, *syntax.Fail:
+			made, ends = s.ending(st, sc, in), true
+			busy = true
+		case *syntax.Describe:
+			s.describe(st, in)
+		case *syntax.Timeout, *syntax.Within, *syntax.Classify, *syntax.Use, *syntax.Limit:
+			if in != nil {
+				s.misplaced(st, "settings stand at the head of a step or workflow")
+			} else if busy {
+				s.misplaced(st, "settings stand before the first call")
+			}
+		default:
+			s.misplaced(st, "it belongs into a workflow")
+		}
+		if made != nil {
+			out = append(out, made)
+		}
+		falls = falls && !ends
+	}
+	return out, falls
+}
+
+func clausesAfter(stmts []syntax.Stmt) int {
+	for i, st := range stmts {
+		if _, ok := st.(*syntax.On); !ok {
+			return i
+		}
+	}
+	return len(stmts)
+}
+
+func (s *stepFlow) describe(st *syntax.Describe, in *inClause) {
+	switch {
+	case in != nil:
+		s.misplaced(st, "it describes a step or workflow")
+	case s.graph.Describe != "":
+		s.add(diag.Errorf(CodeDuplicateSet, st.Span, "describe is given twice"))
+	default:
+		s.graph.Describe = st.Value.Value
+	}
+}
+
+func (s *stepFlow) ensure(st *syntax.Ensure, sc *scope, in *inClause) graph.Stmt {
+	e := &graph.Ensure{Cond: s.expectIn(st.Cond, sc, value.TBool, "the condition of ensure"), Span: st.Span}
+	if v, ok := e.Cond.Const(); ok && v == true {
+		s.add(diag.Warnf(CodeUnreachable, st.Cond.Span, "this is always true, so nothing is ensured"))
+	}
+	if r, ok := st.Else.(*syntax.Retry); ok {
+		if in == nil {
+			s.misplaced(r, "only a clause can try its call again")
+			return e
+		}
+		e.Else = s.retryEnding(r, sc, in)
+		return e
+	}
+	e.Else = s.ending(st.Else, sc, in)
+	return e
+}
+
+func (s *stepFlow) ending(st syntax.Stmt, sc *scope, in *inClause) graph.Stmt {
+	switch st := st.(type) {
+	case *syntax.Return:
+		p := s.compileIn(st.Value, sc)
+		s.returns(p.Type())
+		s.info.told = true
+		return &graph.Return{Value: p, Span: st.Span}
+	case *syntax.Degrade:
+		p := s.compileIn(st.Value, sc)
+		s.returns(p.Type())
+		return &graph.Degrade{Value: p, Span: st.Span}
+	case *syntax.Fail:
+		return s.fail(st, sc)
+	}
+	return nil
+}
+
+func (f *flow) fail(st *syntax.Fail, sc *scope) graph.Stmt {
+	out := &graph.Fail{Code: st.Code.Text, Span: st.Span}
+	if st.Message != nil {
+		out.Message = f.expectIn(st.Message, sc, value.TString, "the message of fail")
+	}
+	return out
+}
+
+func (s *stepFlow) retryEnding(st *syntax.Retry, sc *scope, in *inClause) graph.Stmt {
+	if in.verdict {
+		s.misplaced(st, "the attempts are over when exhausted or failed is judged")
+	}
+	var own parts
+	s.retry(&own, st, "clause", sc)
+	merged := own.over(in.parts)
+	if merged.attempts == nil {
+		s.add(diag.Errorf(CodeMisplaced, st.Span, "retry here never retries: no number of attempts is set, so there is one").
+			Hintf("write retry 3 attempts"))
+	}
+	return &graph.Retry{Policy: merged.policy(in.call.Sig), Span: st.Span}
+}
+
+// leading is the first word of a statement with its place, for messages.
+func leading(st syntax.Stmt) (string, diag.Span) {
+	word, span := "", diag.Span{}
+	switch st := st.(type) {
+	case *syntax.Version:
+		word, span = "version", st.Span
+	case *syntax.Describe:
+		word, span = "describe", st.Span
+	case *syntax.Input:
+		word, span = "input", st.Span
+	case *syntax.Retry:
+		word, span = "retry", st.Span
+	case *syntax.Timeout:
+		word, span = "timeout", st.Span
+	case *syntax.Within:
+		word, span = "within", st.Span
+	case *syntax.Limit:
+		word, span = "limit", st.Span
+	case *syntax.Use:
+		word, span = "use", st.Span
+	case *syntax.Classify:
+		word, span = "permanent", st.Span
+		if st.Retryable {
+			word = "retryable"
+		}
+	case *syntax.Let:
+		word, span = "let", st.Span
+	case *syntax.Ensure:
+		word, span = "ensure", st.Span
+	case *syntax.Step:
+		word, span = "step", st.Span
+	case *syntax.Call:
+		word, span = "call", st.Span
+	case *syntax.On:
+		word, span = "on", st.Span
+	case *syntax.Return:
+		word, span = "return", st.Span
+	case *syntax.Degrade:
+		word, span = "degrade", st.Span
+	case *syntax.Fail:
+		word, span = "fail", st.Span
+	case *syntax.Output:
+		word, span = "output", st.Span
+	}
+	if span.End-span.Start > len(word) {
+		span.End = span.Start + len(word)
+	}
+	return word, span
+}

@@ -1,0 +1,329 @@
+package check
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/syntax"
+	"wf/lang/value"
+)
+
+// flow is one workflow while it is checked.
+type flow struct {
+	*checker
+	space    *space
+	tree     *syntax.Workflow
+	graph    *graph.Graph
+	steps    map[string]*stepInfo
+	order    []*stepInfo // in source order
+	early    *scope      // what stands before the first step may read
+	late     *scope      // what a step may read
+	base     parts       // the workflow's own policy
+	policies map[string]*graph.Policy
+	read     map[string]bool // paths of the input that are read
+	below    map[string]bool // paths of the input with a read path inside
+	lets     []*binding      // of the workflow and its steps
+	shared   []sharedLet     // of the files
+	handlers bool            // some step passes its whole context on
+}
+
+// stepInfo is what is known of a step.
+type stepInfo struct {
+	tree   *syntax.Step
+	index  int
+	edges  []edge
+	result *value.Type
+	bind   *binding
+	cyclic bool
+	told   bool // it returns something on purpose
+}
+
+// edge is a reference to another step.
+type edge struct {
+	to    *stepInfo
+	span  diag.Span
+	after bool
+}
+
+var semver = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+
+func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
+	f := &flow{checker: c, space: s, tree: w, graph: &graph.Graph{Input: value.RecordOf()}, steps: map[string]*stepInfo{},
+		policies: map[string]*graph.Policy{}, read: map[string]bool{}, below: map[string]bool{}}
+	parts := make([]string, len(w.Name))
+	for i, n := range w.Name {
+		parts[i] = n.Text
+	}
+	f.graph.Name = parts[len(parts)-1]
+	f.graph.Namespace = strings.Join(parts[:len(parts)-1], ".")
+	f.head()
+	f.collect()
+	f.scopes()
+	f.base = f.settings(w.Stmts, "workflow", f.early)
+	f.graph.Within, f.graph.Limit = f.base.within, f.base.limit
+	f.prelude()
+	f.connect()
+	for _, st := range f.sorted() {
+		f.step(st)
+	}
+	f.finish()
+	return f.graph
+}
+
+// head reads what stands at most once: version, description, input.
+func (f *flow) head() {
+	seen := map[string]diag.Span{}
+	once := func(word string, span diag.Span) bool {
+		first, dup := seen[word]
+		if dup {
+			f.add(diag.Errorf(CodeDuplicateSet, span, "%s is given twice", word).See(first, "first here"))
+		}
+		seen[word] = span
+		return !dup
+	}
+	for _, st := range f.tree.Stmts {
+		switch st := st.(type) {
+		case *syntax.Version:
+			if once("version", st.Span) {
+				f.graph.Version = st.Value.Value
+				if !semver.MatchString(st.Value.Value) {
+					f.add(diag.Errorf(CodeVersion, st.Value.Span, "version %q is not MAJOR.MINOR.PATCH", st.Value.Value).Hintf(`write a version such as "1.0.0"`))
+				}
+			}
+		case *syntax.Describe:
+			if once("describe", st.Span) {
+				f.graph.Describe = st.Value.Value
+			}
+		case *syntax.Input:
+			if once("input", st.Span) {
+				f.graph.Input = f.record(f.space, st.Record)
+				f.graph.Schema = st.Schema
+			}
+		case *syntax.Output:
+			once("output", st.Span)
+		case *syntax.Call, *syntax.On, *syntax.Return, *syntax.Degrade, *syntax.Fail:
+			f.misplaced(st, "it belongs into a step")
+		}
+	}
+}
+
+// misplaced reports a statement that has no meaning where it stands.
+func (f *flow) misplaced(st syntax.Stmt, why string) {
+	word, span := leading(st)
+	f.add(diag.Errorf(CodeMisplaced, span, "%s has no meaning here: %s", word, why))
+}
+
+// collect enters the steps and their names.
+func (f *flow) collect() {
+	for _, st := range f.tree.Stmts {
+		step, ok := st.(*syntax.Step)
+		if !ok {
+			continue
+		}
+		name := step.Name
+		if first := f.steps[name.Text]; first != nil {
+			f.duplicate("step", name, first.tree.Name)
+			continue
+		}
+		if slices.Contains(reserved, name.Text) || expr.IsBuiltin(name.Text) {
+			f.reservedName(name)
+		}
+		info := &stepInfo{tree: step, index: len(f.order), result: value.TAny}
+		f.steps[name.Text] = info
+		f.order = append(f.order, info)
+	}
+	if len(f.order) == 0 {
+		last := f.tree.Name[len(f.tree.Name)-1]
+		f.add(diag.Errorf(CodeEmptyStep, last.Span, "workflow %s has no step", f.graph.Name).Hintf("add one: step NAME { call service.operation { … } }"))
+	}
+}
+
+// scopes builds what expressions before and in steps may read.
+func (f *flow) scopes() {
+	consts := &scope{flow: f, names: map[string]*binding{}, early: true}
+	f.constants(consts)
+	f.early = consts.child()
+	f.early.names["input"] = &binding{name: "input", typ: f.graph.Input, used: true}
+	f.early.names["run"] = &binding{name: "run", typ: runType, used: true}
+	f.late = &scope{flow: f, parent: f.early, names: map[string]*binding{}}
+	for _, st := range f.order {
+		st.bind = &binding{name: st.tree.Name.Text, place: st.tree.Name.Span, typ: value.TAny, step: st}
+		f.late.names[st.tree.Name.Text] = st.bind
+	}
+}
+
+// sharedLet is a let of a file, part of the prelude if something reads it.
+type sharedLet struct {
+	bind *binding
+	let  *graph.Let
+}
+
+// prelude compiles the lets and ensures that run before the first step.
+func (f *flow) prelude() {
+	for _, st := range f.tree.Stmts {
+		switch st := st.(type) {
+		case *syntax.Let:
+			if b, let := f.let(st, f.early); let != nil {
+				f.graph.Prelude = append(f.graph.Prelude, let)
+				f.lets = append(f.lets, b)
+			}
+		case *syntax.Ensure:
+			f.graph.Prelude = append(f.graph.Prelude, f.preludeEnsure(st))
+		}
+	}
+}
+
+// constants compiles the lets of the files, which read nothing but one another.
+func (f *flow) constants(sc *scope) {
+	for _, l := range f.space.lets.list {
+		if b, let := f.let(l, sc); let != nil {
+			f.shared = append(f.shared, sharedLet{b, let})
+		}
+	}
+}
+
+func (f *flow) preludeEnsure(st *syntax.Ensure) graph.Stmt {
+	e := &graph.Ensure{Cond: f.expectIn(st.Cond, f.early, value.TBool, "the condition of ensure"), Span: st.Span}
+	fail, ok := st.Else.(*syntax.Fail)
+	if !ok {
+		f.misplaced(st.Else, "before the first step a run can only fail")
+		return e
+	}
+	e.Else = f.fail(fail, f.early)
+	return e
+}
+
+// let compiles `let x = expr`; nil if it is a call, which needs a step.
+func (f *flow) let(l *syntax.Let, sc *scope) (*binding, *graph.Let) {
+	if l.Value == nil {
+		f.misplaced(l, "a call belongs into a step")
+		return nil, nil
+	}
+	p := f.compile(l.Value, sc)
+	alias := f.aliasOf(l.Value.Text, sc)
+	if alias == nil {
+		f.reads(l.Value.Text, sc)
+	}
+	b := sc.define(l.Name, p.Type())
+	b.alias = alias
+	return b, &graph.Let{Name: l.Name.Text, Value: p, Span: l.Span}
+}
+
+// compileIn compiles an expression of this workflow and notes what it reads.
+func (f *flow) compileIn(e *syntax.Expr, sc *scope) *expr.Program {
+	p := f.compile(e, sc)
+	f.reads(e.Text, sc)
+	return p
+}
+
+func (f *flow) expectIn(e *syntax.Expr, sc *scope, want *value.Type, what string) *expr.Program {
+	p := f.expect(e, sc, want, what)
+	f.reads(e.Text, sc)
+	return p
+}
+
+// reads notes the parts of the input an expression uses. A let that merely names
+// a part of the input does not use it; who reads the let does.
+func (f *flow) reads(text string, sc *scope) {
+	for _, ch := range chains(text) {
+		if path, ok := f.inputPath(ch, sc); ok {
+			f.noteRead(path)
+		}
+	}
+}
+
+// noteRead marks a path of the input as read, and what contains it as read from.
+func (f *flow) noteRead(path string) {
+	f.read[path] = true
+	for i, c := range path {
+		if c == '.' {
+			f.below[path[:i]] = true
+		}
+	}
+}
+
+// inputPath is where in the input a chain leads, "" for the whole of it.
+func (f *flow) inputPath(ch chain, sc *scope) (string, bool) {
+	fields := ch.fields
+	if ch.root != "input" {
+		b := sc.find(ch.root)
+		if b == nil || b.alias == nil {
+			return "", false
+		}
+		fields = append([]string{*b.alias}, fields...)
+	}
+	return strings.Join(fields, "."), true
+}
+
+// aliasOf is the input path an expression stands for, nil if it is more than that.
+func (f *flow) aliasOf(text string, sc *scope) *string {
+	all := chains(text)
+	if len(all) != 1 || !all[0].whole || len(all[0].fields) == 0 && all[0].root == "input" {
+		return nil
+	}
+	if path, ok := f.inputPath(all[0], sc); ok {
+		return &path
+	}
+	return nil
+}
+
+// finish compiles the output and reports what nobody reads.
+func (f *flow) finish() {
+	for _, st := range f.tree.Stmts {
+		if out, ok := st.(*syntax.Output); ok && f.graph.Output == nil {
+			f.graph.Output = f.compileIn(out.Value, f.late)
+		}
+	}
+	for _, b := range f.lets {
+		if !b.used {
+			f.add(diag.Warnf(CodeUnused, b.place, "%s is never read", b.name).Hintf("remove it"))
+		}
+	}
+	for i := len(f.shared) - 1; i >= 0; i-- {
+		if f.shared[i].bind.used {
+			f.graph.Prelude = slices.Insert(f.graph.Prelude, 0, graph.Stmt(f.shared[i].let))
+		}
+	}
+	for _, st := range f.order {
+		if st.told && !st.bind.used && !f.handlers {
+			f.add(diag.Warnf(CodeUnused, st.tree.Name.Span, "nobody reads the result of %s", st.tree.Name.Text).
+				Hintf("use it in output or a later step, or remove its return"))
+		}
+	}
+	if !f.handlers {
+		f.unusedInputs(f.inputTree(), f.graph.Input, "")
+	}
+}
+
+func (f *flow) inputTree() *syntax.Record {
+	for _, st := range f.tree.Stmts {
+		if in, ok := st.(*syntax.Input); ok {
+			return in.Record
+		}
+	}
+	return nil
+}
+
+// unusedInputs warns of the fields of r, at path, that no expression reads. The
+// correlation id is read by every run.
+func (f *flow) unusedInputs(r *syntax.Record, t *value.Type, path string) {
+	if r == nil || f.read[path] {
+		return
+	}
+	for _, field := range r.Fields {
+		at := strings.TrimPrefix(path+"."+field.Name.Text, ".")
+		switch {
+		case f.read[at] || at == "correlation_id":
+		case !f.below[at]:
+			f.add(diag.Warnf(CodeUnused, field.Name.Span, "input %s is never read", at).Hintf("use it or remove it"))
+		default:
+			if inner, ok := field.Shape.(*syntax.Record); ok {
+				f.unusedInputs(inner, t.Field(field.Name.Text).Type, at)
+			}
+		}
+	}
+}

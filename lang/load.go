@@ -1,0 +1,195 @@
+package lang
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"wf/lang/check"
+	"wf/lang/diag"
+	"wf/lang/graph"
+	"wf/lang/syntax"
+	"wf/lang/token"
+)
+
+// Options of [Load]. The zero value knows no registered services.
+type Options struct {
+	Catalog      check.Catalog // services registered in Go; nil: none
+	Environment  string        // YAML: which of its environments to merge in; "": none
+	StubHandlers bool          // YAML: take any handler_class as registered
+}
+
+// Program is what a file defines.
+type Program struct {
+	Workflows []*graph.Graph   // of the file itself, in order
+	Services  []*check.Service // declared in the file and its imports
+	Sources   diag.Sources     // text of every file read, for printing diagnostics
+	Tree      *syntax.File     // of the file itself; nil if it could not be read
+}
+
+// Workflow finds a workflow by name, with or without its namespace; "" means the
+// only one. The error says what there is to choose from.
+func (p *Program) Workflow(name string) (*graph.Graph, error) {
+	names := make([]string, len(p.Workflows))
+	for i, g := range p.Workflows {
+		if names[i] = g.FullName(); name == names[i] || name == g.Name || name == "" && len(p.Workflows) == 1 {
+			return g, nil
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return nil, errors.New("the file defines no workflow")
+	case name == "":
+		return nil, fmt.Errorf("the file defines several workflows, choose one: %s", strings.Join(names, ", "))
+	}
+	hint := diag.DidYouMean(name, names)
+	if hint == "" {
+		hint = "there is " + strings.Join(names, ", ")
+	}
+	return nil, fmt.Errorf("no workflow %s in the file; %s", name, hint)
+}
+
+// MaxFiles bounds how many files one definition may import.
+const MaxFiles = 1000
+
+// Load reads a file with everything it imports, and checks it. Import paths are
+// relative to the importing file. The program is usable as far as it goes beside
+// errors; it must not be run if the list has errors.
+func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
+	l := &loader{fsys: fsys, opts: opts, files: map[string]*syntax.File{}, sources: diag.Sources{},
+		unit: &check.Unit{Imports: map[*syntax.File][]*syntax.File{}}}
+	p := &Program{Sources: l.sources}
+	src, err := read(fsys, name)
+	if err != nil {
+		d := diag.Errorf(check.CodeImport, diag.Span{File: name}, "%s", cause(err))
+		d.Hint = nearFile(fsys, name)
+		return p, diag.List{d}
+	}
+	l.unit.Main = l.parse(name, src)
+	l.imports()
+	p.Tree = l.unit.Main
+	broken := l.problems.HasErrors()
+	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers})
+	for _, d := range problems {
+		if !broken || !slices.Contains(consequences, d.Code) {
+			l.problems.Add(d)
+		}
+	}
+	p.Workflows, p.Services = res.Workflows, res.Services
+	l.problems.Sort()
+	return p, l.problems
+}
+
+// consequences are what a part that could not be read leads to elsewhere; beside
+// syntax errors they are left out.
+var consequences = []diag.Code{
+	check.CodeUnknownName, check.CodeUnknownStep, check.CodeUnknownType, check.CodeUnknownService, check.CodeUnknownOp, check.CodeUnused,
+	check.CodeEmptyStep, check.CodeMissingArgument, check.CodeUnknownArgument, check.CodeImpossible, check.CodeNoEnding, check.CodeUnknownPolicy,
+}
+
+type loader struct {
+	fsys     fs.FS
+	opts     Options
+	files    map[string]*syntax.File
+	order    []*syntax.File
+	sources  diag.Sources
+	unit     *check.Unit
+	problems diag.List
+}
+
+// parse reads one source by the rules of its ending.
+func (l *loader) parse(name string, src []byte) *syntax.File {
+	l.sources[name] = src
+	var f *syntax.File
+	var problems diag.List
+	switch path.Ext(name) {
+	case ".yaml", ".yml":
+		f, problems = syntax.ParseYAML(name, src, l.opts.Environment)
+	default:
+		f, problems = syntax.Parse(name, src)
+	}
+	l.problems = append(l.problems, problems...)
+	l.files[name] = f
+	l.order = append(l.order, f)
+	return f
+}
+
+// imports reads the imports of every file read so far, and of those.
+func (l *loader) imports() {
+	for i := 0; i < len(l.order); i++ {
+		f := l.order[i]
+		for _, d := range f.Decls {
+			if imp, ok := d.(*syntax.Import); ok {
+				if g := l.follow(f, imp); g != nil {
+					l.unit.Imports[f] = append(l.unit.Imports[f], g)
+				}
+			}
+		}
+	}
+}
+
+func (l *loader) follow(from *syntax.File, imp *syntax.Import) *syntax.File {
+	target := imp.Path.Value
+	if target == "" || path.IsAbs(target) || strings.Contains(target, `\`) {
+		l.problems.Add(diag.Errorf(check.CodeImport, imp.Path.Span, "an import names a file relative to this one, with / between folders"))
+		return nil
+	}
+	name := path.Join(path.Dir(from.Name), target)
+	if f := l.files[name]; f != nil {
+		return f
+	}
+	if len(l.order) >= MaxFiles {
+		l.problems.Add(diag.Errorf(check.CodeImport, imp.Path.Span, "more than %d files are imported", MaxFiles))
+		return nil
+	}
+	src, err := read(l.fsys, name)
+	if err != nil {
+		d := diag.Errorf(check.CodeImport, imp.Path.Span, "cannot import %s: %s", name, cause(err))
+		d.Hint = nearFile(l.fsys, name)
+		l.problems.Add(d)
+		return nil
+	}
+	return l.parse(name, src)
+}
+
+// read reads a file that is not larger than any definition may be.
+func read(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.New("it is a folder")
+	}
+	return io.ReadAll(io.LimitReader(f, token.MaxSize+1))
+}
+
+// cause is what went wrong without the operating system's repetition of the name.
+func cause(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "there is no such file"
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// nearFile suggests a file of the same folder with a similar name.
+func nearFile(fsys fs.FS, name string) string {
+	entries, err := fs.ReadDir(fsys, path.Dir(name))
+	if err != nil {
+		return ""
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return diag.DidYouMean(path.Base(name), names)
+}
