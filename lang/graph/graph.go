@@ -134,3 +134,18 @@ func (g *Graph) FullName() string {
 	}
 	return g.Namespace + "." + g.Name
 }
+
+// EachCall visits the calls of a block in source order, those inside clauses
+// included.
+func EachCall(body []Stmt, visit func(*Call)) {
+	for _, st := range body {
+		call, ok := st.(*Call)
+		if !ok {
+			continue
+		}
+		visit(call)
+		for _, c := range call.Clauses {
+			EachCall(c.Body, visit)
+		}
+	}
+}
