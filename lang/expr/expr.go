@@ -1,9 +1,24 @@
 package expr
 
 import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+
 	"wf/lang/diag"
+	"wf/lang/token"
 	"wf/lang/value"
 )
 
@@ -19,7 +34,7 @@ type Source struct {
 type Piece struct{ Text, Source, Len int }
 
 // Scope says which names an expression may read. Lookup returns the type of a
-// root name; ok false if there is no such name.
+// root name; ok is false if there is no such name.
 type Scope interface {
 	Lookup(name string) (t *value.Type, ok bool)
 	// Unknown makes the diagnostic for a name Lookup does not know.
@@ -33,16 +48,360 @@ type Field struct {
 	Type *value.Type
 }
 
-// Compile, and the methods of Program below, are implemented in compile.go.
-type api interface {
-	Type() *value.Type // static type of the result; never nil
-	Refs() []string    // root names read, sorted, without repetition
-	String() string    // canonical text: one line, one spacing
-	Span() diag.Span
-	Fields() []Field    // nil unless an object literal
-	Const() (any, bool) // value of an expression that reads no names
-	Eval(m *Machine, env map[string]any) (any, error)
-	Bool(m *Machine, env map[string]any) (bool, error)
-	Int(m *Machine, env map[string]any) (int, error)
-	Duration(m *Machine, env map[string]any) (time.Duration, error)
+// Program is a compiled expression: immutable, and safe for concurrent use with
+// one [Machine] each.
+type Program struct {
+	span   diag.Span
+	text   string
+	typ    *value.Type
+	refs   []string
+	fields []Field
+	plan   plan // nil if the expression did not compile
+	fixed  bool // plan is a constant
+	dur    time.Duration
+}
+
+// Type is the static type of the result; never nil.
+func (p *Program) Type() *value.Type { return p.typ }
+
+// Refs lists the root names the expression reads, sorted.
+func (p *Program) Refs() []string { return p.refs }
+
+// String is the expression in one spelling, whatever the layout of its source.
+func (p *Program) String() string { return p.text }
+
+// MarshalText writes [Program.String].
+func (p *Program) MarshalText() ([]byte, error) { return []byte(p.text), nil }
+
+// Span is where the expression stands.
+func (p *Program) Span() diag.Span { return p.span }
+
+// Fields lists the fields of an object literal; nil for anything else.
+func (p *Program) Fields() []Field { return p.fields }
+
+// Const is the value of an expression that reads no names.
+func (p *Program) Const() (any, bool) {
+	if c, ok := p.plan.(constant); ok && p.fixed {
+		return c.v, true
+	}
+	return nil, false
+}
+
+// base is the configuration all expressions share.
+var base = sync.OnceValue(func() *conf.Config {
+	c := conf.CreateNew()
+	c.Optimize = false
+	addFunctions(c)
+	return c
+})
+
+// Compile compiles an expression. The program is never nil: beside errors it has
+// type any and must not be evaluated.
+func Compile(src Source, scope Scope) (*Program, diag.List) {
+	p := &Program{span: src.Span, text: src.Text, typ: value.TAny}
+	out, segments, problems := rewrite(src)
+	if problems.HasErrors() {
+		return p, problems
+	}
+	place := placer(src, out, segments)
+	tree, err := parser.ParseWithConfig(out, base())
+	if err != nil {
+		return p, diag.List{syntaxProblem(err, src, place)}
+	}
+	p.text = canonical(tree.Node)
+	c := &inferrer{scope: scope, place: place}
+	p.typ = c.infer(&tree.Node)
+	slices.Sort(c.roots)
+	p.refs = c.roots
+	if m, ok := tree.Node.(*ast.MapNode); ok {
+		p.fields = objectFields(m, p.typ, c)
+	}
+	if c.problems.HasErrors() {
+		p.typ = value.TAny
+		return p, c.problems
+	}
+	b := &builder{scope: scope, place: place, span: src.Span, roots: c.roots}
+	if p.plan, err = b.build(tree.Node); err != nil {
+		p.typ = value.TAny
+		return p, append(c.problems, b.problem(err))
+	}
+	if !c.ambient {
+		return p, append(c.problems, p.fold()...)
+	}
+	return p, c.problems
+}
+
+// fold evaluates a constant expression once and for all.
+func (p *Program) fold() diag.List {
+	v, err := p.Eval(NewMachine(), nil)
+	if err != nil {
+		var e *Error
+		span, msg := p.span, err.Error()
+		if errors.As(err, &e) {
+			span, msg = e.Span, e.Message
+		}
+		p.typ, p.plan = value.TAny, nil
+		return diag.List{diag.Errorf(CodeConstant, span, "this always fails: %s", msg)}
+	}
+	p.plan, p.fixed = constant{v}, true
+	if s, ok := v.(string); ok && p.typ.Kind == value.Duration {
+		p.dur, _ = asDuration(s)
+	}
+	return nil
+}
+
+func objectFields(m *ast.MapNode, t *value.Type, c *inferrer) []Field {
+	fields := make([]Field, 0, len(m.Pairs))
+	for _, p := range m.Pairs {
+		pair := p.(*ast.PairNode)
+		key, ok := pair.Key.(*ast.StringNode)
+		if !ok {
+			continue
+		}
+		f := Field{Name: key.Value, Span: c.span(pair.Value), Type: value.TAny}
+		if tf := t.Field(key.Value); tf != nil {
+			f.Type = tf.Type
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// placer maps rune offsets of the rewritten text to places in the file.
+func placer(src Source, out string, segments []segment) func(from, to int) diag.Span {
+	ascii := true
+	for i := 0; i < len(out) && ascii; i++ {
+		ascii = out[i] < 0x80
+	}
+	offsets := []int(nil)
+	if !ascii {
+		for i := range out {
+			offsets = append(offsets, i)
+		}
+		offsets = append(offsets, len(out))
+	}
+	toByte := func(r int) int {
+		if ascii {
+			return min(r, len(out))
+		}
+		return offsets[min(max(r, 0), len(offsets)-1)]
+	}
+	return func(from, to int) diag.Span {
+		start := textOffset(segments, toByte(from), false)
+		end := max(start, textOffset(segments, toByte(to), true))
+		return src.at(start, min(end, len(src.Text)))
+	}
+}
+
+// textOffset is where a byte of the rewritten text came from; generated text
+// belongs to what was copied before it.
+func textOffset(segments []segment, at int, end bool) int {
+	i, found := slices.BinarySearchFunc(segments, at, func(s segment, at int) int { return s.out - at })
+	if !found || end && i > 0 {
+		i--
+	}
+	if i < 0 || len(segments) == 0 {
+		return 0
+	}
+	s := segments[min(i, len(segments)-1)]
+	return s.text + min(max(at-s.out, 0), s.len)
+}
+
+// syntaxProblem explains why a text is no expression. A misspelt function comes
+// first: the engine stumbles over the # in its argument instead.
+func syntaxProblem(err error, src Source, place func(int, int) diag.Span) *diag.Diagnostic {
+	if d := misspelt(src); d != nil {
+		return d
+	}
+	var fe *file.Error
+	if !errors.As(err, &fe) {
+		return diag.Errorf(CodeSyntax, place(0, 0), "not an expression: %v", err)
+	}
+	span := place(fe.From, max(fe.To, fe.From+1))
+	d := diag.Errorf(CodeSyntax, span, "not an expression: %s", plain(fe.Message))
+	if hint := hintFor(fe.Message); hint != "" {
+		d.Hintf("%s", hint)
+	}
+	return d
+}
+
+// misspelt reports the first call of a function that does not exist.
+func misspelt(src Source) *diag.Diagnostic {
+	tokens, _, _ := token.Scan("", []byte(src.Text))
+	for i := 0; i+1 < len(tokens); i++ {
+		word, next := src.Text[tokens[i].Start:tokens[i].End], src.Text[tokens[i+1].Start:tokens[i+1].End]
+		if tokens[i].Kind != token.Ident || next != "(" || IsBuiltin(word) || wordOps[word] || ambient[word] != "" {
+			continue
+		}
+		if i > 0 && src.Text[tokens[i-1].Start:tokens[i-1].End] == "." {
+			continue
+		}
+		d := diag.Errorf(CodeFunction, src.at(tokens[i].Start, tokens[i].End), "there is no function %s", word)
+		d.Hint = diag.DidYouMean(word, Builtins())
+		return d
+	}
+	return nil
+}
+
+// environment is the strict environment of the roots an expression reads.
+func environment(scope Scope, roots []string) types.Map {
+	env := make(types.Map, len(roots))
+	for _, name := range roots {
+		if t, ok := scope.Lookup(name); ok {
+			env[name] = engineType(t, 0)
+		}
+	}
+	return env
+}
+
+// engineType is a type in expr-lang's terms. What may be nil is any there; our own
+// checker has already made sure that it is not read as if it were present.
+func engineType(t *value.Type, depth int) types.Type {
+	if t.Optional || depth > 6 {
+		return types.Any
+	}
+	switch t.Kind {
+	case value.Bool:
+		return types.Bool
+	case value.Int:
+		return types.Int
+	case value.Float:
+		return types.Float64
+	case value.String, value.Time, value.Duration:
+		return types.String
+	case value.Enum:
+		if isText(t) {
+			return types.String
+		}
+	case value.List:
+		return types.Array(engineType(t.Elem, depth+1))
+	case value.Record:
+		m := make(types.Map, len(t.Fields)+1)
+		for _, f := range t.Fields {
+			m[f.Name] = engineType(f.ReadType(), depth+1)
+		}
+		if t.Open {
+			m[types.Extra] = types.Any
+		}
+		return m
+	}
+	return types.Any
+}
+
+// builder makes the plan of a typed tree.
+type builder struct {
+	scope Scope
+	place func(from, to int) diag.Span
+	span  diag.Span
+	roots []string
+	conf  *conf.Config
+}
+
+// program compiles a node for expr-lang's machine.
+func (b *builder) program(n ast.Node) (plan, error) {
+	if b.conf == nil {
+		c := *base()
+		c.Functions = maps.Clone(c.Functions)
+		c.WithEnv(environment(b.scope, b.roots))
+		b.conf = &c
+	}
+	tree := &parser.Tree{Node: n}
+	if _, err := checker.Check(tree, b.conf); err != nil {
+		return nil, err
+	}
+	prog, err := compiler.Compile(tree, b.conf)
+	if err != nil {
+		return nil, err
+	}
+	return compiled{prog, b.place}, nil
+}
+
+func (b *builder) problem(err error) *diag.Diagnostic {
+	var fe *file.Error
+	if errors.As(err, &fe) {
+		return diag.Errorf(CodeUnsupported, b.place(fe.From, max(fe.To, fe.From+1)), "%s", plain(fe.Message))
+	}
+	return diag.Errorf(CodeUnsupported, b.span, "%s", plain(err.Error()))
+}
+
+// Machine evaluates programs, reusing its memory. It is not for concurrent use.
+type Machine struct{ vm vm.VM }
+
+// NewMachine returns a machine.
+func NewMachine() *Machine { return &Machine{} }
+
+// Error is an evaluation that failed.
+type Error struct {
+	Span    diag.Span
+	Message string
+}
+
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+// Eval evaluates the expression; env holds a value for each of Refs. The result is
+// in the value domain. Errors are of type *[Error].
+func (p *Program) Eval(m *Machine, env map[string]any) (any, error) {
+	if p.plan == nil {
+		return nil, &Error{p.span, "the expression did not compile"}
+	}
+	v, err := p.plan.eval(m, env)
+	if err == nil {
+		if _, whole := p.plan.(compiled); whole && !value.InDomain(v) {
+			v, err = value.Normalize(v)
+		}
+	}
+	if err == nil {
+		return v, nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		if e.Span.IsZero() {
+			e.Span = p.span
+		}
+		return nil, e
+	}
+	return nil, &Error{p.span, err.Error()}
+}
+
+// Bool evaluates a condition.
+func (p *Program) Bool(m *Machine, env map[string]any) (bool, error) {
+	v, err := p.Eval(m, env)
+	if err != nil {
+		return false, err
+	}
+	b, ok := v.(bool)
+	if !ok {
+		return false, &Error{p.span, "expected true or false, got " + value.KindOf(v)}
+	}
+	return b, nil
+}
+
+// Int evaluates a number.
+func (p *Program) Int(m *Machine, env map[string]any) (int, error) {
+	v, err := p.Eval(m, env)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := v.(int)
+	if !ok {
+		return 0, &Error{p.span, "expected an int, got " + value.KindOf(v)}
+	}
+	return n, nil
+}
+
+// Duration evaluates a duration.
+func (p *Program) Duration(m *Machine, env map[string]any) (time.Duration, error) {
+	if p.fixed && p.typ.Kind == value.Duration {
+		return p.dur, nil
+	}
+	v, err := p.Eval(m, env)
+	if err != nil {
+		return 0, err
+	}
+	d, err := asDuration(v)
+	if err != nil {
+		return 0, &Error{p.span, fmt.Sprintf("expected a duration: %v", err)}
+	}
+	return d, nil
 }

@@ -1,0 +1,482 @@
+package expr
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+
+	"wf/lang/diag"
+	"wf/lang/value"
+)
+
+// inferrer gives every node of a parsed expression its type in our terms, reports
+// what does not fit, and replaces operators on times and durations by calls.
+type inferrer struct {
+	scope    Scope
+	place    func(from, to int) diag.Span // rune offsets of the rewritten text to the file
+	problems diag.List
+	elems    []*value.Type // element types of the predicates around the node
+	missing  bool          // the chain around the node may end early at a ?.
+	roots    []string
+	ambient  bool // reads a name, so it is not constant
+}
+
+func (c *inferrer) add(d *diag.Diagnostic) { c.problems.Add(d) }
+
+// extent is the range of a node with everything under it.
+func extent(n ast.Node) (from, to int) {
+	loc := n.Location()
+	from, to = loc.From, loc.To
+	for _, child := range children(n) {
+		f, t := extent(child)
+		from, to = min(from, f), max(to, t)
+	}
+	return from, to
+}
+
+func children(n ast.Node) []ast.Node {
+	switch n := n.(type) {
+	case *ast.UnaryNode:
+		return []ast.Node{n.Node}
+	case *ast.BinaryNode:
+		return []ast.Node{n.Left, n.Right}
+	case *ast.ChainNode:
+		return []ast.Node{n.Node}
+	case *ast.MemberNode:
+		return []ast.Node{n.Node, n.Property}
+	case *ast.SliceNode:
+		out := []ast.Node{n.Node}
+		if n.From != nil {
+			out = append(out, n.From)
+		}
+		if n.To != nil {
+			out = append(out, n.To)
+		}
+		return out
+	case *ast.CallNode:
+		return append([]ast.Node{n.Callee}, n.Arguments...)
+	case *ast.BuiltinNode:
+		return n.Arguments
+	case *ast.PredicateNode:
+		return []ast.Node{n.Node}
+	case *ast.ConditionalNode:
+		return []ast.Node{n.Cond, n.Exp1, n.Exp2}
+	case *ast.ArrayNode:
+		return n.Nodes
+	case *ast.MapNode:
+		return n.Pairs
+	case *ast.PairNode:
+		return []ast.Node{n.Key, n.Value}
+	}
+	return nil
+}
+
+func (c *inferrer) span(n ast.Node) diag.Span { return c.place(extent(n)) }
+
+// infer types a node.
+func (c *inferrer) infer(at *ast.Node) *value.Type {
+	switch n := (*at).(type) {
+	case *ast.NilNode:
+		return value.TNil
+	case *ast.BoolNode:
+		return value.TBool
+	case *ast.IntegerNode:
+		return value.TInt
+	case *ast.FloatNode:
+		return value.TFloat
+	case *ast.StringNode:
+		return value.TString
+	case *ast.ConstantNode:
+		return value.TAny
+	case *ast.IdentifierNode:
+		return c.name(n)
+	case *ast.PointerNode:
+		return c.pointer(n)
+	case *ast.UnaryNode:
+		return c.unary(n)
+	case *ast.BinaryNode:
+		return c.binary(at, n)
+	case *ast.ChainNode:
+		return c.chain(n)
+	case *ast.MemberNode:
+		return c.member(n)
+	case *ast.SliceNode:
+		return c.slice(n)
+	case *ast.ConditionalNode:
+		return c.conditional(n)
+	case *ast.ArrayNode:
+		return c.array(n)
+	case *ast.MapNode:
+		return c.object(n)
+	case *ast.BuiltinNode:
+		return c.function(at, n.Name, n.Arguments, n)
+	case *ast.CallNode:
+		if id, ok := n.Callee.(*ast.IdentifierNode); ok {
+			return c.function(at, id.Value, n.Arguments, n)
+		}
+		c.add(diag.Errorf(CodeRefused, c.span(n), "only functions are called here, and values have none"))
+		return value.TAny
+	}
+	c.add(diag.Errorf(CodeRefused, c.span(*at), "this has no meaning in an expression"))
+	return value.TAny
+}
+
+func (c *inferrer) name(n *ast.IdentifierNode) *value.Type {
+	c.ambient = true
+	t, ok := c.scope.Lookup(n.Value)
+	if !ok {
+		if _, known := functions[n.Value]; known {
+			c.add(diag.Errorf(CodeArguments, c.span(n), "%s is a function; call it with ( )", n.Value))
+		} else {
+			c.add(c.scope.Unknown(n.Value, c.span(n)))
+		}
+		return value.TAny
+	}
+	if !slices.Contains(c.roots, n.Value) {
+		c.roots = append(c.roots, n.Value)
+	}
+	return t
+}
+
+func (c *inferrer) pointer(n *ast.PointerNode) *value.Type {
+	if len(c.elems) == 0 {
+		c.add(diag.Errorf(CodeRefused, c.span(n), "# means an element, inside filter, map and the like only"))
+		return value.TAny
+	}
+	switch n.Name {
+	case "":
+		return c.elems[len(c.elems)-1]
+	case "index":
+		return value.TInt
+	}
+	c.add(diag.Errorf(CodeRefused, c.span(n), "there is no #%s; # is the element and #index its place", n.Name))
+	return value.TAny
+}
+
+// present demands a value that cannot be missing and returns its type as such.
+func (c *inferrer) present(n ast.Node, t *value.Type) *value.Type {
+	if t.Kind == value.Nil {
+		c.add(diag.Errorf(CodeMissing, c.span(n), "this is always nil"))
+		return value.TAny
+	}
+	if t.Optional {
+		c.add(diag.Errorf(CodeMissing, c.span(n), "this may be missing: its type is %s", t).
+			Hintf("say what to use then: `… ?? other`"))
+		return t.Req()
+	}
+	return t
+}
+
+func (c *inferrer) unary(n *ast.UnaryNode) *value.Type {
+	t := c.present(n.Node, c.infer(&n.Node))
+	switch {
+	case n.Operator == "!" || n.Operator == "not":
+		if !isAny(t) && t.Kind != value.Bool {
+			c.add(diag.Errorf(CodeOperator, c.span(n), "%s takes a bool, not %s", n.Operator, t))
+		}
+		return value.TBool
+	case isAny(t) || isNumber(t):
+		return t
+	}
+	c.add(diag.Errorf(CodeOperator, c.span(n), "%s takes a number, not %s", n.Operator, t))
+	return value.TAny
+}
+
+func (c *inferrer) conditional(n *ast.ConditionalNode) *value.Type {
+	if !n.Ternary {
+		c.add(diag.Errorf(CodeRefused, c.span(n), "there is no if in an expression").Hintf("write condition ? one : other"))
+	}
+	t := c.present(n.Cond, c.infer(&n.Cond))
+	if !isAny(t) && t.Kind != value.Bool {
+		c.add(diag.Errorf(CodeOperator, c.span(n.Cond), "a condition is a bool, not %s", t))
+	}
+	return value.Join(c.infer(&n.Exp1), c.infer(&n.Exp2))
+}
+
+func (c *inferrer) array(n *ast.ArrayNode) *value.Type {
+	var out *value.Type
+	for i := range n.Nodes {
+		t := c.infer(&n.Nodes[i])
+		if out == nil {
+			out = t
+		} else {
+			out = value.Join(out, t)
+		}
+	}
+	if out == nil {
+		out = value.TAny
+	}
+	return value.ListOf(out)
+}
+
+func (c *inferrer) object(n *ast.MapNode) *value.Type {
+	t := value.RecordOf()
+	for _, p := range n.Pairs {
+		pair := p.(*ast.PairNode)
+		key, ok := pair.Key.(*ast.StringNode)
+		ft := c.infer(&pair.Value)
+		if !ok {
+			c.add(diag.Errorf(CodeRefused, c.span(pair.Key), "the key of a field is a plain name or string"))
+			t.Open = true
+			continue
+		}
+		if t.Field(key.Value) != nil {
+			c.add(diag.Errorf(CodeSyntax, c.span(pair.Key), "field %s is given twice", key.Value))
+			continue
+		}
+		t.Fields = append(t.Fields, &value.Field{Name: key.Value, Type: ft})
+	}
+	return t
+}
+
+func (c *inferrer) slice(n *ast.SliceNode) *value.Type {
+	t := c.present(n.Node, c.infer(&n.Node))
+	for _, bound := range []*ast.Node{&n.From, &n.To} {
+		if *bound == nil {
+			continue
+		}
+		if bt := c.present(*bound, c.infer(bound)); !isAny(bt) && bt.Kind != value.Int {
+			c.add(diag.Errorf(CodeIndex, c.span(*bound), "a bound is an int, not %s", bt))
+		}
+	}
+	if !isAny(t) && t.Kind != value.List && !isText(t) {
+		c.add(diag.Errorf(CodeIndex, c.span(n), "a range is taken of a list or string, not of %s", t))
+		return value.TAny
+	}
+	return t
+}
+
+// chain is a path with ?. in it, up to its end.
+func (c *inferrer) chain(n *ast.ChainNode) *value.Type {
+	outer := c.missing
+	c.missing = false
+	t := c.infer(&n.Node)
+	if c.missing {
+		t = t.Opt()
+	}
+	c.missing = outer
+	return t
+}
+
+func (c *inferrer) member(n *ast.MemberNode) *value.Type {
+	t := c.infer(&n.Node)
+	switch {
+	case n.Optional:
+		if t.Optional || isAny(t) {
+			c.missing = true
+		}
+		if t.Kind == value.Nil {
+			return value.TNil
+		}
+		t = t.Req()
+	case t.Optional && t.Kind != value.Nil:
+		c.add(diag.Errorf(CodeMissing, c.span(n.Node), "this may be missing, so it cannot be read from").
+			Hintf("write ?. to get nil then, or say what to use instead: (… ?? other)"))
+		t = t.Req()
+	case t.Kind == value.Nil:
+		c.add(diag.Errorf(CodeMissing, c.span(n.Node), "this is always nil"))
+		return value.TAny
+	}
+	if name, ok := n.Property.(*ast.StringNode); ok {
+		return c.field(n, t, name)
+	}
+	return c.index(n, t)
+}
+
+func (c *inferrer) field(n *ast.MemberNode, t *value.Type, name *ast.StringNode) *value.Type {
+	switch {
+	case isAny(t):
+		return value.TAny
+	case t.Kind != value.Record:
+		c.add(diag.Errorf(CodeField, c.span(name), "there is no field %s: this is %s", name.Value, article(t)))
+		return value.TAny
+	}
+	if f := t.Field(name.Value); f != nil {
+		return f.ReadType()
+	}
+	if t.Open {
+		return value.TAny
+	}
+	d := diag.Errorf(CodeField, c.span(name), "there is no field %s", name.Value)
+	if d.Hint = diag.DidYouMean(name.Value, t.FieldNames()); d.Hint == "" {
+		d.Hintf("it has %s", fieldList(t))
+	}
+	c.add(d)
+	return value.TAny
+}
+
+func fieldList(t *value.Type) string {
+	if len(t.Fields) == 0 {
+		return "no fields"
+	}
+	return strings.Join(t.FieldNames(), ", ")
+}
+
+func (c *inferrer) index(n *ast.MemberNode, t *value.Type) *value.Type {
+	it := c.present(n.Property, c.infer(&n.Property))
+	switch {
+	case isAny(t):
+		return value.TAny
+	case t.Kind == value.List:
+		if !isAny(it) && it.Kind != value.Int {
+			c.add(diag.Errorf(CodeIndex, c.span(n.Property), "a list is indexed by int, not %s", it))
+		}
+		return t.Elem
+	case t.Kind == value.Record && it.Kind == value.Enum:
+		return c.indexEnum(n, t, it)
+	case t.Kind == value.Record && (isAny(it) || isText(it)):
+		return joinFields(t).Opt()
+	}
+	c.add(diag.Errorf(CodeIndex, c.span(n), "%s is not indexed by %s", article(t), it))
+	return value.TAny
+}
+
+// indexEnum types an object indexed by an enum: every literal needs its field.
+func (c *inferrer) indexEnum(n *ast.MemberNode, t, it *value.Type) *value.Type {
+	var out *value.Type
+	var lacking []string
+	for _, v := range it.Values {
+		name, _ := v.(string)
+		f := t.Field(name)
+		switch {
+		case f == nil && t.Open:
+			return value.TAny
+		case f == nil:
+			lacking = append(lacking, value.Literal(v))
+		case out == nil:
+			out = f.ReadType()
+		default:
+			out = value.Join(out, f.ReadType())
+		}
+	}
+	if len(lacking) > 0 {
+		c.add(diag.Errorf(CodeIndex, c.span(n.Property), "the object has no field for %s", strings.Join(lacking, ", ")).
+			Hintf("it has %s", fieldList(t)))
+	}
+	if out == nil {
+		return value.TAny
+	}
+	return out
+}
+
+func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.Node) *value.Type {
+	sig, ok := functions[name]
+	if !ok {
+		c.unknownFunction(name, n)
+		for i := range args {
+			c.quiet(&args[i])
+		}
+		return value.TAny
+	}
+	if len(args) < sig.min || len(args) > sig.max {
+		want := fmt.Sprint(sig.min)
+		if sig.max != sig.min {
+			want = fmt.Sprintf("%d to %d", sig.min, sig.max)
+		}
+		c.add(diag.Errorf(CodeArguments, c.span(n), "%s takes %s arguments, not %d", name, want, len(args)))
+		return value.TAny
+	}
+	types := make([]*value.Type, len(args))
+	secret := false
+	for i := range args {
+		if p, ok := args[i].(*ast.PredicateNode); ok {
+			c.elems = append(c.elems, elem(types[0]))
+			types[i] = c.infer(&p.Node)
+			c.elems = c.elems[:len(c.elems)-1]
+			if name != "map" {
+				types[i] = c.present(p.Node, types[i])
+			}
+		} else {
+			types[i] = c.present(args[i], c.infer(&args[i]))
+		}
+		secret = secret || types[i].HasSecret()
+	}
+	out, complaint := sig.typ(types)
+	if complaint != "" {
+		at := n
+		if name == "string" { // it may be an interpolation, where only the argument is written
+			at = args[0]
+		}
+		c.add(diag.Errorf(CodeArguments, c.span(at), "%s %s", name, complaint))
+	}
+	if secret && out.Kind != value.Bool {
+		out = out.Hidden()
+	}
+	if name == "duration" {
+		c.literalDuration(at, args)
+	}
+	return out
+}
+
+// quiet infers a node for its names only.
+func (c *inferrer) quiet(at *ast.Node) {
+	if p, ok := (*at).(*ast.PredicateNode); ok {
+		at = &p.Node
+	}
+	c.elems = append(c.elems, value.TAny)
+	c.infer(at)
+	c.elems = c.elems[:len(c.elems)-1]
+}
+
+func (c *inferrer) unknownFunction(name string, n ast.Node) {
+	if instead, ok := ambient[name]; ok {
+		c.add(diag.Errorf(CodeRefused, c.span(n), "%s is not available", name).Hintf("%s", instead))
+		return
+	}
+	d := diag.Errorf(CodeFunction, c.span(n), "there is no function %s", name)
+	if d.Hint = diag.DidYouMean(name, Builtins()); d.Hint == "" {
+		if _, isName := c.scope.Lookup(name); isName {
+			d.Hintf("%s is a value; it is read without ( )", name)
+		}
+	}
+	c.add(d)
+}
+
+// literalDuration replaces duration("30s") by its value.
+func (c *inferrer) literalDuration(at *ast.Node, args []ast.Node) {
+	s, ok := args[0].(*ast.StringNode)
+	if !ok {
+		return
+	}
+	d, err := value.ParseDuration(s.Value)
+	if err != nil {
+		c.add(diag.Errorf(CodeArguments, c.span(s), "%v", err))
+		return
+	}
+	ast.Patch(at, &ast.StringNode{Value: value.FormatDuration(d)})
+}
+
+func isNumber(t *value.Type) bool { return t.Kind == value.Int || t.Kind == value.Float }
+
+// isText reports whether values of t are handled as strings.
+func isText(t *value.Type) bool {
+	if t.Kind == value.Enum {
+		for _, v := range t.Values {
+			if _, ok := v.(string); !ok {
+				return false
+			}
+		}
+		return true
+	}
+	return t.Kind == value.String
+}
+
+func article(t *value.Type) string {
+	s := t.String()
+	if strings.ContainsRune("aeiou", rune(s[0])) {
+		return "an " + s
+	}
+	return "a " + s
+}
+
+// pattern checks the literal on the right of matches.
+func (c *inferrer) pattern(n ast.Node) {
+	if s, ok := n.(*ast.StringNode); ok {
+		if _, err := regexp.Compile(s.Value); err != nil {
+			c.add(diag.Errorf(CodeArguments, c.span(n), "not a regular expression: %v", err))
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package expr
+
+import (
+	"fmt"
+
+	"github.com/expr-lang/expr/ast"
+
+	"wf/lang/diag"
+	"wf/lang/value"
+)
+
+// binary types an operator with two operands.
+func (c *inferrer) binary(at *ast.Node, n *ast.BinaryNode) *value.Type {
+	left, right := c.infer(&n.Left), c.infer(&n.Right)
+	switch n.Operator {
+	case "??":
+		return coalesce(left, right)
+	case "==", "!=":
+		c.equality(at, n, left, right)
+		return value.TBool
+	}
+	left, right = c.present(n.Left, left), c.present(n.Right, right)
+	out := c.operator(at, n, left, right)
+	if out.Kind != value.Bool && (left.Secret || right.Secret) {
+		out = out.Hidden()
+	}
+	return out
+}
+
+func coalesce(left, right *value.Type) *value.Type {
+	if left.Kind == value.Nil {
+		return right
+	}
+	return value.Join(left.Req(), right)
+}
+
+func (c *inferrer) operator(at *ast.Node, n *ast.BinaryNode, l, r *value.Type) *value.Type {
+	switch n.Operator {
+	case "and", "&&", "or", "||":
+		if (isAny(l) || l.Kind == value.Bool) && (isAny(r) || r.Kind == value.Bool) {
+			return value.TBool
+		}
+	case "<", "<=", ">", ">=":
+		if c.ordered(at, n, l, r) {
+			return value.TBool
+		}
+	case "in", "not in":
+		if c.contained(n, l, r) {
+			return value.TBool
+		}
+	case "matches", "contains", "startsWith", "endsWith":
+		if (isAny(l) || isText(l)) && (isAny(r) || isText(r)) {
+			if n.Operator == "matches" {
+				c.pattern(n.Right)
+			}
+			return value.TBool
+		}
+	case "..":
+		if (isAny(l) || l.Kind == value.Int) && (isAny(r) || r.Kind == value.Int) {
+			return value.ListOf(value.TInt)
+		}
+	default:
+		if out := c.arithmetic(at, n, l, r); out != nil {
+			return out
+		}
+	}
+	d := diag.Errorf(CodeOperator, c.span(n), "%s does not work between %s and %s", n.Operator, l, r)
+	if n.Operator == "+" && (isText(l) || isText(r)) {
+		d.Hintf("write one string with the value inside: \"… ${value}\", or use string(…)")
+	}
+	c.add(d)
+	return value.TAny
+}
+
+// call replaces an operator by a function call.
+func call(at *ast.Node, name string, args ...ast.Node) {
+	ast.Patch(at, &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args})
+}
+
+// compareBy replaces l OP r by name(l, r) OP 0.
+func compareBy(n *ast.BinaryNode, name string) {
+	c := &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: []ast.Node{n.Left, n.Right}}
+	c.SetLocation(n.Location())
+	zero := &ast.IntegerNode{Value: 0}
+	zero.SetLocation(n.Location())
+	n.Left, n.Right = c, zero
+}
+
+func (c *inferrer) ordered(_ *ast.Node, n *ast.BinaryNode, l, r *value.Type) bool {
+	switch {
+	case isAny(l) && isAny(r):
+		return true
+	case l.Kind == value.Duration && (r.Kind == value.Duration || isAny(r)), r.Kind == value.Duration && isAny(l):
+		compareBy(n, "__dur_cmp")
+		return true
+	case l.Kind == value.Time && (r.Kind == value.Time || isAny(r)), r.Kind == value.Time && isAny(l):
+		compareBy(n, "__time_cmp")
+		return true
+	case isNumber(l) || isNumber(r):
+		return (isAny(l) || isNumber(l)) && (isAny(r) || isNumber(r))
+	}
+	return (isAny(l) || l.Kind == value.String) && (isAny(r) || r.Kind == value.String)
+}
+
+func (c *inferrer) contained(n *ast.BinaryNode, l, r *value.Type) bool {
+	switch {
+	case isAny(r):
+		return true
+	case r.Kind == value.List:
+		if !canEqual(l, r.Elem) {
+			c.add(diag.Errorf(CodeNeverEqual, c.span(n), "%s is never in a list of %s", l, r.Elem))
+		} else if list, ok := n.Right.(*ast.ArrayNode); ok && l.Kind == value.Enum {
+			for _, item := range list.Nodes {
+				c.enumLiteral(l, item)
+			}
+		}
+		return true
+	case r.Kind == value.Record:
+		return isAny(l) || isText(l)
+	}
+	return false
+}
+
+func (c *inferrer) arithmetic(at *ast.Node, n *ast.BinaryNode, l, r *value.Type) *value.Type {
+	if l.Kind == value.Time || r.Kind == value.Time || l.Kind == value.Duration || r.Kind == value.Duration {
+		return c.temporal(at, n, l, r)
+	}
+	if n.Operator == "+" && (isText(l) || isAny(l)) && (isText(r) || isAny(r)) {
+		if isAny(l) && isAny(r) {
+			return value.TAny
+		}
+		return value.TString
+	}
+	if !(isAny(l) || isNumber(l)) || !(isAny(r) || isNumber(r)) {
+		return nil
+	}
+	both := l.Kind == value.Int && r.Kind == value.Int
+	switch n.Operator {
+	case "/", "**", "^":
+		return value.TFloat
+	case "%":
+		if both || isAny(l) || isAny(r) {
+			return value.TInt
+		}
+		return nil
+	}
+	switch {
+	case both:
+		return value.TInt
+	case isAny(l) || isAny(r):
+		return value.TAny
+	}
+	return value.TFloat
+}
+
+// temporal types arithmetic with times and durations, and spells it as calls.
+func (c *inferrer) temporal(at *ast.Node, n *ast.BinaryNode, l, r *value.Type) *value.Type {
+	minus := &ast.BoolNode{Value: true}
+	switch fmt.Sprintf("%s %s %s", l.Kind, n.Operator, r.Kind) {
+	case "time + duration":
+		call(at, "__time_add", n.Left, n.Right)
+		return value.TTime
+	case "duration + time":
+		call(at, "__time_add", n.Right, n.Left)
+		return value.TTime
+	case "time - duration":
+		call(at, "__time_add", n.Left, n.Right, minus)
+		return value.TTime
+	case "time - time":
+		call(at, "__time_sub", n.Left, n.Right)
+		return value.TDuration
+	case "duration + duration":
+		call(at, "__dur_add", n.Left, n.Right)
+		return value.TDuration
+	case "duration - duration":
+		call(at, "__dur_add", n.Left, n.Right, minus)
+		return value.TDuration
+	case "duration * int", "duration * float":
+		call(at, "__dur_scale", n.Left, n.Right)
+		return value.TDuration
+	case "int * duration", "float * duration":
+		call(at, "__dur_scale", n.Right, n.Left)
+		return value.TDuration
+	case "duration / int", "duration / float":
+		call(at, "__dur_scale", n.Left, n.Right, minus)
+		return value.TDuration
+	case "duration / duration":
+		call(at, "__dur_ratio", n.Left, n.Right)
+		return value.TFloat
+	}
+	return nil
+}
+
+// equality checks == and !=, where nil is welcome on either side.
+func (c *inferrer) equality(_ *ast.Node, n *ast.BinaryNode, l, r *value.Type) {
+	switch {
+	case l.Kind == value.Nil || r.Kind == value.Nil:
+		return
+	case !canEqual(l, r):
+		d := diag.Errorf(CodeNeverEqual, c.span(n), "%s and %s are never equal", l.Req(), r.Req())
+		c.add(d)
+		return
+	}
+	if l.Kind == value.Enum {
+		c.enumLiteral(l, n.Right)
+	}
+	if r.Kind == value.Enum {
+		c.enumLiteral(r, n.Left)
+	}
+	if l.Optional || r.Optional { // nil is compared as it is
+		return
+	}
+	switch {
+	case l.Kind == value.Duration && r.Kind == value.Duration:
+		compareBy(n, "__dur_cmp")
+	case l.Kind == value.Time && r.Kind == value.Time:
+		compareBy(n, "__time_cmp")
+	}
+}
+
+// canEqual reports whether a value of l can equal one of r, by kind.
+func canEqual(l, r *value.Type) bool {
+	if isAny(l) || isAny(r) || l.Kind == r.Kind || isNumber(l) && isNumber(r) || isText(l) && isText(r) {
+		return true
+	}
+	return l.Kind == value.Enum && !isText(l) && isNumber(r) || r.Kind == value.Enum && !isText(r) && isNumber(l)
+}
+
+// enumLiteral reports a literal that the enum it is compared with does not have.
+func (c *inferrer) enumLiteral(enum *value.Type, n ast.Node) {
+	var lit any
+	switch n := n.(type) {
+	case *ast.StringNode:
+		lit = n.Value
+	case *ast.IntegerNode:
+		lit = n.Value
+	default:
+		return
+	}
+	names := make([]string, len(enum.Values))
+	for i, v := range enum.Values {
+		if v == lit {
+			return
+		}
+		names[i] = fmt.Sprint(v)
+	}
+	d := diag.Errorf(CodeNeverEqual, c.span(n), "%s is not one of %s", value.Literal(lit), enum.Req())
+	d.Hint = diag.DidYouMean(fmt.Sprint(lit), names)
+	c.add(d)
+}

@@ -1,0 +1,351 @@
+package expr
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"wf/lang/diag"
+	"wf/lang/token"
+)
+
+// segment says that out[Out:Out+Len] was copied from text[Text:Text+Len].
+type segment struct{ out, text, len int }
+
+// rewriter turns the text of an expression into what expr-lang reads: commas
+// between the fields of an object, quoted keys, durations and interpolated strings
+// spelled as calls.
+type rewriter struct {
+	src      Source
+	text     string
+	tokens   []token.Token
+	out      strings.Builder
+	segments []segment
+	open     []byte // brackets around the current token
+	problems diag.List
+}
+
+// at is the place in the file of text[start:end].
+func (s Source) at(start, end int) diag.Span {
+	span := s.Span
+	if len(s.Pieces) == 0 {
+		if span.End-span.Start == len(s.Text) {
+			return diag.Span{File: span.File, Start: span.Start + start, End: span.Start + end}
+		}
+		return span
+	}
+	for _, p := range s.Pieces {
+		if p.Text <= start && start < p.Text+p.Len {
+			return diag.Span{File: span.File, Start: p.Source + start - p.Text, End: p.Source + min(end, p.Text+p.Len) - p.Text}
+		}
+	}
+	return span
+}
+
+func rewrite(src Source) (out string, segments []segment, problems diag.List) {
+	r := &rewriter{src: src, text: src.Text}
+	tokens, _, bad := token.Scan(src.Span.File, []byte(src.Text))
+	for _, d := range bad {
+		c := *d
+		c.Span = src.at(d.Span.Start, d.Span.End)
+		r.problems.Add(&c)
+	}
+	r.tokens = tokens
+	if !r.problems.HasErrors() {
+		r.all()
+	}
+	return r.out.String(), r.segments, r.problems
+}
+
+func (r *rewriter) word(i int) string {
+	if i < 0 || i >= len(r.tokens) {
+		return ""
+	}
+	return r.text[r.tokens[i].Start:r.tokens[i].End]
+}
+
+// copy writes a piece of the text as it is.
+func (r *rewriter) copy(start, end int) {
+	r.segments = append(r.segments, segment{r.out.Len(), start, end - start})
+	r.out.WriteString(r.text[start:end])
+}
+
+// put writes text that stands for text[start:end].
+func (r *rewriter) put(start, end int, s string) {
+	r.segments = append(r.segments, segment{r.out.Len(), start, end - start})
+	r.out.WriteString(s)
+}
+
+func (r *rewriter) refuse(i int, format string, args ...any) *diag.Diagnostic {
+	t := r.tokens[i]
+	d := diag.Errorf(CodeRefused, r.src.at(t.Start, t.End), format, args...)
+	r.problems.Add(d)
+	return d
+}
+
+func (r *rewriter) all() {
+	for i := range r.tokens {
+		if i > 0 {
+			r.out.WriteByte(' ')
+		}
+		r.token(i)
+	}
+}
+
+func (r *rewriter) token(i int) {
+	t, word := r.tokens[i], r.word(i)
+	switch t.Kind {
+	case token.EOF:
+	case token.Newline:
+		if r.inObject() && !r.continues(i) {
+			r.out.WriteByte(',')
+		}
+	case token.Ident:
+		r.ident(i, word)
+	case token.String:
+		r.str(t)
+	case token.Duration:
+		r.put(t.Start, t.End, fmt.Sprintf("duration(%q)", word))
+	case token.Percent:
+		r.refuse(i, "%s is not a number", word).Hintf("write the share: %s / 100", strings.TrimSuffix(word, "%"))
+	case token.Class:
+		r.refuse(i, "%s is not a value", word).Hintf("write a range: status in %c00..%c99", word[0], word[0])
+	case token.Op:
+		r.op(i, word)
+	default:
+		r.copy(t.Start, t.End)
+	}
+}
+
+func (r *rewriter) inObject() bool { return len(r.open) > 0 && r.open[len(r.open)-1] == '{' }
+
+// wordOps are the operators that are words.
+var wordOps = map[string]bool{"and": true, "or": true, "not": true, "in": true, "matches": true, "contains": true, "startsWith": true, "endsWith": true}
+
+// continues reports whether the newline token i separates nothing: an edge of the
+// object, next to a comma, or in the midst of an expression.
+func (r *rewriter) continues(i int) bool {
+	prev, next := r.word(i-1), r.word(i+1)
+	if i+1 >= len(r.tokens) || r.tokens[i+1].Kind == token.EOF || next == "}" || next == "," || prev == "{" || prev == "," || prev == ":" || i == 0 {
+		return true
+	}
+	if r.tokens[i-1].Kind == token.Op && !strings.Contains(")]}#", prev) || r.tokens[i-1].Kind == token.Ident && wordOps[prev] && !r.isKey(i-1) && r.word(i-2) != "." && r.word(i-2) != "?." {
+		return true
+	}
+	if r.isKey(i + 1) {
+		return false
+	}
+	if r.tokens[i+1].Kind == token.Op {
+		return !strings.Contains("([{#!", next) && next != "-" || next == "-"
+	}
+	return r.tokens[i+1].Kind == token.Ident && wordOps[next] && next != "not"
+}
+
+// isKey reports whether token i is the key of an object's field.
+func (r *rewriter) isKey(i int) bool {
+	return i+1 < len(r.tokens) && r.word(i+1) == ":" && (r.tokens[i].Kind == token.Ident || r.tokens[i].Kind == token.String) && r.startsField(i)
+}
+
+func (r *rewriter) startsField(i int) bool {
+	return i > 0 && (r.tokens[i-1].Kind == token.Newline || r.word(i-1) == "{" || r.word(i-1) == ",")
+}
+
+func (r *rewriter) ident(i int, word string) {
+	t := r.tokens[i]
+	dotted := r.word(i-1) == "." || r.word(i-1) == "?."
+	switch {
+	case r.inObject() && r.isKey(i):
+		r.put(t.Start, t.End, `"`+word+`"`)
+	case dotted:
+		r.copy(t.Start, t.End)
+	case word == "if":
+		r.refuse(i, "there is no if in an expression").Hintf("write condition ? one : other, or `when` on the step or clause")
+	case word == "let":
+		r.refuse(i, "there is no let inside an expression").Hintf("put the let on a line of its own above")
+	default:
+		r.copy(t.Start, t.End)
+	}
+}
+
+func (r *rewriter) op(i int, word string) {
+	t := r.tokens[i]
+	switch word {
+	case "{", "(", "[":
+		r.open = append(r.open, word[0])
+	case "}", ")", "]":
+		r.open = r.open[:max(0, len(r.open)-1)]
+	case "=":
+		r.refuse(i, "= is not an operator").Hintf("compare with ==")
+		return
+	case ";", "$", "::", "|":
+		r.refuse(i, "%s has no meaning in an expression", word)
+		return
+	}
+	r.copy(t.Start, t.End)
+}
+
+// str writes a string literal, with `${…}` as concatenation.
+func (r *rewriter) str(t token.Token) {
+	parts, problem := splitString(r.text[t.Start:t.End])
+	if problem != "" {
+		r.problems.Add(diag.Errorf(CodeSyntax, r.src.at(t.Start, t.End), "%s", problem))
+		return
+	}
+	if len(parts) == 1 && !parts[0].hole {
+		r.put(t.Start, t.End, quote(parts[0].text))
+		return
+	}
+	r.out.WriteString(`("" `)
+	for _, p := range parts {
+		start := t.Start + p.start
+		if !p.hole {
+			r.put(start, start+p.len, "+ "+quote(p.text))
+			r.out.WriteByte(' ')
+			continue
+		}
+		r.hole(start, p)
+	}
+	r.out.WriteByte(')')
+}
+
+// hole writes one interpolated expression.
+func (r *rewriter) hole(start int, p part) {
+	inner := Source{Text: p.text, Span: r.src.at(start, start+p.len)}
+	if strings.TrimSpace(p.text) == "" {
+		r.problems.Add(diag.Errorf(CodeSyntax, inner.Span, "nothing stands between ${ and }"))
+		return
+	}
+	out, segments, problems := rewrite(inner)
+	r.problems = append(r.problems, problems...)
+	r.out.WriteString("+ string(")
+	base := r.out.Len()
+	for _, s := range segments {
+		r.segments = append(r.segments, segment{base + s.out, start + s.text, s.len})
+	}
+	r.out.WriteString(out)
+	r.out.WriteString(") ")
+}
+
+// part is a piece of a string literal; start and len are in bytes of the literal.
+type part struct {
+	text       string // unescaped, or the text of the hole
+	hole       bool
+	start, len int
+}
+
+// splitString reads a literal with its quotes.
+func splitString(lit string) (parts []part, problem string) {
+	var b strings.Builder
+	from := 1
+	flush := func(end int) {
+		if b.Len() > 0 || len(parts) == 0 && end == len(lit)-1 {
+			parts = append(parts, part{text: b.String(), start: from, len: end - from})
+		}
+		b.Reset()
+	}
+	for i := 1; i < len(lit)-1; {
+		switch {
+		case lit[i] == '\\':
+			n, bad := unescape(&b, lit[i:len(lit)-1])
+			if bad != "" {
+				return nil, bad
+			}
+			i += n
+		case strings.HasPrefix(lit[i:], "${"):
+			end := closing(lit, i+2)
+			flush(i)
+			parts = append(parts, part{text: lit[i+2 : end], hole: true, start: i + 2, len: end - i - 2})
+			i = end + 1
+			from = i
+		default:
+			b.WriteByte(lit[i])
+			i++
+		}
+	}
+	flush(len(lit) - 1)
+	return parts, ""
+}
+
+// closing finds the brace that ends a hole; the scanner has seen that there is one.
+func closing(lit string, i int) int {
+	depth, quoted := 0, false
+	for ; i < len(lit)-1; i++ {
+		switch c := lit[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{':
+			depth++
+		case c == '}':
+			if depth == 0 {
+				return i
+			}
+			depth--
+		}
+	}
+	return len(lit) - 1
+}
+
+// unescape writes one escape sequence and returns its length.
+func unescape(b *strings.Builder, s string) (n int, problem string) {
+	if len(s) < 2 {
+		return 0, `a string ends in a lone \`
+	}
+	switch s[1] {
+	case 'n':
+		b.WriteByte('\n')
+	case 't':
+		b.WriteByte('\t')
+	case 'r':
+		b.WriteByte('\r')
+	case '"', '\\', '$', '/':
+		b.WriteByte(s[1])
+	case 'u':
+		var r rune
+		if len(s) >= 6 {
+			if _, err := fmt.Sscanf(s[2:6], "%04x", &r); err == nil && utf8.ValidRune(r) {
+				b.WriteRune(r)
+				return 6, ""
+			}
+		}
+		return 0, `\u is followed by four hexadecimal digits`
+	default:
+		return 0, fmt.Sprintf(`\%c is no escape; known are \n \t \r \" \\ \$ \u0041`, s[1])
+	}
+	return 2, ""
+}
+
+// Unquote reads a string literal without holes, quotes included.
+func Unquote(lit string) (string, error) {
+	parts, problem := splitString(lit)
+	switch {
+	case problem != "":
+		return "", fmt.Errorf("%s", problem)
+	case len(parts) != 1 || parts[0].hole:
+		return "", fmt.Errorf("${…} is not evaluated here; write \\${ for the letters")
+	}
+	return parts[0].text, nil
+}
+
+// quote writes a string as expr-lang reads it.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range s {
+		switch {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c < ' ' || c == 0x7f:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		default:
+			b.WriteRune(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
