@@ -236,10 +236,10 @@ func (c *checker) rule(t *value.Type, r *syntax.Rule) {
 		if t.Kind == value.Any || slices.Contains(kinds, t.Kind) {
 			return true
 		}
-		c.add(diag.Errorf(CodeRule, r.Span, "%s means nothing for %s", r.Word, article(t)))
+		c.add(diag.Errorf(CodeRule, r.Span, "%s means nothing for %s", r.Word(), article(t)))
 		return false
 	}
-	switch r.Word {
+	switch r.Word() {
 	case "nonempty":
 		if fits(value.String, value.List) {
 			t.Rules.Nonempty = true
@@ -277,19 +277,19 @@ func (c *checker) matching(t *value.Type, r *syntax.Rule) {
 }
 
 func (c *checker) bound(t *value.Type, r *syntax.Rule) {
-	p := c.compile(r.Bound, runScope{})
+	written, limit := r.Min, &t.Rules.Min
+	if written == nil {
+		written, limit = r.Max, &t.Rules.Max
+	}
+	p := c.compile(written, runScope{})
 	v, constant := p.Const()
 	_, isInt := v.(int)
 	_, isFloat := v.(float64)
 	if !constant || !isInt && !isFloat {
-		c.add(diag.Errorf(CodeRule, r.Bound.Span, "%s needs a number known beforehand", r.Word))
+		c.add(diag.Errorf(CodeRule, written.Span, "%s needs a number known beforehand", r.Word()))
 		return
 	}
-	if r.Word == "min" {
-		t.Rules.Min = v
-	} else {
-		t.Rules.Max = v
-	}
+	*limit = v
 }
 
 // service resolves a service declaration into signatures.
@@ -384,7 +384,7 @@ func (c *checker) answers(s *space, a *syntax.Answer) []value.Outcome {
 }
 
 func pattern(o syntax.Outcome) value.Pattern {
-	return value.Pattern{Status: o.Status, Class: o.Class, Name: o.Name}
+	return value.Pattern{Status: o.Status, Class: int(o.Class), Name: o.Name}
 }
 
 func patterns(os []syntax.Outcome) []value.Pattern {

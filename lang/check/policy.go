@@ -123,7 +123,7 @@ func (f *flow) retry(p *parts, st *syntax.Retry, level string, sc *scope) {
 		p.maxBackoff = f.duration(st.MaxBackoff, "the longest backoff", level, sc, 0)
 	}
 	if st.Jitter != nil {
-		share := st.Jitter.Value / 100
+		share := float64(st.Jitter.Value) / 100
 		if share < 0 || share > 1 {
 			f.add(diag.Errorf(CodeSettingValue, st.Jitter.Span, "jitter is a share from 0%% to 100%%"))
 			share = 0

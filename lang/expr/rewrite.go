@@ -3,7 +3,6 @@ package expr
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"wf/lang/diag"
 	"wf/lang/token"
@@ -186,20 +185,20 @@ func (r *rewriter) op(i int, word string) {
 
 // str writes a string literal, with `${…}` as concatenation.
 func (r *rewriter) str(t token.Token) {
-	parts, problem := splitString(r.text[t.Start:t.End])
+	parts, problem := token.SplitString(r.text[t.Start:t.End])
 	if problem != "" {
 		r.problems.Add(diag.Errorf(CodeSyntax, r.src.at(t.Start, t.End), "%s", problem))
 		return
 	}
-	if len(parts) == 1 && !parts[0].hole {
-		r.put(t.Start, t.End, quote(parts[0].text))
+	if len(parts) == 1 && !parts[0].Hole {
+		r.put(t.Start, t.End, quote(parts[0].Text))
 		return
 	}
 	r.out.WriteString(`("" `)
 	for _, p := range parts {
-		start := t.Start + p.start
-		if !p.hole {
-			r.put(start, start+p.len, "+ "+quote(p.text))
+		start := t.Start + p.Start
+		if !p.Hole {
+			r.put(start, start+p.Len, "+ "+quote(p.Text))
 			r.out.WriteByte(' ')
 			continue
 		}
@@ -209,9 +208,9 @@ func (r *rewriter) str(t token.Token) {
 }
 
 // hole writes one interpolated expression.
-func (r *rewriter) hole(start int, p part) {
-	inner := Source{Text: p.text, Span: r.src.at(start, start+p.len)}
-	if strings.TrimSpace(p.text) == "" {
+func (r *rewriter) hole(start int, p token.Part) {
+	inner := Source{Text: p.Text, Span: r.src.at(start, start+p.Len)}
+	if strings.TrimSpace(p.Text) == "" {
 		r.problems.Add(diag.Errorf(CodeSyntax, inner.Span, "nothing stands between ${ and }"))
 		return
 	}
@@ -224,109 +223,6 @@ func (r *rewriter) hole(start int, p part) {
 	}
 	r.out.WriteString(out)
 	r.out.WriteString(") ")
-}
-
-// part is a piece of a string literal; start and len are in bytes of the literal.
-type part struct {
-	text       string // unescaped, or the text of the hole
-	hole       bool
-	start, len int
-}
-
-// splitString reads a literal with its quotes.
-func splitString(lit string) (parts []part, problem string) {
-	var b strings.Builder
-	from := 1
-	flush := func(end int) {
-		if b.Len() > 0 || len(parts) == 0 && end == len(lit)-1 {
-			parts = append(parts, part{text: b.String(), start: from, len: end - from})
-		}
-		b.Reset()
-	}
-	for i := 1; i < len(lit)-1; {
-		switch {
-		case lit[i] == '\\':
-			n, bad := unescape(&b, lit[i:len(lit)-1])
-			if bad != "" {
-				return nil, bad
-			}
-			i += n
-		case strings.HasPrefix(lit[i:], "${"):
-			end := closing(lit, i+2)
-			flush(i)
-			parts = append(parts, part{text: lit[i+2 : end], hole: true, start: i + 2, len: end - i - 2})
-			i = end + 1
-			from = i
-		default:
-			b.WriteByte(lit[i])
-			i++
-		}
-	}
-	flush(len(lit) - 1)
-	return parts, ""
-}
-
-// closing finds the brace that ends a hole; the scanner has seen that there is one.
-func closing(lit string, i int) int {
-	depth, quoted := 0, false
-	for ; i < len(lit)-1; i++ {
-		switch c := lit[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{':
-			depth++
-		case c == '}':
-			if depth == 0 {
-				return i
-			}
-			depth--
-		}
-	}
-	return len(lit) - 1
-}
-
-// unescape writes one escape sequence and returns its length.
-func unescape(b *strings.Builder, s string) (n int, problem string) {
-	if len(s) < 2 {
-		return 0, `a string ends in a lone \`
-	}
-	switch s[1] {
-	case 'n':
-		b.WriteByte('\n')
-	case 't':
-		b.WriteByte('\t')
-	case 'r':
-		b.WriteByte('\r')
-	case '"', '\\', '$', '/':
-		b.WriteByte(s[1])
-	case 'u':
-		var r rune
-		if len(s) >= 6 {
-			if _, err := fmt.Sscanf(s[2:6], "%04x", &r); err == nil && utf8.ValidRune(r) {
-				b.WriteRune(r)
-				return 6, ""
-			}
-		}
-		return 0, `\u is followed by four hexadecimal digits`
-	default:
-		return 0, fmt.Sprintf(`\%c is no escape; known are \n \t \r \" \\ \$ \u0041`, s[1])
-	}
-	return 2, ""
-}
-
-// Unquote reads a string literal without holes, quotes included.
-func Unquote(lit string) (string, error) {
-	parts, problem := splitString(lit)
-	switch {
-	case problem != "":
-		return "", fmt.Errorf("%s", problem)
-	case len(parts) != 1 || parts[0].hole:
-		return "", fmt.Errorf("${…} is not evaluated here; write \\${ for the letters")
-	}
-	return parts[0].text, nil
 }
 
 // quote writes a string as expr-lang reads it.

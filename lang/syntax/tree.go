@@ -3,13 +3,24 @@ package syntax
 import "wf/lang/diag"
 
 // Node is the place of a tree node in its source.
-type Node struct{ Span diag.Span }
+type Node struct {
+	Span diag.Span
+
+	// Pos and EndPos are the parser's raw places, from which Span is made.
+	Pos, EndPos Position
+}
+
+// Position is a place as the parser counts it.
+type Position struct {
+	Filename             string
+	Offset, Line, Column int
+}
 
 // File is one parsed source, whichever syntax it was written in.
 type File struct {
 	Node
 	Name     string
-	Decls    []Decl // in source order
+	Decls    []Decl `parser:"( @@ | Newline | ',' )*"` // in source order
 	Comments []Comment
 }
 
@@ -22,13 +33,13 @@ type Comment struct {
 // Name is a name where it is written. In YAML it may hold any text.
 type Name struct {
 	Node
-	Text string
+	Text string `parser:"@Ident"`
 }
 
 // Text is a string literal, unquoted.
 type Text struct {
 	Node
-	Value string
+	Value string `parser:"@String"`
 }
 
 // Expr is an expression, kept as text until it is compiled. If Span is as long as
@@ -56,31 +67,31 @@ type (
 	// Import brings the declarations of another file into this one.
 	Import struct {
 		Node
-		Path Text
+		Path Text `parser:"'import' @@"`
 	}
 	// TypeDecl names a shape.
 	TypeDecl struct {
 		Node
-		Name  Name
-		Shape Shape
+		Name  Name  `parser:"'type' @@ '='?"`
+		Shape Shape `parser:"@@"`
 	}
 	// PolicyDecl names a list of settings for `use`.
 	PolicyDecl struct {
 		Node
-		Name  Name
-		Stmts []Stmt // settings only
+		Name  Name   `parser:"'policy' @@"`
+		Stmts []Stmt `parser:"'{' ( @@ | Newline | ',' )* '}'"` // settings only
 	}
 	// Service is a service with its operations, and what holds for all of them.
 	Service struct {
 		Node
-		Name  Name
-		Items []ServiceItem
+		Name  Name          `parser:"'service' @@"`
+		Items []ServiceItem `parser:"'{' ( @@ | Newline | ',' )* '}'"`
 	}
 	// Workflow is a definition. Its name is dotted: namespace, then name.
 	Workflow struct {
 		Node
-		Name  []Name
-		Stmts []Stmt
+		Name  []Name `parser:"'workflow' @@ ( '.' @@ )*"`
+		Stmts []Stmt `parser:"'{' ( @@ | Newline | ',' )* '}'"`
 	}
 )
 
@@ -94,29 +105,29 @@ type (
 	// Operation declares one operation.
 	Operation struct {
 		Node
-		Name       Name
-		Idempotent bool
-		Items      []OperationItem
+		Name       Name            `parser:"'operation' @@"`
+		Idempotent bool            `parser:"@'idempotent'?"`
+		Items      []OperationItem `parser:"'{' ( @@ | Newline | ',' )* '}'"`
 	}
 	// HTTP is the request of an operation: `http POST "/users"`.
 	HTTP struct {
 		Node
-		Method Name
-		Path   Text
+		Method Name `parser:"'http' @@"`
+		Path   Text `parser:"@@"`
 	}
 	// Answer declares outcomes with the shape of their body; a nil Shape says
 	// nothing about it.
 	Answer struct {
 		Node
-		Outcomes []Outcome
-		Shape    Shape
+		Outcomes []Outcome `parser:"@@"`
+		Shape    Shape     `parser:"@@?"`
 	}
 	// Outcome is a status, a class of statuses, or a named class.
 	Outcome struct {
 		Node
-		Status int    // 201
-		Class  int    // 5 for 5xx
-		Name   string // timeout
+		Status int    `parser:"( @Int"`     // 201
+		Class  Digit  `parser:"| @Class"`   // 5 for 5xx
+		Name   string `parser:"| @Ident )"` // timeout
 	}
 )
 
@@ -130,47 +141,49 @@ type (
 	// Record is a shape with fields; Open admits others too (YAML only).
 	Record struct {
 		Node
-		Fields []*Field
+		Fields []*Field `parser:"'{' ( @@ | Newline | ',' )* '}'"`
 		Open   bool
 	}
 	// ListShape is `[shape]`.
 	ListShape struct {
 		Node
-		Elem  Shape
-		Rules []*Rule
+		Elem  Shape   `parser:"'[' @@"`
+		Rules []*Rule `parser:"@@* ']'"`
 	}
 	// EnumShape is a choice of literals: strings or ints.
 	EnumShape struct {
 		Node
-		Values []Literal
+		Values []Literal `parser:"@@ ( '|' @@ )*"`
 	}
 	// NamedShape is a primitive or declared type.
 	NamedShape struct {
 		Node
-		Name string
+		Name string `parser:"@Ident"`
 	}
 	// Literal is a string or int with its place.
 	Literal struct {
 		Node
 		Value any
+		Raw   []string `parser:"@( String | '-'? Int )"`
 	}
 	// Field is one field of a record.
 	Field struct {
 		Node
-		Name     Name
-		Optional bool
-		Secret   bool
-		Shape    Shape
-		Rules    []*Rule
-		Default  *Expr // nil: none
+		Name     Name    `parser:"@@"`
+		Optional bool    `parser:"@'?'?"`
+		Secret   bool    `parser:"@'secret'?"`
+		Shape    Shape   `parser:"@@"`
+		Rules    []*Rule `parser:"@@*"`
+		Default  *Expr   `parser:"( '=' @@ )?"` // nil: none
 	}
 	// Rule narrows a field: nonempty, matching, min or max.
 	Rule struct {
 		Node
-		Word    string // "nonempty", "matching", "min", "max"
-		Format  string // matching NAME
-		Pattern *Text  // matching "RE2"
-		Bound   *Expr  // min, max
+		Nonempty bool   `parser:"( @'nonempty'"`
+		Format   string `parser:"| 'matching' ( @Ident"` // matching NAME
+		Pattern  *Text  `parser:"| @@ )"`                // matching "RE2"
+		Min      *Expr  `parser:"| 'min' @@"`
+		Max      *Expr  `parser:"| 'max' @@ )"`
 	}
 )
 
@@ -178,114 +191,129 @@ type (
 	// Version is `version "1.0.0"`.
 	Version struct {
 		Node
-		Value Text
+		Value Text `parser:"'version' @@"`
 	}
 	// Describe is `describe "…"`, of a workflow or step.
 	Describe struct {
 		Node
-		Value Text
+		Value Text `parser:"'describe' @@"`
 	}
 	// Input is the input record of a workflow or operation. Schema is a JSON Schema
 	// that says more than Record can (YAML only), nil otherwise.
 	Input struct {
 		Node
-		Record *Record
+		Record *Record `parser:"'input' @@"`
 		Schema []byte
 	}
 	// Retry is the setting, and in a clause the ending. Absent parts are nil.
 	Retry struct {
 		Node
-		Attempts, Backoff, MaxBackoff *Expr
-		Jitter                        *Percent
+		Attempts   *Expr    `parser:"'retry' ( (?! 'backoff' | 'jitter' ) @@ ( 'attempts' | 'attempt' ) )?"`
+		Backoff    *Expr    `parser:"( (?= ','? ( 'backoff' | 'jitter' ) ) ','? ( 'backoff' @@"`
+		MaxBackoff *Expr    `parser:"( 'to' @@ )?"`
+		Jitter     *Percent `parser:"| 'jitter' @@ ) )*"`
 	}
 	// Percent is `10%`.
 	Percent struct {
 		Node
-		Value float64 // 10
+		Value Share `parser:"@Percent"` // 10
 	}
 	// Timeout bounds one attempt of a call.
 	Timeout struct {
 		Node
-		Value *Expr
+		Value *Expr `parser:"'timeout' @@"`
 	}
 	// Within bounds a whole step or run.
 	Within struct {
 		Node
-		Value *Expr
+		Value *Expr `parser:"'within' @@"`
 	}
 	// Limit is how many steps run at once.
 	Limit struct {
 		Node
-		Value *Expr
+		Value *Expr `parser:"'limit' @@"`
 	}
 	// Use takes over the settings of a named policy.
 	Use struct {
 		Node
-		Name Name
+		Name Name `parser:"'use' @@"`
 	}
 	// Classify is `retryable 409, 5xx` or `permanent 503`.
 	Classify struct {
 		Node
-		Retryable bool
-		Outcomes  []Outcome
+		Retryable bool      `parser:"( @'retryable' | 'permanent' )"`
+		Outcomes  []Outcome `parser:"@@ ( ',' @@ )*"`
 	}
 	// Let names a value, or the body of a call. Exactly one of Call, Value is set.
 	Let struct {
 		Node
-		Name  Name
-		Call  *Call
-		Value *Expr
+		Name  Name  `parser:"'let' @@ '='"`
+		Call  *Call `parser:"( @@"`
+		Value *Expr `parser:"| @@ )"`
 	}
 	// Ensure ends the block with Else unless Cond holds.
 	Ensure struct {
 		Node
-		Cond *Expr
-		Else Stmt // *Fail, *Return, *Degrade or *Retry
+		Cond *Expr `parser:"'ensure' @@"`
+		Else Stmt  `parser:"Newline* 'else' @@"` // *Fail, *Return, *Degrade or *Retry
 	}
 	// Step is one box of the graph.
 	Step struct {
 		Node
-		Name  Name
-		After []Name
-		When  *Expr // nil: always
-		Stmts []Stmt
+		Name  Name   `parser:"'step' @@"`
+		After []Name `parser:"( 'after' @@ ( ',' @@ )* )?"`
+		When  *Expr  `parser:"( 'when' @@ )?"` // nil: always
+		Stmts []Stmt `parser:"'{' ( @@ | Newline | ',' )* '}'"`
 	}
 	// Call calls Target, `service.operation`. A nil Args passes {}; a handler's
 	// call (target `handler.X`) passes the step's whole context, Args as config.
 	Call struct {
 		Node
-		Target []Name
-		Args   *Expr
+		Target []Name `parser:"'call' @@ ( '.' @@ )*"`
+		Args   *Expr  `parser:"@@?"`
 	}
 	// On is a clause of the call above it.
 	On struct {
 		Node
-		Outcomes []Outcome
-		When     *Expr // nil: always
-		Stmts    []Stmt
+		Outcomes []Outcome `parser:"'on' @@ ( ',' @@ )*"`
+		When     *Expr     `parser:"( 'when' @@ )?"` // nil: always
+		Stmts    []Stmt    `parser:"'{' ( @@ | Newline | ',' )* '}'"`
 	}
 	// Return ends the step, completed.
 	Return struct {
 		Node
-		Value *Expr
+		Value *Expr `parser:"'return' @@"`
 	}
 	// Degrade ends the step, degraded.
 	Degrade struct {
 		Node
-		Value *Expr
+		Value *Expr `parser:"'degrade' @@"`
 	}
 	// Fail ends the step or run, failed.
 	Fail struct {
 		Node
-		Code    Name
-		Message *Expr // nil: none
+		Code    Name  `parser:"'fail' @@"`
+		Message *Expr `parser:"@@?"` // nil: none
 	}
 	// Output is the result of the workflow.
 	Output struct {
 		Node
-		Value *Expr
+		Value *Expr `parser:"'output' @@"`
 	}
 )
+
+// Word is the word the rule begins with.
+func (r *Rule) Word() string {
+	switch {
+	case r.Nonempty:
+		return "nonempty"
+	case r.Min != nil:
+		return "min"
+	case r.Max != nil:
+		return "max"
+	}
+	return "matching"
+}
 
 func (*Import) decl()     {}
 func (*TypeDecl) decl()   {}

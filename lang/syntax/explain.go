@@ -1,0 +1,235 @@
+package syntax
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/participle/v2"
+
+	"wf/lang/diag"
+	"wf/lang/token"
+)
+
+// words that may begin a statement, by what encloses it.
+var words = map[string][]string{
+	"":          {"import", "type", "let", "policy", "service", "workflow"},
+	"workflow":  {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "use", "retryable", "permanent", "step", "output"},
+	"step":      {"describe", "let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent"},
+	"on":        {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry"},
+	"service":   {"operation", "retryable", "permanent"},
+	"operation": {"http", "input"},
+	"policy":    {"retry", "timeout", "within", "retryable", "permanent"},
+}
+
+// later are words of the language that this version does not have yet.
+var later = []string{"undo", "finally", "for", "first", "switch", "wait", "signal", "breaker", "tolerate", "mock", "test", "invariant", "expect", "put"}
+
+// slips are words of other languages with what to write here.
+var slips = map[string]string{
+	"if": "a condition is `when` on a step or clause, or `ensure … else`", "else": "else follows ensure", "case": "write one clause each: on …",
+	"const": "write let", "var": "write let", "func": "there are no functions; a let or a step does it", "task": "write step", "parallel": "steps run in parallel unless one needs the other",
+	"namespace": "the name of a workflow is dotted: workflow team.name { … }", "include": "write import \"…\"", "throw": "write fail CODE", "error": "write fail CODE",
+	"try": "put a clause below the call: on failed { … }", "catch": "put a clause below the call: on failed { … }",
+}
+
+// explain reports the parse error at token `at` in the words of an author.
+func (p *parser) explain(at int, err error) {
+	t := p.tokens[at]
+	word := p.text[t.Start:t.End]
+	span := diag.Span{File: p.name, Start: t.Start, End: t.End}
+	switch {
+	case p.unclosedError(at, err):
+	case t.Kind == token.EOF:
+		p.endOfFile(span)
+	case t.Kind == token.Op && (word == "}" || word == ")" || word == "]") && !p.opened(at):
+		p.problems.Add(diag.Errorf(CodeUnclosed, span, "this %s closes nothing", word).Hintf("remove it, or look for a missing opening bracket above"))
+	case t.Kind == token.Ident && p.startsStatement(at):
+		p.unknownWord(at, word, span)
+	default:
+		p.unexpected(at, word, span, err)
+	}
+}
+
+// unclosedError reports errors of the expression scan about brackets.
+func (p *parser) unclosedError(at int, err error) bool {
+	msg := ""
+	if pe, ok := err.(participle.Error); ok {
+		msg = pe.Message()
+	}
+	t := p.tokens[at]
+	span := diag.Span{File: p.name, Start: t.Start, End: t.End}
+	kind, rest, _ := strings.Cut(msg, " ")
+	switch kind {
+	case "unclosed":
+		p.problems.Add(diag.Errorf(CodeUnclosed, span, "this %s is never closed", rest))
+	case "mismatched":
+		got, want, _ := strings.Cut(rest, " ")
+		p.problems.Add(diag.Errorf(CodeUnclosed, span, "%s stands where a %s is open", got, map[string]string{"}": "{", ")": "(", "]": "["}[want]).Hintf("close it with %s first", want))
+	default:
+		return false
+	}
+	return true
+}
+
+// endOfFile reports what is missing at the end: a brace, or the rest of a statement.
+func (p *parser) endOfFile(span diag.Span) {
+	if open := p.unclosed(); len(open) > 0 && len(p.closers) == 0 {
+		t := p.tokens[open[len(open)-1]]
+		p.problems.Add(diag.Errorf(CodeUnclosed, diag.Span{File: p.name, Start: t.Start, End: t.End}, "this %s is never closed", p.text[t.Start:t.End]).
+			Hintf("add %s, or look for an extra opening bracket below it", closer(p.text[t.Start:t.End])))
+		return
+	}
+	p.problems.Add(diag.Errorf(CodeUnexpected, span, "the file ends in the middle of a statement"))
+}
+
+// opened reports whether a bracket is open before token at.
+func (p *parser) opened(at int) bool { return p.enclosing(at) >= 0 }
+
+// enclosing is the index of the innermost bracket that is open at a token, or -1.
+func (p *parser) enclosing(at int) int {
+	depth := 0
+	for i := at - 1; i >= 0; i-- {
+		if p.tokens[i].Kind != token.Op {
+			continue
+		}
+		switch p.text[p.tokens[i].Start:p.tokens[i].End] {
+		case "}", ")", "]":
+			depth++
+		case "{", "(", "[":
+			if depth == 0 {
+				return i
+			}
+			depth--
+		}
+	}
+	return -1
+}
+
+func (p *parser) startsStatement(at int) bool {
+	if at == 0 || p.tokens[at-1].Kind == token.Newline {
+		return true
+	}
+	prev := p.text[p.tokens[at-1].Start:p.tokens[at-1].End]
+	return prev == "{" || prev == "," || prev == "}"
+}
+
+// context is the word of the statement whose braces are around a token: "step";
+// "" outside all braces.
+func (p *parser) context(at int) string {
+	open := p.enclosing(at)
+	for i := open - 1; i >= 0; i-- {
+		if i > 0 && p.tokens[i-1].Kind != token.Newline && p.text[p.tokens[i-1].Start:p.tokens[i-1].End] != "{" && p.text[p.tokens[i-1].Start:p.tokens[i-1].End] != "}" {
+			continue
+		}
+		return p.text[p.tokens[i].Start:p.tokens[i].End]
+	}
+	return ""
+}
+
+func (p *parser) unknownWord(at int, word string, span diag.Span) {
+	context := p.context(at)
+	known, ok := words[context]
+	switch {
+	case slices.Contains(later, word):
+		p.problems.Add(diag.Errorf(CodeLater, span, "%s is not in this version of the language", word))
+		return
+	case slips[word] != "":
+		p.problems.Add(diag.Errorf(CodeWord, span, "there is no %s", word).Hintf("%s", slips[word]))
+		return
+	case !ok:
+		p.unexpected(at, word, span, nil)
+		return
+	}
+	where := "at the top of a file"
+	if context != "" {
+		where = "in a " + context
+		if context == "on" {
+			where = "in a clause"
+		}
+	}
+	d := diag.Errorf(CodeWord, span, "no statement begins with %s %s", word, where)
+	switch {
+	case slices.Contains(known, word):
+		d.Summary = "this " + word + " is not complete"
+	case elsewhere(word) != "":
+		d.Summary = word + " does not stand " + where
+		d.Hintf("it stands in a %s", elsewhere(word))
+	default:
+		if d.Hint = diag.DidYouMean(word, known); d.Hint == "" {
+			d.Hintf("known here: %s", strings.Join(known, ", "))
+		}
+	}
+	p.problems.Add(d)
+}
+
+// elsewhere names a construct in which a statement word is at home.
+func elsewhere(word string) string {
+	for _, context := range []string{"workflow", "step", "service", "operation"} {
+		if slices.Contains(words[context], word) {
+			return context
+		}
+	}
+	if slices.Contains(words[""], word) {
+		return "file, outside all braces"
+	}
+	return ""
+}
+
+// unexpected reports a token in the midst of a statement.
+func (p *parser) unexpected(at int, word string, span diag.Span, err error) {
+	shown := word
+	switch t := p.tokens[at]; {
+	case t.Kind == token.Newline:
+		shown = "the end of the line"
+		span.End = span.Start
+	case t.Kind == token.String:
+		shown = "this string"
+	}
+	d := diag.Errorf(CodeUnexpected, span, "%s does not belong here", shown)
+	if p.tokens[at].Kind == token.Newline {
+		d.Summary = "the line ends in the middle of a statement"
+	}
+	prev := ""
+	if at > 0 {
+		prev = p.text[p.tokens[at-1].Start:p.tokens[at-1].End]
+	}
+	switch {
+	case word == "=":
+		d.Hintf("compare with ==; arguments and fields take a colon: name: value")
+	case word == ":":
+		d.Hintf("a shape has no colon: name type; a let has =: let name = value")
+	case word == "?" && p.tokens[at-1].Kind == token.Ident:
+		d.Hintf("a field is optional by a ? behind its name: %s? type", "name")
+	case word == ";":
+		d.Hintf("statements end with the line, or with a comma")
+	case word == "{" && prev == "=":
+		d.Hintf("a type is declared without =: type name { … }")
+	default:
+		if want := expected(err); want != "" {
+			d.Hintf("expected %s", want)
+		}
+	}
+	p.problems.Add(d)
+}
+
+// expected is what the parser wanted instead, if that can be said shortly.
+func expected(err error) string {
+	pe, ok := err.(participle.Error)
+	if !ok {
+		return ""
+	}
+	_, want, found := strings.Cut(pe.Message(), "(expected ")
+	if !found {
+		return ""
+	}
+	want = strings.TrimSuffix(want, ")")
+	for name, say := range map[string]string{"Name": "a name", "<ident>": "a name", "Expr": "an expression", "Text": "a string", "<string>": "a string", "Shape": "a type", "Outcome": "a status such as 404, a class such as 5xx or timeout"} {
+		if want == name || strings.HasPrefix(want, name+" ") {
+			return say
+		}
+	}
+	if first, _, _ := strings.Cut(want, " "); len(first) > 2 && first[0] == '"' {
+		return strings.Trim(first, `"`)
+	}
+	return ""
+}

@@ -1,0 +1,151 @@
+package syntax
+
+// Walk visits the nodes under n, n first and children in source order. Nodes are
+// passed as pointers, of the types of this package; visit returns whether to go on
+// below the node.
+func Walk(n any, visit func(n any) bool) {
+	w := walker{visit}
+	w.node(n)
+}
+
+type walker struct{ visit func(any) bool }
+
+func nodes[T any](w walker, list []T) {
+	for i := range list {
+		w.node(any(list[i]))
+	}
+}
+
+func values[T any](w walker, list []T) {
+	for i := range list {
+		w.node(any(&list[i]))
+	}
+}
+
+// expr visits an expression that may be absent.
+func (w walker) expr(e *Expr) {
+	if e != nil {
+		w.visit(e)
+	}
+}
+
+func (w walker) shape(s Shape) {
+	if s != nil {
+		w.node(s)
+	}
+}
+
+func (w walker) node(n any) {
+	if !w.visit(n) {
+		return
+	}
+	switch n := n.(type) {
+	case *File:
+		nodes(w, n.Decls)
+	case *Import:
+		w.visit(&n.Path)
+	case *TypeDecl:
+		w.visit(&n.Name)
+		w.shape(n.Shape)
+	case *PolicyDecl:
+		w.visit(&n.Name)
+		nodes(w, n.Stmts)
+	case *Service:
+		w.visit(&n.Name)
+		nodes(w, n.Items)
+	case *Workflow:
+		values(w, n.Name)
+		nodes(w, n.Stmts)
+	case *Operation:
+		w.visit(&n.Name)
+		nodes(w, n.Items)
+	case *HTTP:
+		w.visit(&n.Method)
+		w.visit(&n.Path)
+	case *Answer:
+		values(w, n.Outcomes)
+		w.shape(n.Shape)
+	case *Record:
+		nodes(w, n.Fields)
+	case *ListShape:
+		w.shape(n.Elem)
+		nodes(w, n.Rules)
+	case *EnumShape:
+		values(w, n.Values)
+	case *Field:
+		w.visit(&n.Name)
+		w.shape(n.Shape)
+		nodes(w, n.Rules)
+		w.expr(n.Default)
+	case *Rule:
+		if n.Pattern != nil {
+			w.visit(n.Pattern)
+		}
+		w.expr(n.Min)
+		w.expr(n.Max)
+	default:
+		w.stmt(n)
+	}
+}
+
+func (w walker) stmt(n any) {
+	switch n := n.(type) {
+	case *Version:
+		w.visit(&n.Value)
+	case *Describe:
+		w.visit(&n.Value)
+	case *Input:
+		if n.Record != nil {
+			w.node(n.Record)
+		}
+	case *Retry:
+		w.expr(n.Attempts)
+		w.expr(n.Backoff)
+		w.expr(n.MaxBackoff)
+		if n.Jitter != nil {
+			w.visit(n.Jitter)
+		}
+	case *Timeout:
+		w.expr(n.Value)
+	case *Within:
+		w.expr(n.Value)
+	case *Limit:
+		w.expr(n.Value)
+	case *Use:
+		w.visit(&n.Name)
+	case *Classify:
+		values(w, n.Outcomes)
+	case *Let:
+		w.visit(&n.Name)
+		if n.Call != nil {
+			w.node(n.Call)
+		}
+		w.expr(n.Value)
+	case *Ensure:
+		w.expr(n.Cond)
+		if n.Else != nil {
+			w.node(n.Else)
+		}
+	case *Step:
+		w.visit(&n.Name)
+		values(w, n.After)
+		w.expr(n.When)
+		nodes(w, n.Stmts)
+	case *Call:
+		values(w, n.Target)
+		w.expr(n.Args)
+	case *On:
+		values(w, n.Outcomes)
+		w.expr(n.When)
+		nodes(w, n.Stmts)
+	case *Return:
+		w.expr(n.Value)
+	case *Degrade:
+		w.expr(n.Value)
+	case *Fail:
+		w.visit(&n.Code)
+		w.expr(n.Message)
+	case *Output:
+		w.expr(n.Value)
+	}
+}
