@@ -1,0 +1,110 @@
+package machine
+
+import (
+	"fmt"
+	"time"
+
+	"wf/lang/graph"
+)
+
+// Kind says what an ID stands for.
+type Kind int8
+
+// Kinds of IDs.
+const (
+	KindCall       Kind = iota // an attempt of a call
+	KindTimeout                // the timer that bounds an attempt
+	KindBackoff                // the timer before the next attempt
+	KindStepWithin             // the timer that bounds a step
+	KindRunWithin              // the timer that bounds the run
+)
+
+// ID names an attempt or timer by its place in the graph, the same on every
+// driver. It is comparable.
+type ID struct {
+	Place   string
+	Attempt int // from 1; of a KindBackoff the attempt it leads to; 0 for deadlines
+	Kind    Kind
+	step    int
+}
+
+// String spells "place#attempt".
+func (id ID) String() string {
+	suffix := [...]string{"", ":timeout", ":backoff", ":within", ":within"}[id.Kind]
+	if id.Attempt == 0 {
+		return id.Place + suffix
+	}
+	return fmt.Sprintf("%s#%d%s", id.Place, id.Attempt, suffix)
+}
+
+// Event is Started, CallReturned, CallFailed, TimerFired or CancelRequested. Every
+// event carries the time since the start of the run; it never goes back.
+type Event interface{ event() time.Duration }
+
+type (
+	// Started begins the run. It is the first event.
+	Started struct{ At time.Duration }
+	// CallReturned is the answer to a call: an HTTP status, or the name of an error
+	// class that the operation declares. Header names are lower-case.
+	CallReturned struct {
+		At      time.Duration
+		ID      ID
+		Status  int
+		Class   string
+		Headers map[string]string
+		Body    any
+	}
+	// CallFailed says that no answer came: class timeout or unreachable.
+	CallFailed struct {
+		At      time.Duration
+		ID      ID
+		Class   string
+		Message string
+	}
+	// TimerFired says that the time of a timer has come.
+	TimerFired struct {
+		At time.Duration
+		ID ID
+	}
+	// CancelRequested ends the run as soon as possible.
+	CancelRequested struct{ At time.Duration }
+)
+
+func (e Started) event() time.Duration         { return e.At }
+func (e CallReturned) event() time.Duration    { return e.At }
+func (e CallFailed) event() time.Duration      { return e.At }
+func (e TimerFired) event() time.Duration      { return e.At }
+func (e CancelRequested) event() time.Duration { return e.At }
+
+// Command is Call, CancelCall, SetTimer, CancelTimer or Finish.
+type Command interface{ command() }
+
+type (
+	// Call asks for one attempt of a call. Key is its idempotency key, the same for
+	// all attempts. Args must not be written to.
+	Call struct {
+		ID      ID
+		Call    *graph.Call
+		Args    map[string]any
+		Context map[string]any // handlers: input, results, config; nil otherwise
+		Key     string
+	}
+	// CancelCall says that nobody waits for an answer any more. One that comes all
+	// the same is ignored.
+	CancelCall struct{ ID ID }
+	// SetTimer asks for TimerFired at a time since the start.
+	SetTimer struct {
+		ID ID
+		At time.Duration
+	}
+	// CancelTimer revokes SetTimer. A timer that fires all the same is ignored.
+	CancelTimer struct{ ID ID }
+	// Finish says that the run has ended; see [Machine.Result].
+	Finish struct{}
+)
+
+func (Call) command()        {}
+func (CancelCall) command()  {}
+func (SetTimer) command()    {}
+func (CancelTimer) command() {}
+func (Finish) command()      {}

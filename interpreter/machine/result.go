@@ -1,0 +1,87 @@
+package machine
+
+import (
+	"time"
+
+	"wf/lang/diag"
+)
+
+// Ending is how a step or run ended.
+type Ending string
+
+// Endings. A run is never Skipped or NotRun.
+const (
+	Completed Ending = "completed"
+	Degraded  Ending = "degraded"  // a fallback stood in
+	Skipped   Ending = "skipped"   // its condition was false
+	Failed    Ending = "failed"    //
+	Cancelled Ending = "cancelled" // while it was running
+	NotRun    Ending = "not_run"   // something it needs failed, or the run ended before
+)
+
+// Codes of failures that no definition names.
+const (
+	CodeDeadline   = "DEADLINE_EXCEEDED" // within was passed
+	CodeExpression = "EXPRESSION_ERROR"  // an expression failed at run time
+	CodeArgument   = "INVALID_ARGUMENT"  // arguments that break the signature
+	CodeCancelled  = "CANCELLED"
+)
+
+// RunError is why a step or run failed.
+type RunError struct {
+	Code    string
+	Message string
+	Step    string // "" if the run failed before any step
+	Place   string // of the call; "" if none was involved
+	Attempt int
+	Span    diag.Span // what in the definition decided
+}
+
+// Error is "CODE: message (step)".
+func (e *RunError) Error() string {
+	s := e.Code
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	if e.Step != "" {
+		s += " (step " + e.Step + ")"
+	}
+	return s
+}
+
+// Result is what came of a run.
+type Result struct {
+	Ending        Ending
+	RunID         string
+	CorrelationID string
+	Output        any       // nil unless the run completed or degraded
+	Error         *RunError // nil unless it failed
+	Steps         []StepResult
+	Summary       Summary
+}
+
+// StepResult is what came of a step. Times are offsets from the start of the run.
+type StepResult struct {
+	Name           string
+	Ending         Ending
+	Reason         string // why it was skipped, degraded, not run or cancelled
+	Attempts       int    // of its main call; 0 if it made none
+	Started, Ended time.Duration
+	Result         any
+	Error          *RunError // nil unless failed
+	Clause         string    // label of the clause that ended it; "" if none did
+}
+
+// Summary says where the time went.
+type Summary struct {
+	Total    time.Duration
+	Services []ServiceTime // by first use
+	Saved    time.Duration // how much longer the steps would have taken one after another
+}
+
+// ServiceTime is the time spent waiting for a service.
+type ServiceTime struct {
+	Service string
+	Calls   int
+	Time    time.Duration
+}

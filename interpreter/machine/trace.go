@@ -1,0 +1,144 @@
+package machine
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"wf/lang/value"
+)
+
+// EntryKind says what a trace entry tells.
+type EntryKind string
+
+// Kinds of trace entries, with the fields they fill beside At, Kind and Step.
+const (
+	EntryRunStarted  EntryKind = "run_started"  // RunID, CorrelationID, Seed, Args (the input), Note (the workflow)
+	EntryStepStarted EntryKind = "step_started" //
+	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Args, Key
+	EntryAnswer      EntryKind = "answer"       // Place, Attempt, Outcome, Body, Headers, Took, Note (what is odd about it)
+	EntryDecision    EntryKind = "decision"     // Place, Attempt, Note (the clause or policy, and why)
+	EntryWait        EntryKind = "wait"         // Place, Attempt (the next), Until, Of, Note
+	EntryStepEnded   EntryKind = "step_ended"   // Ending, Body (the result), Took, Note (the reason), Error
+	EntryRunEnded    EntryKind = "run_ended"    // Ending, Body (the output), Error
+)
+
+// Entry is one line of a trace. Secrets are masked in it already.
+type Entry struct {
+	At            time.Duration
+	Kind          EntryKind
+	Step          string
+	Place         string
+	Attempt       int
+	Of            int // attempts granted
+	Operation     string
+	Key           string
+	Args          any
+	Outcome       string
+	Headers       map[string]string
+	Body          any
+	Took          time.Duration
+	Until         time.Duration
+	Ending        Ending
+	Note          string
+	Error         *RunError
+	RunID         string
+	CorrelationID string
+	Seed          uint64
+}
+
+func (m *Machine) trace(e Entry) {
+	if m.cfg.Trace == nil {
+		return
+	}
+	e.At = m.now
+	if e.Kind == EntryRunStarted {
+		e.RunID, e.CorrelationID, e.Seed = m.cfg.RunID, m.cfg.CorrelationID, m.cfg.Seed
+		e.Args = m.g.Input.Redact(e.Args)
+	}
+	m.cfg.Trace(e)
+}
+
+func (m *Machine) traceCall(x *exec, cs *callState) {
+	if m.cfg.Trace == nil {
+		return
+	}
+	e := m.about(x, cs, EntryCall)
+	e.Operation, e.Key = cs.call.Sig.Name(), m.cfg.RunID+":"+cs.call.Place
+	if cs.call.Sig.Handler {
+		if cs.context["config"] != nil {
+			e.Args = cs.context["config"]
+		}
+	} else {
+		e.Args = cs.call.Sig.Input.Redact(any(cs.args))
+	}
+	m.trace(e)
+}
+
+func (m *Machine) about(x *exec, cs *callState, kind EntryKind) Entry {
+	return Entry{Kind: kind, Step: m.g.Steps[x.step].Name, Place: cs.call.Place, Attempt: cs.attempt}
+}
+
+func (m *Machine) traceAnswer(x *exec, cs *callState, t *value.Type) {
+	if m.cfg.Trace == nil {
+		return
+	}
+	e := m.about(x, cs, EntryAnswer)
+	a := cs.answer
+	e.Outcome, e.Headers, e.Body, e.Took, e.Note = a.String(), a.headers, a.body, m.now-cs.sent, a.message
+	if t != nil {
+		e.Body = t.Redact(a.body)
+	}
+	if a.undeclared {
+		e.Note = "undeclared"
+	}
+	m.trace(e)
+}
+
+// decided notes which clause or policy decided, and why.
+func (m *Machine) decided(x *exec, note string) {
+	if m.cfg.Trace == nil {
+		return
+	}
+	e := Entry{Kind: EntryDecision, Step: m.g.Steps[x.step].Name, Note: note}
+	if c := x.latest(); c != nil {
+		e.Place, e.Attempt = c.call.Place, c.attempt
+	}
+	m.trace(e)
+}
+
+func (m *Machine) traceWait(x *exec, cs *callState, wait time.Duration, of int, why string) {
+	if m.cfg.Trace == nil {
+		return
+	}
+	e := m.about(x, cs, EntryWait)
+	e.Attempt, e.Of, e.Took, e.Until, e.Note = cs.attempt+1, of, wait, m.now+wait, why
+	m.trace(e)
+}
+
+func (m *Machine) traceStepEnded(i int) {
+	if m.cfg.Trace == nil {
+		return
+	}
+	st, s := &m.steps[i], m.g.Steps[i]
+	m.trace(Entry{Kind: EntryStepEnded, Step: s.Name, Ending: st.ending, Attempt: st.attempts, Body: s.Result.Redact(st.result), Took: st.ended - st.started, Note: st.reason, Error: st.err})
+}
+
+func (m *Machine) traceRunEnded(r *Result) {
+	if m.cfg.Trace == nil {
+		return
+	}
+	e := Entry{Kind: EntryRunEnded, Ending: r.Ending, Took: r.Summary.Total, Body: r.Output, Error: r.Error}
+	if m.g.Output != nil {
+		e.Body = m.g.Output.Type().Redact(r.Output)
+	}
+	m.trace(e)
+}
+
+func headerValues(h map[string]string) map[string]any {
+	out := make(map[string]any, len(h))
+	for _, k := range slices.Sorted(maps.Keys(h)) {
+		out[k] = h[k]
+	}
+	return out
+}
