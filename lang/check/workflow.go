@@ -63,9 +63,9 @@ func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
 	f.head()
 	f.collect()
 	f.scopes()
+	f.prelude()
 	f.base = f.settings(w.Stmts, "workflow", f.early)
 	f.graph.Within, f.graph.Limit = f.base.within, f.base.limit
-	f.prelude()
 	f.connect()
 	for _, st := range f.sorted() {
 		f.step(st)

@@ -87,8 +87,8 @@ func (c *inferrer) infer(at *ast.Node) *value.Type {
 		return value.TInt
 	case *ast.FloatNode:
 		return value.TFloat
-	case *ast.StringNode:
-		return value.TString
+	case *ast.StringNode: // as narrow as can be, so that it fits an enum
+		return value.EnumOf(n.Value)
 	case *ast.ConstantNode:
 		return value.TAny
 	case *ast.IdentifierNode:

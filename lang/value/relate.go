@@ -164,8 +164,11 @@ func join(t, u *Type) *Type {
 				values = append(values, v)
 			}
 		}
-		if len(values) == len(t.Values) {
+		switch len(values) {
+		case len(t.Values):
 			return t
+		case len(u.Values):
+			return u
 		}
 		return EnumOf(values...)
 	case t.Kind == List && u.Kind == List:

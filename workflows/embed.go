@@ -1,0 +1,10 @@
+// Package workflows holds the shipped example workflows, the signatures of the
+// services they call, and inputs for them.
+package workflows
+
+import "embed"
+
+// FS holds the .wf, .yaml and input files of this folder.
+//
+//go:embed *.wf services inputs
+var FS embed.FS
