@@ -23,6 +23,7 @@ import (
 //	  - timeout                               # or a class
 //	  - {status: 201, body: {id: 7}, after: 20ms, headers: {retry-after: "60"}}
 //	billing.create_profile: {always: 503}
+//	user.get_user@welcome: 200                # for the call at this place only
 //
 // Running out of answers fails the call, and an answer nobody asked for is an
 // error of [Script.Done]: both mean that the definition does something else than
@@ -125,7 +126,11 @@ func (s *Script) answer(c builtins.Call) (builtins.Answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := c.Service + "." + c.Operation
-	r := s.replies[name]
+	_, place, _ := strings.Cut(c.Key, ":")
+	r := s.replies[name+"@"+place]
+	if r == nil {
+		r = s.replies[name]
+	}
 	if r == nil || r.next >= len(r.answers) {
 		s.problems = append(s.problems, fmt.Sprintf("%s is called by %s, attempt %d, and the script has no answer for it", name, c.Key, c.Attempt))
 		return builtins.Answer{}, errors.New("the script has no answer")

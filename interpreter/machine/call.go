@@ -74,7 +74,7 @@ func (m *Machine) call(x *exec, c *graph.Call) {
 // arguments evaluates and completes what the call passes.
 func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 	c := cs.call
-	var v any = map[string]any(nil)
+	var v any = noArguments
 	if c.Args != nil {
 		var err error
 		if v, err = c.Args.Eval(m.eval, x.env); err != nil {
@@ -318,7 +318,7 @@ func (m *Machine) show(x *exec, cs *callState) {
 	x.env["headers"] = headerValues(cs.answer.headers)
 }
 
-var noHeaders = map[string]any{}
+var noHeaders, noArguments = map[string]any{}, map[string]any{}
 
 // takes reports whether a clause names the answer.
 func takes(c *graph.Clause, a answer) bool {
@@ -343,8 +343,9 @@ func (m *Machine) holds(x *exec, c *graph.Clause) (bool, *RunError) {
 
 // enter executes a clause.
 func (m *Machine) enter(x *exec, cs *callState, c *graph.Clause) {
-	x.call = nil
+	x.call = cs
 	m.decided(x, c.Label)
+	x.call = nil
 	x.frames = append(x.frames, frame{body: c.Body, owner: cs, label: c.Label})
 	m.run(x)
 }

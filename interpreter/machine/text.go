@@ -99,7 +99,7 @@ func paren(s string) string {
 
 // with writes a value behind a word, nothing for nil.
 func with(word string, v any) string {
-	if v == nil {
+	if m, ok := v.(map[string]any); v == nil || ok && len(m) == 0 {
 		return ""
 	}
 	text, err := value.EncodeJSON(v, "")

@@ -13,8 +13,8 @@ import (
 )
 
 // call checks a call with its clauses. ends tells that no answer falls through to
-// the next statement.
-func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, sc *scope, in *inClause) (out graph.Stmt, ends bool) {
+// the next statement; more that there is one.
+func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, more bool, sc *scope, in *inClause) (out graph.Stmt, ends bool) {
 	sig := s.signature(t)
 	g := &graph.Call{Sig: sig, Span: t.Span}
 	level := s.policy
@@ -32,7 +32,7 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, sc
 	} else {
 		s.arguments(t, sig, g.Args)
 	}
-	body, falls := s.clauses(g, level, ons, sc)
+	body, falls := s.clauses(g, level, ons, more || in != nil, sc)
 	if bind != nil {
 		b := sc.define(*bind, body)
 		s.lets = append(s.lets, b)

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"wf/lang/diag"
 	"wf/lang/expr"
 	"wf/lang/graph"
@@ -81,8 +83,20 @@ func Check(u *Unit, opts Options) (*Result, diag.List) {
 		names[full] = w.Name[len(w.Name)-1].Span
 		res.Workflows = append(res.Workflows, g)
 	}
+	c.withoutDoubts()
 	c.problems.Sort()
 	return res, c.problems
+}
+
+// withoutDoubts drops the warnings about unused names if some name was not
+// understood: it may be the very use that is missed.
+func (c *checker) withoutDoubts() {
+	doubtful := slices.ContainsFunc(c.problems, func(d *diag.Diagnostic) bool {
+		return d.Code == CodeUnknownName || d.Code == expr.CodeField || d.Code == expr.CodeSyntax || d.Code == CodeUnknownArgument
+	})
+	if doubtful {
+		c.problems = slices.DeleteFunc(c.problems, func(d *diag.Diagnostic) bool { return d.Code == CodeUnused })
+	}
 }
 
 type checker struct {

@@ -10,8 +10,9 @@ import (
 )
 
 // clauses checks the clauses of a call. It returns the type of the body where an
-// answer falls through to the next statement, and whether any does.
-func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, sc *scope) (body *value.Type, falls bool) {
+// answer falls through to the next statement, and whether any does; more tells
+// that there is one.
+func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, more bool, sc *scope) (body *value.Type, falls bool) {
 	for _, st := range ons {
 		on := st.(*syntax.On)
 		pats := patterns(on.Outcomes)
@@ -32,7 +33,7 @@ func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, sc *sc
 		c.Body, clauseFalls = s.block(on.Stmts, inner, in)
 		g.Clauses = append(g.Clauses, c)
 		if clauseFalls {
-			s.mustEnd(g, on, pats)
+			s.mustEnd(g, on, pats, more)
 			body, falls = joinBody(body, typ), true
 		}
 	}
@@ -175,11 +176,15 @@ func declaredBody(sig *value.Signature, p value.Pattern) *value.Type {
 }
 
 // mustEnd reports a clause that ends nothing although its outcome is no success.
-func (s *stepFlow) mustEnd(g *graph.Call, on *syntax.On, pats []value.Pattern) {
+// If a statement follows, going on there is what the author may well mean; unless
+// the clause silently takes the place of a retry.
+func (s *stepFlow) mustEnd(g *graph.Call, on *syntax.On, pats []value.Pattern, more bool) {
 	for i, p := range pats {
 		word, _ := leading(on)
 		span := on.Outcomes[i].Span
 		switch {
+		case isVerdict(p) && more:
+			continue
 		case isVerdict(p):
 			s.add(diag.Errorf(CodeNoEnding, span, "the clause for %s must say how the step ends", p).
 				Hintf("end it with return, degrade or fail"))
@@ -191,12 +196,12 @@ func (s *stepFlow) mustEnd(g *graph.Call, on *syntax.On, pats []value.Pattern) {
 		if p.Class != 0 {
 			status = p.Class * 100
 		}
-		switch d, _ := value.Classify(g.Policy.Rules, status, p.Name); d {
-		case value.Retryable:
+		switch d, _ := value.Classify(g.Policy.Rules, status, p.Name); {
+		case d == value.Retryable:
 			s.add(diag.Errorf(CodeReplacesRetry, span, "this %s replaces the retry of %s and ends nothing", word, p).
 				Hintf("end it with retry to keep trying, or with return, degrade or fail"))
 			return
-		case value.Permanent:
+		case d == value.Permanent && !more:
 			s.add(diag.Errorf(CodeNoEnding, span, "after this clause %s would count as success", p).
 				Hintf("end it with return, degrade or fail"))
 			return

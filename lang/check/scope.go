@@ -99,12 +99,15 @@ func (s *scope) define(name syntax.Name, typ *value.Type) *binding {
 	switch first := s.find(name.Text); {
 	case slices.Contains(reserved, name.Text) || expr.IsBuiltin(name.Text):
 		c.reservedName(name)
+		b.used = true
 		return b
 	case first != nil:
 		c.add(diag.Errorf(CodeDuplicate, name.Span, "%s is defined already, and names are not shadowed", name.Text).See(first.place, "here"))
+		b.used, first.used = true, true
 		return b
 	case s.early && s.flow.steps[name.Text] != nil:
 		c.add(diag.Errorf(CodeDuplicate, name.Span, "%s is the name of a step", name.Text).See(s.flow.steps[name.Text].tree.Name.Span, "here"))
+		b.used = true
 		return b
 	}
 	s.names[name.Text] = b
@@ -138,9 +141,8 @@ type chain struct {
 	whole  bool // the expression is this chain and nothing else
 }
 
-// chains lists what an expression reads. It works on tokens, so that it sees into
-// interpolated strings too; a name it takes for a read although it is an object
-// key only makes the checker more lenient about unused names.
+// chains lists what an expression reads. It works on tokens, so that it is known
+// before any type is, and it sees into interpolated strings too.
 func chains(text string) []chain {
 	src := []byte(text)
 	tokens, _, _ := token.Scan("", src)
@@ -154,7 +156,7 @@ func chains(text string) []chain {
 			out = append(out, holes(text[t.Start:t.End])...)
 			continue
 		}
-		if t.Kind != token.Ident || i > 0 && dot(i-1) {
+		if t.Kind != token.Ident || i > 0 && dot(i-1) || isKey(text, tokens, i) {
 			continue
 		}
 		ch := chain{root: text[t.Start:t.End]}
@@ -167,6 +169,15 @@ func chains(text string) []chain {
 		out = append(out, ch)
 	}
 	return out
+}
+
+// isKey reports whether token i is the key of an object's field.
+func isKey(text string, tokens []token.Token, i int) bool {
+	if i == 0 || i+1 >= len(tokens) || text[tokens[i+1].Start:tokens[i+1].End] != ":" {
+		return false
+	}
+	prev := text[tokens[i-1].Start:tokens[i-1].End]
+	return prev == "{" || prev == "," || tokens[i-1].Kind == token.Newline
 }
 
 // holes lists what the `${…}` parts of a string literal read.

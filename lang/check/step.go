@@ -116,12 +116,12 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 				break
 			}
 			n := clausesAfter(stmts[i+1:])
-			made, ends = s.call(st.Call, &st.Name, stmts[i+1:i+1+n], sc, in)
+			made, ends = s.call(st.Call, &st.Name, stmts[i+1:i+1+n], i+1+n < len(stmts), sc, in)
 			i += n
 			busy = true
 		case *syntax.Call:
 			n := clausesAfter(stmts[i+1:])
-			made, ends = s.call(st, nil, stmts[i+1:i+1+n], sc, in)
+			made, ends = s.call(st, nil, stmts[i+1:i+1+n], i+1+n < len(stmts), sc, in)
 			i += n
 			busy = true
 		case *syntax.On:

@@ -178,7 +178,7 @@ func TestProblems(t *testing.T) {
 		{`if b { 1 } else { 2 }`, []string{`WF302 if`}},
 		{`let x = 1; x`, []string{`WF302 let`, `WF302 =`, `WF302 ;`}},
 		{`n = 1`, []string{`WF302 =`}},
-		{`'x'`, []string{`WF103 '`, `WF103 '`}},
+		{`'x'`, []string{`WF103 'x'`}},
 		{`{ free: 1, pro: 2 }[plan]`, []string{`WF310 plan`}},
 		{`xs["a"]`, []string{`WF303 "a"`}},
 		{`#`, []string{`WF301 #`}},

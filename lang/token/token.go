@@ -182,6 +182,9 @@ func (s *scanner) sign() bool {
 			Hintf("save the file as UTF-8; binary files and other encodings (UTF-16, Latin-1) are not read"))
 		return false // the rest of a binary file would only repeat this
 	case r == '\'' || r == '`':
+		for n < len(rest) && rest[n] != '\n' && rest[n-1] != rest[0] || n == 1 && n < len(rest) {
+			n++
+		}
 		s.problems.Add(diag.Errorf(CodeBadToken, s.span(start, start+n), "a string is written with double quotes").
 			Hintf(`write "…"`))
 	case unicode.IsLetter(r):
