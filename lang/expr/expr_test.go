@@ -24,9 +24,9 @@ func (s scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 func field(name string, t *value.Type) *value.Field { return &value.Field{Name: name, Type: t} }
 
 var (
-	plan3    = value.EnumOf("free", "pro", "enterprise")
-	person   = value.RecordOf(field("name", value.TString), field("age", value.TInt), &value.Field{Name: "nick", Type: value.TString, Optional: true})
-	names = scope{
+	plan3  = value.EnumOf("free", "pro", "enterprise")
+	person = value.RecordOf(field("name", value.TString), field("age", value.TInt), &value.Field{Name: "nick", Type: value.TString, Optional: true})
+	names  = scope{
 		"n": value.TInt, "f": value.TFloat, "s": value.TString, "b": value.TBool, "plan": plan3,
 		"p": person, "maybe": person.Opt(), "xs": value.ListOf(value.TInt), "ps": value.ListOf(person),
 		"t": value.TTime, "d": value.TDuration, "any": value.TAny, "secret": value.TString.Hidden(), "missing": value.TInt.Opt(),

@@ -109,4 +109,3 @@ func Unquote(lit string) (string, error) {
 	}
 	return parts[0].Text, nil
 }
-

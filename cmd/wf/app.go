@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"wf/builtins"
+	"wf/lang"
+	"wf/lang/diag"
+	"wf/mocks"
+)
+
+// Exit statuses, a contract with scripts.
+const (
+	exitFine        = 0
+	exitFailed      = 1   // a run, test or exploration failed
+	exitWrong       = 2   // the definition, input or usage is wrong
+	exitEnvironment = 3   // a file could not be written, the network failed
+	exitInterrupted = 130 // Ctrl-C
+)
+
+// env is everything the command takes from its surroundings.
+type env struct {
+	args           []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	terminal       bool // stderr is a terminal: progress may be drawn on it
+	color          bool
+	now            func() time.Time
+	interrupt      func(context.Context) (context.Context, context.CancelFunc)
+}
+
+func hostEnv() *env {
+	tty := term.IsTerminal(int(os.Stderr.Fd()))
+	return &env{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: tty && os.Getenv("TERM") != "dumb",
+		color: tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", now: time.Now, interrupt: onInterrupt}
+}
+
+// onInterrupt cancels on the first Ctrl-C and aborts on the second.
+func onInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, cancel
+}
+
+// cli is the command line, read by kong.
+type cli struct {
+	Run      runCmd      `cmd:"" help:"Run a workflow." group:"run"`
+	Check    checkCmd    `cmd:"" help:"Find everything that is wrong with definitions, without running them." group:"author"`
+	Graph    graphCmd    `cmd:"" help:"Draw the step graph of a workflow." group:"author"`
+	Fmt      fmtCmd      `cmd:"" help:"Lay files out in the one style." group:"author"`
+	Services servicesCmd `cmd:"" help:"List the services and operations that are built in." group:"author"`
+	Explain  explainCmd  `cmd:"" help:"Explain a diagnostic code, or the policy of a step." group:"author"`
+	Version  versionCmd  `cmd:"" help:"Print the version." group:"other"`
+}
+
+const about = `wf runs small declarative workflows that can be trusted before they run.
+
+Examples:
+  wf check workflows
+  wf run workflows/user_registration.wf --input input.json --virtual
+  wf graph workflows/user_registration.wf --format svg -o graph.svg
+  wf explain WF205
+
+Exit status: 0 fine, 1 a run failed, 2 the definition, input or usage is wrong,
+3 the environment failed, 130 interrupted.`
+
+// exit is an error that carries its exit status; an empty message prints nothing.
+type exit struct {
+	status  int
+	message string
+	hint    string
+}
+
+func (e *exit) Error() string { return e.message }
+
+func wrong(format string, args ...any) *exit {
+	return &exit{status: exitWrong, message: fmt.Sprintf(format, args...)}
+}
+
+func (e *exit) hinted(format string, args ...any) *exit {
+	e.hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// run executes one command line and returns its exit status.
+func run(e *env) (status int) {
+	var c cli
+	done := -1
+	parser, err := kong.New(&c, kong.Name("wf"), kong.Description(about), kong.Writers(e.stdout, e.stderr), kong.Exit(func(code int) { done = code; panic(exitNow{}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}), kong.Bind(e),
+		kong.ExplicitGroups([]kong.Group{{Key: "author", Title: "Author's tools:"}, {Key: "run", Title: "Running:"}, {Key: "other", Title: "Other:"}}))
+	if err != nil {
+		panic(err)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			if _, now := r.(exitNow); !now {
+				panic(r)
+			}
+			status = done
+		}
+	}()
+	args := e.args
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(e.stderr, "wf: %v\n  hint: wf --help, or wf COMMAND --help\n", err)
+		return exitWrong
+	}
+	return e.report(ctx.Run())
+}
+
+type exitNow struct{}
+
+// report prints an error and gives its exit status.
+func (e *env) report(err error) int {
+	if err == nil {
+		return exitFine
+	}
+	var x *exit
+	if !errors.As(err, &x) {
+		x = &exit{status: exitEnvironment, message: err.Error()}
+	}
+	if x.message != "" {
+		fmt.Fprintf(e.stderr, "wf: %s\n", x.message)
+	}
+	if x.hint != "" {
+		fmt.Fprintf(e.stderr, "  hint: %s\n", x.hint)
+	}
+	return x.status
+}
+
+// hostFS reads files by the names people give: relative to here, or absolute.
+type hostFS struct{}
+
+func (hostFS) Open(name string) (fs.File, error) { return os.Open(filepath.FromSlash(name)) }
+
+// ReadDir lists a folder, for suggestions.
+func (hostFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	return os.ReadDir(filepath.FromSlash(name))
+}
+
+// services is a fresh registry with the mock services.
+func services(seed uint64) *builtins.Registry {
+	r := builtins.New()
+	mocks.Register(r, mocks.Options{Seed: seed})
+	return r
+}
+
+// load reads a definition and prints its diagnostics. It fails if there are errors.
+func (e *env) load(file string, opts lang.Options) (*lang.Program, error) {
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return nil, wrong("%s is a folder; name one definition in it", file)
+	}
+	p, problems := lang.Load(hostFS{}, filepath.ToSlash(file), opts)
+	if err := diag.Write(e.stderr, p.Sources, problems, diag.Options{Color: e.color}); err != nil {
+		return nil, err
+	}
+	if problems.HasErrors() {
+		return nil, &exit{status: exitWrong, message: file + ": " + counts(problems)}
+	}
+	return p, nil
+}
+
+// counts says how many errors and warnings there are.
+func counts(l diag.List) string {
+	errs, warns := 0, 0
+	for _, d := range l {
+		if d.Severity == diag.Error {
+			errs++
+		} else {
+			warns++
+		}
+	}
+	var parts []string
+	if errs > 0 {
+		parts = append(parts, plural(errs, "error"))
+	}
+	if warns > 0 {
+		parts = append(parts, plural(warns, "warning"))
+	}
+	if len(parts) == 0 {
+		return "no problems"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// writeFile writes to a file, or to stdout for "" and "-".
+func (e *env) writeFile(name string, data []byte) error {
+	if name == "" || name == "-" {
+		_, err := e.stdout.Write(data)
+		return err
+	}
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		return &exit{status: exitEnvironment, message: err.Error()}
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"wf/lang"
+	"wf/lang/diag"
+)
+
+type checkCmd struct {
+	Paths        []string `arg:"" help:"Files, or folders with definitions."`
+	Format       string   `help:"text, json (one object a line) or sarif." enum:"text,json,sarif" default:"text"`
+	Strict       bool     `help:"Take warnings for errors."`
+	StubHandlers bool     `help:"YAML: take any handler_class as registered."`
+	Environment  string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
+}
+
+// Help is shown by wf check --help.
+func (checkCmd) Help() string {
+	return `Diagnostics go to standard output. The exit status is 2 if there are errors.
+
+Examples:
+  wf check workflows
+  wf check flow.wf --strict --format json
+  wf check tasker.yaml --stub-handlers`
+}
+
+// Run checks every definition under the paths.
+func (c *checkCmd) Run(e *env) error {
+	files, err := definitions(c.Paths)
+	if err != nil {
+		return err
+	}
+	opts := lang.Options{Catalog: services(1), Environment: c.Environment, StubHandlers: c.StubHandlers}
+	var all diag.List
+	sources := diag.Sources{}
+	for _, f := range files {
+		p, problems := lang.Load(hostFS{}, f, opts)
+		maps.Copy(sources, p.Sources)
+		all = append(all, problems...)
+	}
+	if c.Strict {
+		all = all.Strict()
+	}
+	all.Sort()
+	if err := c.print(e, all, sources, len(files)); err != nil {
+		return err
+	}
+	if all.HasErrors() {
+		return &exit{status: exitWrong}
+	}
+	return nil
+}
+
+func (c *checkCmd) print(e *env, all diag.List, sources diag.Sources, files int) error {
+	switch c.Format {
+	case "json":
+		return writeJSONLines(e, all, sources)
+	case "sarif":
+		return writeSARIF(e, all, sources)
+	}
+	if err := diag.Write(e.stdout, sources, all, diag.Options{Color: e.color}); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stderr, "%s checked: %s\n", plural(files, "file"), counts(all))
+	return nil
+}
+
+// definitions lists the files under the paths: those named, and in folders every
+// .wf file, and every .yaml file that looks like a workflow.
+func definitions(paths []string) ([]string, error) {
+	var out []string
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			x := wrong("%s: there is no such file", p)
+			x.hint = near(p)
+			return nil, x
+		}
+		if !info.IsDir() {
+			out = append(out, filepath.ToSlash(p))
+			continue
+		}
+		found, err := under(p)
+		if err != nil {
+			return nil, wrong("%v", err)
+		}
+		if len(found) == 0 {
+			return nil, wrong("%s holds no definition", p).hinted("definitions end in .wf, .yaml or .yml")
+		}
+		out = append(out, found...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+func under(dir string) ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != dir && strings.HasPrefix(d.Name(), "."):
+			return filepath.SkipDir
+		case d.IsDir():
+		case filepath.Ext(path) == ".wf", isYAML(path) && mentionsSteps(path):
+			out = append(out, filepath.ToSlash(path))
+		}
+		return nil
+	})
+	return out, err
+}
+
+func isYAML(path string) bool { return filepath.Ext(path) == ".yaml" || filepath.Ext(path) == ".yml" }
+
+// mentionsSteps tells a workflow from other YAML files in a folder.
+func mentionsSteps(path string) bool {
+	text, err := os.ReadFile(path)
+	return err == nil && (strings.Contains(string(text), "step_templates:") || strings.Contains(string(text), "\nsteps:"))
+}
+
+// near suggests a file with a similar name.
+func near(path string) string {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return ""
+	}
+	names := make([]string, len(entries))
+	for i, d := range entries {
+		names[i] = d.Name()
+	}
+	return diag.DidYouMean(filepath.Base(path), names)
+}
+
+// place is a span for people and tools: 1-based lines and columns in characters.
+type place struct {
+	File      string `json:"file"`
+	Line      int    `json:"line"`
+	Column    int    `json:"column"`
+	EndLine   int    `json:"end_line"`
+	EndColumn int    `json:"end_column"`
+}
+
+func placeOf(sources diag.Sources, s diag.Span) place {
+	from, to := sources.Position(s.File, s.Start), sources.Position(s.File, s.End)
+	return place{s.File, from.Line, from.Column, to.Line, to.Column}
+}
+
+type relatedObject struct {
+	place
+	Message string `json:"message"`
+}
+
+type diagObject struct {
+	Severity string `json:"severity"`
+	Code     string `json:"code"`
+	place
+	Message string          `json:"message"`
+	Hint    string          `json:"hint,omitempty"`
+	Related []relatedObject `json:"related,omitempty"`
+}
+
+func writeJSONLines(e *env, all diag.List, sources diag.Sources) error {
+	out := json.NewEncoder(e.stdout)
+	out.SetEscapeHTML(false)
+	for _, d := range all {
+		o := diagObject{Severity: d.Severity.String(), Code: string(d.Code), place: placeOf(sources, d.Span), Message: d.Summary, Hint: d.Hint}
+		for _, r := range d.Related {
+			o.Related = append(o.Related, relatedObject{placeOf(sources, r.Span), r.Message})
+		}
+		if err := out.Encode(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeSARIF writes SARIF 2.1.0 (OASIS), which code hosts show in reviews.
+func writeSARIF(e *env, all diag.List, sources diag.Sources) error {
+	type m = map[string]any
+	location := func(s diag.Span) m {
+		p := placeOf(sources, s)
+		at := m{"artifactLocation": m{"uri": p.File}}
+		if p.Line > 0 {
+			at["region"] = m{"startLine": p.Line, "startColumn": p.Column, "endLine": p.EndLine, "endColumn": p.EndColumn}
+		}
+		return m{"physicalLocation": at}
+	}
+	results, rules, known := []m{}, []m{}, map[diag.Code]bool{}
+	for _, d := range all {
+		if !known[d.Code] {
+			known[d.Code] = true
+			rules = append(rules, m{"id": d.Code})
+		}
+		text := d.Summary
+		if d.Hint != "" {
+			text += " (" + d.Hint + ")"
+		}
+		r := m{"ruleId": d.Code, "level": d.Severity.String(), "message": m{"text": text}, "locations": []m{location(d.Span)}}
+		var related []m
+		for _, rel := range d.Related {
+			l := location(rel.Span)
+			l["message"] = m{"text": rel.Message}
+			related = append(related, l)
+		}
+		if related != nil {
+			r["relatedLocations"] = related
+		}
+		results = append(results, r)
+	}
+	out := json.NewEncoder(e.stdout)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(m{"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
+		"runs": []m{{"tool": m{"driver": m{"name": "wf", "rules": rules}}, "columnKind": "unicodeCodePoints", "results": results}}})
+}

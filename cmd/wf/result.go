@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"wf/interpreter/machine"
+	"wf/lang/graph"
+	"wf/lang/value"
+)
+
+// resultVersion is the version of the JSON form of a result; docs/json.md
+// describes it.
+const resultVersion = 1
+
+type stepObject struct {
+	Name      string  `json:"name"`
+	Ending    string  `json:"ending"`
+	Attempts  int     `json:"attempts"`
+	StartedMS float64 `json:"started_ms"`
+	EndedMS   float64 `json:"ended_ms"`
+	Reason    string  `json:"reason,omitempty"`
+	Clause    string  `json:"clause,omitempty"`
+	Code      string  `json:"code,omitempty"`
+	Message   string  `json:"message,omitempty"`
+	Result    any     `json:"result"`
+}
+
+type serviceObject struct {
+	Service string  `json:"service"`
+	Calls   int     `json:"calls"`
+	TimeMS  float64 `json:"time_ms"`
+}
+
+type runObject struct {
+	Version       int             `json:"result_version"`
+	Workflow      string          `json:"workflow"`
+	RunID         string          `json:"run_id"`
+	CorrelationID string          `json:"correlation_id"`
+	Ending        string          `json:"ending"`
+	Code          string          `json:"code,omitempty"`
+	Message       string          `json:"message,omitempty"`
+	FailedStep    string          `json:"failed_step,omitempty"`
+	Output        any             `json:"output"`
+	Steps         []stepObject    `json:"steps"`
+	TotalMS       float64         `json:"total_ms"`
+	SavedMS       float64         `json:"saved_ms"`
+	Services      []serviceObject `json:"services"`
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// resultObject is a result without its secrets.
+func resultObject(g *graph.Graph, r *machine.Result, output any) runObject {
+	out := runObject{Version: resultVersion, Workflow: g.FullName(), RunID: r.RunID, CorrelationID: r.CorrelationID, Ending: string(r.Ending), Output: output,
+		Steps: []stepObject{}, TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
+	if r.Error != nil {
+		out.Code, out.Message, out.FailedStep = r.Error.Code, r.Error.Message, r.Error.Step
+	}
+	for i, s := range r.Steps {
+		o := stepObject{Name: s.Name, Ending: string(s.Ending), Attempts: s.Attempts, StartedMS: ms(s.Started), EndedMS: ms(s.Ended),
+			Reason: s.Reason, Clause: s.Clause, Result: g.Steps[i].Result.Redact(s.Result)}
+		if s.Error != nil {
+			o.Code, o.Message = s.Error.Code, s.Error.Message
+		}
+		out.Steps = append(out.Steps, o)
+	}
+	for _, s := range r.Summary.Services {
+		out.Services = append(out.Services, serviceObject{s.Service, s.Calls, ms(s.Time)})
+	}
+	return out
+}
+
+// maxRows is how many steps a summary lists.
+const maxRows = 60
+
+// summary prints one line a step, and where the time went.
+func summary(e *env, g *graph.Graph, r *machine.Result) {
+	width := len("step")
+	for _, s := range r.Steps {
+		width = max(width, utf8.RuneCountInString(s.Name))
+	}
+	width = min(width, 40)
+	fmt.Fprintf(e.stderr, "\n%s %s\n", g.FullName(), e.paint(string(r.Ending), endingColor(r.Ending)))
+	for i, s := range r.Steps {
+		if i == maxRows {
+			fmt.Fprintf(e.stderr, "  … %d more steps\n", len(r.Steps)-maxRows)
+			break
+		}
+		fmt.Fprintf(e.stderr, "  %s %-*s  %s%s  %9s  %s\n", e.paint(mark(s.Ending), endingColor(s.Ending)), width, s.Name, e.paint(string(s.Ending), endingColor(s.Ending)),
+			strings.Repeat(" ", 9-len(s.Ending)), took(s), detail(s))
+	}
+	fmt.Fprintf(e.stderr, "  total %s", short(r.Summary.Total))
+	if r.Summary.Saved > 0 {
+		fmt.Fprintf(e.stderr, ", saved by running in parallel %s", short(r.Summary.Saved))
+	}
+	for i, s := range r.Summary.Services {
+		sep := ", "
+		if i == 0 {
+			sep = "\n  waited for "
+		}
+		fmt.Fprintf(e.stderr, "%s%s %s", sep, s.Service, short(s.Time))
+	}
+	fmt.Fprintf(e.stderr, "\n  run %s, correlation %s\n", r.RunID, r.CorrelationID)
+}
+
+func took(s machine.StepResult) string {
+	if s.Ending == machine.NotRun || s.Ending == machine.Skipped {
+		return "-"
+	}
+	return short(s.Ended - s.Started)
+}
+
+func detail(s machine.StepResult) string {
+	var parts []string
+	if s.Attempts > 1 {
+		parts = append(parts, plural(s.Attempts, "attempt"))
+	}
+	if s.Error != nil {
+		text := s.Error.Code
+		if s.Error.Message != "" {
+			text += ": " + s.Error.Message
+		}
+		parts = append(parts, text)
+	}
+	if s.Reason != "" {
+		parts = append(parts, s.Reason)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func short(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return value.FormatDuration(d.Round(time.Millisecond))
+	case d < time.Minute:
+		return value.FormatDuration(d.Round(10 * time.Millisecond))
+	}
+	return value.FormatDuration(d.Round(time.Second))
+}
+
+func mark(ending machine.Ending) string {
+	switch ending {
+	case machine.Completed:
+		return "✓"
+	case machine.Degraded:
+		return "~"
+	case machine.Failed:
+		return "✗"
+	case machine.Cancelled:
+		return "■"
+	}
+	return "-"
+}
+
+func endingColor(ending machine.Ending) string {
+	switch ending {
+	case machine.Completed:
+		return "32"
+	case machine.Degraded, machine.Cancelled:
+		return "33"
+	case machine.Failed:
+		return "31"
+	}
+	return "2"
+}
+
+func (e *env) paint(text, color string) string {
+	if !e.color {
+		return text
+	}
+	return "\x1b[" + color + "m" + text + "\x1b[0m"
+}

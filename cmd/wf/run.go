@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"wf/builtins"
+	"wf/interpreter"
+	"wf/interpreter/machine"
+	"wf/interpreter/sim"
+	"wf/lang"
+	"wf/lang/diag"
+	"wf/lang/graph"
+	"wf/lang/value"
+	"wf/mocks"
+)
+
+type runCmd struct {
+	File        string   `arg:"" help:"Definition, .wf or .yaml."`
+	Workflow    string   `help:"Which workflow of the file, if it has several." placeholder:"NAME"`
+	Input       string   `short:"i" help:"JSON file with the input; - reads standard input." placeholder:"FILE"`
+	Set         []string `help:"Set one field of the input: user.plan=pro. The value is JSON, or else a string." placeholder:"PATH=VALUE" sep:"none"`
+	Virtual     bool     `help:"Do not wait: simulate the time that calls and backoffs take."`
+	Seed        uint64   `help:"Seed of jitter, ids and mock latencies." default:"1"`
+	Services    string   `help:"YAML script of what the services answer, instead of the built-in mocks." placeholder:"FILE"`
+	Format      string   `help:"Form of the result: text or json." enum:"text,json" default:"text"`
+	Trace       string   `help:"Write the trace to a file (.json or .jsonl: one object a line; else text); - is standard error." placeholder:"FILE"`
+	Environment string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
+}
+
+// Help is shown by wf run --help.
+func (runCmd) Help() string {
+	return `The result goes to standard output, everything else to standard error.
+
+Examples:
+  wf run workflows/user_registration.wf --input workflows/inputs/user_registration.json --virtual
+  wf run flow.wf --set sku=lamp --set count=2
+  echo '{"sku":"lamp"}' | wf run flow.wf --input - --format json`
+}
+
+// Run runs the workflow.
+func (c *runCmd) Run(e *env) error {
+	if c.Trace == "-" && c.Format == "json" && e.terminal {
+		e.terminal = false
+	}
+	reg := services(c.Seed)
+	p, err := e.load(c.File, lang.Options{Catalog: reg, Environment: c.Environment})
+	if err != nil {
+		return err
+	}
+	g, err := p.Workflow(c.Workflow)
+	if err != nil {
+		return wrong("%s: %v", c.File, err)
+	}
+	if reg, err = c.registry(p, reg); err != nil {
+		return err
+	}
+	start := e.now()
+	if c.Virtual { // the same run, whenever it is made
+		start = time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
+	}
+	runID := interpreter.RunID(g, c.Seed)
+	input, err := c.input(e, g, runID, start)
+	if err != nil {
+		return err
+	}
+	var entries []machine.Entry
+	show := newProgress(e, g, c.Virtual)
+	trace := func(t machine.Entry) {
+		if c.Trace != "" {
+			entries = append(entries, t)
+		}
+		show.entry(t)
+	}
+	result, err := c.drive(e, g, input, reg, runID, start, trace)
+	show.close()
+	if err != nil {
+		return wrong("%v", err)
+	}
+	if err := c.writeTrace(e, entries); err != nil {
+		return err
+	}
+	return c.report(e, g, p, result)
+}
+
+// registry is what the calls are bound to: a script, or the mocks.
+func (c *runCmd) registry(p *lang.Program, stock *builtins.Registry) (*builtins.Registry, error) {
+	if c.Services == "" {
+		return stock, nil
+	}
+	src, err := os.ReadFile(c.Services)
+	if err != nil {
+		return nil, wrong("%v", err)
+	}
+	script, err := mocks.ParseScript(src)
+	if err != nil {
+		return nil, wrong("%s: %v", c.Services, err)
+	}
+	r := builtins.New()
+	for _, s := range p.Services {
+		for _, sig := range s.Operations {
+			if err := script.Register(r, sig); err != nil {
+				return nil, wrong("%v", err)
+			}
+		}
+	}
+	return r, nil
+}
+
+func (c *runCmd) drive(e *env, g *graph.Graph, input map[string]any, r *builtins.Registry, runID string, start time.Time, trace func(machine.Entry)) (*machine.Result, error) {
+	if c.Virtual {
+		return sim.Run(g, input, sim.Options{Registry: r, Seed: c.Seed, Start: start, RunID: runID, Trace: trace})
+	}
+	ctx, stop := e.interrupt(context.Background())
+	defer stop()
+	return interpreter.Run(ctx, g, input, interpreter.Options{Registry: r, Seed: c.Seed, Start: start, RunID: runID, Trace: trace})
+}
+
+// MaxInput is the size of the largest input that is read.
+const MaxInput = 64 << 20
+
+// input reads, completes and checks the input.
+func (c *runCmd) input(e *env, g *graph.Graph, runID string, start time.Time) (map[string]any, error) {
+	var raw any = map[string]any{}
+	name := c.Input
+	if name != "" {
+		src, err := c.read(e)
+		if err != nil {
+			return nil, err
+		}
+		if name == "-" {
+			name = "standard input"
+		}
+		if raw, err = value.DecodeJSON(src); err != nil {
+			return nil, wrong("%s is not usable as input: %v", name, err)
+		}
+	}
+	for _, set := range c.Set {
+		var err error
+		if raw, err = setPath(raw, set); err != nil {
+			return nil, err
+		}
+	}
+	input, violations := interpreter.Prepare(g, raw, runID, start)
+	if len(violations) == 0 {
+		return input, nil
+	}
+	for _, v := range violations {
+		fmt.Fprintf(e.stderr, "input: error WF701: %s\n", v)
+	}
+	if name == "" {
+		name = "the input"
+	}
+	x := wrong("%s does not fit workflow %s: %s", name, g.FullName(), plural(len(violations), "violation"))
+	if c.Input == "" && len(c.Set) == 0 {
+		return nil, x.hinted("give one with --input FILE or --set path=value")
+	}
+	return nil, x
+}
+
+func (c *runCmd) read(e *env) ([]byte, error) {
+	r := e.stdin
+	if c.Input != "-" {
+		f, err := os.Open(c.Input)
+		if err != nil {
+			return nil, wrong("%v", err)
+		}
+		defer f.Close()
+		r = f
+	}
+	src, err := io.ReadAll(io.LimitReader(r, MaxInput+1))
+	if err != nil {
+		return nil, wrong("%v", err)
+	}
+	if len(src) > MaxInput {
+		return nil, wrong("the input is larger than %d MB", MaxInput>>20)
+	}
+	return src, nil
+}
+
+// setPath sets one field, making the objects on the way.
+func setPath(root any, set string) (any, error) {
+	path, text, ok := strings.Cut(set, "=")
+	if !ok || path == "" {
+		return nil, wrong("--set %s: write path=value", set)
+	}
+	v, err := value.DecodeJSON([]byte(text))
+	if err != nil {
+		v = text
+	}
+	at, ok := root.(map[string]any)
+	if !ok {
+		return nil, wrong("--set %s: the input is not an object", set)
+	}
+	names := strings.Split(path, ".")
+	for i, name := range names[:len(names)-1] {
+		next, exists := at[name]
+		if !exists || next == nil {
+			next = map[string]any{}
+			at[name] = next
+		}
+		if at, ok = next.(map[string]any); !ok {
+			return nil, wrong("--set %s: %s is %s, not an object", set, strings.Join(names[:i+1], "."), value.KindOf(next))
+		}
+	}
+	at[names[len(names)-1]] = v
+	return root, nil
+}
+
+func (c *runCmd) writeTrace(e *env, entries []machine.Entry) error {
+	if c.Trace == "" {
+		return nil
+	}
+	w, done := e.stderr, func() error { return nil }
+	if c.Trace != "-" {
+		f, err := os.Create(c.Trace)
+		if err != nil {
+			return &exit{status: exitEnvironment, message: err.Error()}
+		}
+		w, done = f, f.Close
+	}
+	write := machine.WriteText
+	if strings.HasSuffix(c.Trace, ".json") || strings.HasSuffix(c.Trace, ".jsonl") {
+		write = machine.WriteJSON
+	}
+	if err := errors.Join(write(w, entries), done()); err != nil {
+		return &exit{status: exitEnvironment, message: err.Error()}
+	}
+	return nil
+}
+
+// report prints the result and turns the ending into an exit status.
+func (c *runCmd) report(e *env, g *graph.Graph, p *lang.Program, r *machine.Result) error {
+	output := any(nil)
+	if g.Output != nil {
+		output = g.Output.Type().Redact(r.Output)
+	}
+	if c.Format == "json" {
+		text, err := json.Marshal(resultObject(g, r, output))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(e.stdout, "%s\n", text)
+	} else {
+		summary(e, g, r)
+		if output != nil {
+			text, err := value.EncodeJSON(output, "  ")
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(e.stdout, "%s\n", strings.TrimRight(string(text), "\n"))
+		}
+	}
+	switch r.Ending {
+	case machine.Cancelled:
+		return &exit{status: exitInterrupted}
+	case machine.Failed:
+		printFailure(e, p, r)
+		return &exit{status: exitFailed}
+	}
+	return nil
+}
+
+// printFailure shows the place in the definition that decided about a failure.
+func printFailure(e *env, p *lang.Program, r *machine.Result) {
+	if r.Error == nil {
+		return
+	}
+	d := diag.Errorf("WF801", r.Error.Span, "%s", r.Error.Error())
+	// a broken pipe on stderr leaves nobody to tell
+	_ = diag.Write(e.stderr, p.Sources, diag.List{d}, diag.Options{Color: e.color})
+}

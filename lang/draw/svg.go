@@ -1,0 +1,401 @@
+package draw
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"wf/lang/graph"
+)
+
+// Sizes in pixels.
+const (
+	margin    = 28
+	boxPad    = 14
+	lineH     = 18
+	gapX      = 34
+	gapY      = 58
+	titleH    = 46
+	nameW     = 8.2 // width of a letter of a step's name, generous
+	smallW    = 6.9 // of the small monospaced lines, generous
+	maxLetter = 44  // letters of one line before it is cut
+	maxLayerW = 2400
+)
+
+// box is one step, or a bend of an edge that passes a layer (step nil).
+type box struct {
+	step   *graph.Step
+	lines  []string // below the name
+	x, y   float64
+	w, h   float64
+	layer  int
+	weight float64 // for ordering
+	up     []*box
+	down   []*box
+}
+
+// line is one edge, from step to step over its bends.
+type line struct {
+	points []*box
+	data   bool
+}
+
+// SVG draws the graph in layers: a step stands below everything it needs.
+func SVG(g *graph.Graph) []byte {
+	d := &drawing{g: g}
+	d.place()
+	d.order()
+	d.coordinates()
+	return d.write()
+}
+
+type drawing struct {
+	g      *graph.Graph
+	boxes  []*box // of steps, by index
+	layers [][]*box
+	lines  []line
+	width  float64
+	height float64
+}
+
+// place puts every step on the layer behind its last need, and bends where an edge
+// passes a layer.
+func (d *drawing) place() {
+	n := len(d.g.Steps)
+	d.boxes = make([]*box, n)
+	layer := layersOf(d.g)
+	for i, s := range d.g.Steps {
+		b := &box{step: s, layer: layer[i]}
+		for _, c := range calls(s) {
+			b.lines = append(b.lines, cut(c))
+		}
+		if s.When != nil {
+			b.lines = append(b.lines, cut("when "+s.When.String()))
+		}
+		if m := marks(s); len(m) > 0 {
+			b.lines = append(b.lines, strings.Join(m, " · "))
+		}
+		b.w = float64(utf8.RuneCountInString(cut(s.Name))) * nameW
+		for _, l := range b.lines {
+			b.w = max(b.w, float64(utf8.RuneCountInString(l))*smallW)
+		}
+		b.w += 2 * boxPad
+		b.h = float64(2*boxPad-6+lineH) + float64(len(b.lines))*(lineH-2)
+		d.boxes[i] = b
+		d.add(b)
+	}
+	for i, s := range d.g.Steps {
+		for _, need := range s.Needs {
+			if layer[need.Step] < layer[i] {
+				d.connect(d.boxes[need.Step], d.boxes[i], need.Data)
+			}
+		}
+	}
+}
+
+func (d *drawing) add(b *box) {
+	for len(d.layers) <= b.layer {
+		d.layers = append(d.layers, nil)
+	}
+	d.layers[b.layer] = append(d.layers[b.layer], b)
+}
+
+// maxBend is the longest edge that gets bends of its own; longer ones are drawn
+// straight, or a chain with a far follower would cost a bend on every layer.
+const maxBend = 40
+
+func (d *drawing) connect(from, to *box, data bool) {
+	l := line{points: []*box{from}, data: data}
+	at := from
+	if to.layer-from.layer <= maxBend {
+		for layer := from.layer + 1; layer < to.layer; layer++ {
+			bend := &box{layer: layer, w: 10, h: 1}
+			d.add(bend)
+			at.down, bend.up = append(at.down, bend), append(bend.up, at)
+			l.points = append(l.points, bend)
+			at = bend
+		}
+	}
+	at.down, to.up = append(at.down, to), append(to.up, at)
+	l.points = append(l.points, to)
+	d.lines = append(d.lines, l)
+}
+
+// layersOf is the length of the longest way to each step.
+func layersOf(g *graph.Graph) []int {
+	layer := make([]int, len(g.Steps))
+	waits := make([]int, len(g.Steps))
+	followers := make([][]int, len(g.Steps))
+	var ready []int
+	for i, s := range g.Steps {
+		waits[i] = len(s.Needs)
+		for _, n := range s.Needs {
+			followers[n.Step] = append(followers[n.Step], i)
+		}
+		if waits[i] == 0 {
+			ready = append(ready, i)
+		}
+	}
+	for len(ready) > 0 {
+		at := ready[0]
+		ready = ready[1:]
+		for _, f := range followers[at] {
+			layer[f] = max(layer[f], layer[at]+1)
+			if waits[f]--; waits[f] == 0 {
+				ready = append(ready, f)
+			}
+		}
+	}
+	return layer
+}
+
+// order lessens crossings: boxes go to the mean place of their neighbours, down and
+// up by turns.
+func (d *drawing) order() {
+	for turn := range 8 {
+		for i := range d.layers {
+			layer, near := d.layers[i], func(b *box) []*box { return b.up }
+			if turn%2 == 1 {
+				layer, near = d.layers[len(d.layers)-1-i], func(b *box) []*box { return b.down }
+			}
+			d.rank(layer, near)
+		}
+	}
+}
+
+func (d *drawing) rank(layer []*box, near func(*box) []*box) {
+	for i, b := range layer {
+		b.weight = float64(i)
+		if n := near(b); len(n) > 0 {
+			sum := 0.0
+			for _, o := range n {
+				sum += o.x
+			}
+			b.weight = sum / float64(len(n))
+		}
+	}
+	slices.SortStableFunc(layer, func(a, b *box) int {
+		switch {
+		case a.weight < b.weight:
+			return -1
+		case a.weight > b.weight:
+			return 1
+		}
+		return 0
+	})
+	for i, b := range layer {
+		b.x = float64(i) - float64(len(layer)-1)/2
+	}
+}
+
+// coordinates gives every box its place. A layer wider than the page is broken into
+// rows.
+func (d *drawing) coordinates() {
+	y := float64(margin + titleH)
+	for _, layer := range d.layers {
+		for _, row := range rows(layer) {
+			w, h := -float64(gapX), 0.0
+			for _, b := range row {
+				w += b.w + gapX
+				h = max(h, b.h)
+			}
+			x := -w / 2
+			for _, b := range row {
+				b.x, b.y = x, y
+				if b.step == nil {
+					b.h = h
+				} else {
+					b.y = y + (h-b.h)/2
+				}
+				x += b.w + gapX
+			}
+			d.width = max(d.width, w)
+			y += h + gapY
+		}
+	}
+	d.align()
+	d.height = y - gapY + margin
+	d.width = max(d.width, float64(utf8.RuneCountInString(d.g.FullName()+d.g.Version)+2)*11)
+	d.shift()
+}
+
+// align moves boxes towards their neighbours as far as their row leaves room.
+func (d *drawing) align() {
+	for turn := range 6 {
+		for i := range d.layers {
+			layer := d.layers[i]
+			if turn%2 == 1 {
+				layer = d.layers[len(d.layers)-1-i]
+			}
+			for _, row := range rowsOf(layer) {
+				settle(row, turn%2 == 1)
+			}
+		}
+	}
+}
+
+// rowsOf groups a placed layer by height.
+func rowsOf(layer []*box) [][]*box {
+	var out [][]*box
+	for i, b := range layer {
+		if i == 0 || b.x < layer[i-1].x {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], b)
+	}
+	return out
+}
+
+func settle(row []*box, upwards bool) {
+	for i, b := range row {
+		near := b.up
+		if upwards {
+			near = b.down
+		}
+		if len(near) == 0 {
+			continue
+		}
+		want := 0.0
+		for _, o := range near {
+			want += o.x + o.w/2
+		}
+		want = want/float64(len(near)) - b.w/2
+		if i > 0 {
+			want = max(want, row[i-1].x+row[i-1].w+gapX)
+		}
+		if i+1 < len(row) {
+			want = min(want, row[i+1].x-gapX-b.w)
+		}
+		b.x = want
+	}
+}
+
+// shift moves everything to the right of the margin.
+func (d *drawing) shift() {
+	if len(d.boxes) == 0 {
+		return
+	}
+	least, most := d.boxes[0].x, 0.0
+	for _, layer := range d.layers {
+		for _, b := range layer {
+			least, most = min(least, b.x), max(most, b.x+b.w)
+		}
+	}
+	extra := max(0, d.width-(most-least)) / 2
+	for _, layer := range d.layers {
+		for _, b := range layer {
+			b.x += margin - least + extra
+		}
+	}
+	d.width = max(d.width, most-least) + 2*margin
+}
+
+func rows(layer []*box) [][]*box {
+	var out [][]*box
+	w := 0.0
+	for i, b := range layer {
+		if i == 0 || w+b.w > maxLayerW {
+			out = append(out, nil)
+			w = 0
+		}
+		out[len(out)-1] = append(out[len(out)-1], b)
+		w += b.w + gapX
+	}
+	return out
+}
+
+func cut(s string) string {
+	if utf8.RuneCountInString(s) <= maxLetter {
+		return s
+	}
+	return string([]rune(s)[:maxLetter-1]) + "…"
+}
+
+const style = `
+  .page { fill: #ffffff } .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .version { font-weight: 400; fill: #6b7785 }
+  .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .when { fill: #fff9ea; stroke: #d9b95b } .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
+  .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f }
+  .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .after { stroke-dasharray: 4 4 } .head { fill: #8496a8 }
+  @media (prefers-color-scheme: dark) {
+    .page { fill: #12181f } .title, .name { fill: #e7edf3 } .version { fill: #8d9aa8 } .box { fill: #1d2630; stroke: #42505f } .when { fill: #2b2716; stroke: #8a743a }
+    .call { fill: #a9b7c5 } .mark { fill: #d8b968 } .edge { stroke: #6d7f91 } .head { fill: #6d7f91 }
+  }`
+
+func (d *drawing) write() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n", d.width, d.height, d.width, d.height, escape("Workflow "+d.g.FullName()))
+	fmt.Fprintf(&b, "<style>%s\n</style>\n", style)
+	b.WriteString(`<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path class="head" d="M0,0.6 L8,4 L0,7.4 Z"/></marker></defs>` + "\n")
+	b.WriteString(`<rect class="page" width="100%" height="100%"/>` + "\n")
+	fmt.Fprintf(&b, `<text class="title" x="%d" y="%d">%s <tspan class="version">%s</tspan></text>`+"\n", margin, margin+14, escape(d.g.FullName()), escape(d.g.Version))
+	for _, l := range d.lines {
+		class := "edge"
+		if !l.data {
+			class = "edge after"
+		}
+		fmt.Fprintf(&b, `<path class="%s" d="%s" marker-end="url(#head)"/>`+"\n", class, route(l.points))
+	}
+	for _, s := range d.boxes {
+		s.write(&b)
+	}
+	b.WriteString("</svg>\n")
+	return b.Bytes()
+}
+
+// route is a smooth line from box to box.
+func route(points []*box) string {
+	from := points[0]
+	x, y := from.x+from.w/2, from.y+from.h
+	path := fmt.Sprintf("M%.1f,%.1f", x, y)
+	for i, p := range points[1:] {
+		tx, ty := p.x+p.w/2, p.y
+		last := i == len(points)-2
+		if last {
+			ty -= 2
+		}
+		mid := (ty - y) / 2
+		path += fmt.Sprintf(" C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x, y+mid, tx, ty-mid, tx, ty)
+		x, y = tx, ty
+		if !last {
+			y += p.h
+			path += fmt.Sprintf(" L%.1f,%.1f", x, y)
+		}
+	}
+	return path
+}
+
+func (s *box) write(b *bytes.Buffer) {
+	class := "box"
+	if s.step.When != nil {
+		class = "box when"
+	}
+	fmt.Fprintf(b, `<g><title>%s</title><rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="9"/>`, escape(s.title()), class, s.x, s.y, s.w, s.h)
+	y := s.y + boxPad + 9
+	fmt.Fprintf(b, `<text class="name" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, escape(cut(s.step.Name)))
+	for i, l := range s.lines {
+		y += lineH - 2
+		class := "call"
+		if i == len(s.lines)-1 && len(marks(s.step)) > 0 {
+			class = "mark"
+		}
+		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, class, s.x+boxPad, y, escape(l))
+	}
+	b.WriteString("</g>\n")
+}
+
+func (s *box) title() string {
+	if s.step.Describe != "" {
+		return s.step.Name + ": " + s.step.Describe
+	}
+	return s.step.Name
+}
+
+func escape(s string) string {
+	var b bytes.Buffer
+	// a bytes.Buffer does not fail
+	_ = xml.EscapeText(&b, []byte(s))
+	return b.String()
+}

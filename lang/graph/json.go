@@ -1,0 +1,147 @@
+package graph
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"wf/lang/expr"
+	"wf/lang/value"
+)
+
+// The JSON form of a graph holds its meaning and nothing of its source: equal
+// graphs, from .wf or YAML, give equal bytes.
+
+type graphJSON struct {
+	Namespace string          `json:"namespace,omitempty"`
+	Name      string          `json:"name"`
+	Version   string          `json:"version,omitempty"`
+	Describe  string          `json:"describe,omitempty"`
+	Input     *value.Type     `json:"input"`
+	Schema    json.RawMessage `json:"schema,omitempty"`
+	Prelude   []any           `json:"prelude,omitempty"`
+	Within    *expr.Program   `json:"within,omitempty"`
+	Limit     *expr.Program   `json:"limit,omitempty"`
+	Steps     []stepJSON      `json:"steps"`
+	Output    *expr.Program   `json:"output,omitempty"`
+}
+
+type stepJSON struct {
+	Name     string        `json:"name"`
+	Describe string        `json:"describe,omitempty"`
+	Needs    []needJSON    `json:"needs,omitempty"`
+	When     *expr.Program `json:"when,omitempty"`
+	Within   *expr.Program `json:"within,omitempty"`
+	Body     []any         `json:"body"`
+	Result   *value.Type   `json:"result"`
+}
+
+type needJSON struct {
+	Step  string `json:"step"`
+	Data  bool   `json:"data"`
+	After bool   `json:"after"`
+}
+
+type policyJSON struct {
+	Attempts   *expr.Program `json:"attempts,omitempty"`
+	Backoff    *expr.Program `json:"backoff,omitempty"`
+	MaxBackoff *expr.Program `json:"max_backoff,omitempty"`
+	Timeout    *expr.Program `json:"timeout,omitempty"`
+	Jitter     float64       `json:"jitter,omitempty"`
+	Retryable  []string      `json:"retryable,omitempty"`
+	Permanent  []string      `json:"permanent,omitempty"`
+}
+
+type clauseJSON struct {
+	On   []value.Pattern `json:"on"`
+	When *expr.Program   `json:"when,omitempty"`
+	Body []any           `json:"body"`
+}
+
+type stmtJSON struct {
+	Do      string        `json:"do"`
+	Name    string        `json:"name,omitempty"`
+	Place   string        `json:"place,omitempty"`
+	Call    string        `json:"call,omitempty"`
+	Code    string        `json:"code,omitempty"`
+	Value   *expr.Program `json:"value,omitempty"`
+	Else    any           `json:"else,omitempty"`
+	Policy  *policyJSON   `json:"policy,omitempty"`
+	Clauses []clauseJSON  `json:"clauses,omitempty"`
+}
+
+// MarshalJSON writes the graph without its source places.
+func (g *Graph) MarshalJSON() ([]byte, error) {
+	out := graphJSON{Namespace: g.Namespace, Name: g.Name, Version: g.Version, Describe: g.Describe, Input: g.Input, Schema: g.Schema,
+		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Output: g.Output, Steps: make([]stepJSON, len(g.Steps))}
+	for i, s := range g.Steps {
+		st := stepJSON{Name: s.Name, Describe: s.Describe, When: s.When, Within: setting(s.Within), Body: block(s.Body), Result: s.Result}
+		for _, n := range s.Needs {
+			st.Needs = append(st.Needs, needJSON{g.Steps[n.Step].Name, n.Data, n.After})
+		}
+		out.Steps[i] = st
+	}
+	return json.Marshal(out)
+}
+
+// Hash is a fingerprint of the graph's meaning.
+func (g *Graph) Hash() (string, error) {
+	text, err := json.Marshal(g)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), err
+}
+
+func setting(s *Setting) *expr.Program {
+	if s == nil {
+		return nil
+	}
+	return s.Value
+}
+
+func block(body []Stmt) []any {
+	out := make([]any, len(body))
+	for i, st := range body {
+		out[i] = statement(st)
+	}
+	return out
+}
+
+func statement(st Stmt) stmtJSON {
+	switch st := st.(type) {
+	case *Let:
+		return stmtJSON{Do: "let", Name: st.Name, Value: st.Value}
+	case *Ensure:
+		return stmtJSON{Do: "ensure", Value: st.Cond, Else: statement(st.Else)}
+	case *Call:
+		out := stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Policy: policy(st.Policy)}
+		for _, c := range st.Clauses {
+			out.Clauses = append(out.Clauses, clauseJSON{c.On, c.When, block(c.Body)})
+		}
+		return out
+	case *Return:
+		return stmtJSON{Do: "return", Value: st.Value}
+	case *Degrade:
+		return stmtJSON{Do: "degrade", Value: st.Value}
+	case *Fail:
+		return stmtJSON{Do: "fail", Code: st.Code, Value: st.Message}
+	case *Retry:
+		return stmtJSON{Do: "retry", Policy: policy(st.Policy)}
+	}
+	panic(fmt.Sprintf("unknown statement %T", st))
+}
+
+func policy(p *Policy) *policyJSON {
+	if p == nil {
+		return nil
+	}
+	out := &policyJSON{Attempts: setting(p.Attempts), Backoff: setting(p.Backoff), MaxBackoff: setting(p.MaxBackoff), Timeout: setting(p.Timeout), Jitter: p.Jitter}
+	for _, r := range p.Rules {
+		if r.Retryable {
+			out.Retryable = append(out.Retryable, r.String())
+		} else {
+			out.Permanent = append(out.Permanent, r.String())
+		}
+	}
+	return out
+}
