@@ -1,8 +1,287 @@
 package syntax
 
-import "wf/lang/diag"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
-// ParseYAML reads a workflow written in YAML.
+	"gopkg.in/yaml.v3"
+
+	"wf/lang/diag"
+)
+
+// Limits on a YAML source.
+const (
+	MaxYAMLSize    = 32 << 20 // bytes of one file
+	MaxYAMLDepth   = 200      // nested lists and mappings
+	MaxYAMLAliases = 100_000  // values that come out of aliases and merge keys
+)
+
+// ParseYAML reads a workflow written in YAML: a Tasker task configuration as it
+// stands, or the same format with what this language adds to it. environment names
+// the entry of `environments` that is merged over the rest; "" merges none. The
+// file is never nil; beside errors it holds what could be read.
 func ParseYAML(name string, src []byte, environment string) (*File, diag.List) {
-	return &File{Name: name}, nil
+	r := &yamlReader{file: name, src: src, environment: environment, inert: map[string]*inertUse{}}
+	f := &File{Name: name, Node: Node{Span: diag.Span{File: name, End: len(src)}}}
+	if root := r.load(); root != nil {
+		f.Decls = r.document(root)
+	}
+	r.reportInert()
+	f.Comments = r.comments()
+	return f, r.problems
+}
+
+// yamlReader is one file while it is read.
+type yamlReader struct {
+	file        string
+	src         []byte
+	environment string
+	problems    diag.List
+
+	lines    []int               // offset of each line
+	scalars  []diag.Span         // of all scalars, in source order once sorted
+	expanded int                 // values that came out of aliases
+	active   map[*yaml.Node]bool // anchors being expanded
+	stopped  bool                // a limit was met; nothing more is reported
+
+	names map[string]bool      // names expressions may read, for WF608
+	inert map[string]*inertUse // inert keys met, by key
+	order []string             // of inert, as met
+}
+
+func (r *yamlReader) add(d *diag.Diagnostic) { r.problems.Add(d) }
+
+func (r *yamlReader) errorf(code diag.Code, span diag.Span, format string, args ...any) *diag.Diagnostic {
+	d := diag.Errorf(code, span, format, args...)
+	r.add(d)
+	return d
+}
+
+func (r *yamlReader) warnf(code diag.Code, span diag.Span, format string, args ...any) *diag.Diagnostic {
+	d := diag.Warnf(code, span, format, args...)
+	r.add(d)
+	return d
+}
+
+func (r *yamlReader) span(start, end int) diag.Span {
+	return diag.Span{File: r.file, Start: start, End: max(start, end)}
+}
+
+// load turns the text into values; nil if that is not possible.
+func (r *yamlReader) load() *yvalue {
+	if len(r.src) > MaxYAMLSize {
+		r.errorf(CodeYAMLLimit, r.span(0, 0), "the file has %d bytes; the limit for YAML is %d", len(r.src), MaxYAMLSize).
+			Hintf("split it; a workflow of that size is better generated as .wf")
+		return nil
+	}
+	if at := invalidUTF8(r.src); at >= 0 {
+		r.errorf(CodeYAML, r.span(at, at+1), "byte 0x%02x is not text: a definition is written in UTF-8", r.src[at]).
+			Hintf("save the file as UTF-8; binary files and other encodings (UTF-16, Latin-1) are not read")
+		return nil
+	}
+	r.lines = lineStarts(r.src)
+	doc := r.decode()
+	if doc == nil {
+		return nil
+	}
+	r.active = map[*yaml.Node]bool{}
+	root := r.convert(doc, 0)
+	slices.SortFunc(r.scalars, func(a, b diag.Span) int { return a.Start - b.Start })
+	if r.stopped {
+		return nil
+	}
+	if root.kind != yMap {
+		r.errorf(CodeYAMLType, root.span, "a workflow in YAML is a mapping, not %s", root.describe()).
+			Hintf("begin with `name:` and `steps:`")
+		return nil
+	}
+	return root
+}
+
+func invalidUTF8(src []byte) int {
+	if utf8.Valid(src) {
+		return -1
+	}
+	for i := 0; i < len(src); {
+		c, n := utf8.DecodeRune(src[i:])
+		if c == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// decode parses exactly one document.
+func (r *yamlReader) decode() *yaml.Node {
+	dec := yaml.NewDecoder(bytes.NewReader(r.src))
+	doc, err := decodeNode(dec)
+	if err == nil && doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
+		next, err := decodeNode(dec)
+		if errors.Is(err, io.EOF) {
+			return doc.Content[0]
+		}
+		if err != nil {
+			r.syntaxError(err)
+			return nil
+		}
+		at := r.offset(next.Line, next.Column)
+		r.errorf(CodeYAML, r.span(at, r.lineEnd(at)), "the file holds more than one YAML document").Hintf("give each workflow a file of its own")
+		return nil
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.syntaxError(err)
+		return nil
+	}
+	r.errorf(CodeEmpty, r.span(0, 0), "the file declares nothing").Hintf("a workflow in YAML begins with `name:` and `steps:`")
+	return nil
+}
+
+// decodeNode reads the next document. The library reports some broken texts by
+// panicking.
+func decodeNode(dec *yaml.Decoder) (n *yaml.Node, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("yaml: unreadable text: %v", p)
+		}
+	}()
+	n = &yaml.Node{}
+	err = dec.Decode(n)
+	return n, err
+}
+
+var (
+	yamlLine   = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+	yamlAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
+
+// syntaxError reports what the YAML library could not read.
+func (r *yamlReader) syntaxError(err error) {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	message, span := text, r.span(0, 0)
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		message = m[2]
+		if line, _ := strconv.Atoi(m[1]); line > 0 {
+			start := r.lines[min(line, len(r.lines))-1]
+			for start < len(r.src) && (r.src[start] == ' ' || r.src[start] == '\t') {
+				start++
+			}
+			span = r.span(start, r.lineEnd(start))
+		}
+	}
+	if m := yamlAnchor.FindStringSubmatch(message); m != nil {
+		if at := bytes.Index(r.src, []byte("*"+m[1])); at >= 0 {
+			span = r.span(at, at+1+len(m[1]))
+		}
+		message = fmt.Sprintf("there is no anchor &%s above", m[1])
+	}
+	d := r.errorf(CodeYAML, span, "not YAML: %s", message)
+	if hint := yamlHint(message); hint != "" {
+		d.Hintf("%s", hint)
+	}
+}
+
+func yamlHint(message string) string {
+	switch {
+	case strings.Contains(message, "mapping values are not allowed"):
+		return "a value that contains \": \" must be quoted"
+	case strings.Contains(message, "cannot start any token") && strings.Contains(message, "tab"):
+		return "indent with spaces"
+	case strings.Contains(message, "cannot start any token"):
+		return "a value that starts with @, ` or % must be quoted"
+	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "did not find expected '-' indicator"):
+		return "look at the indentation of this line and of those above"
+	case strings.Contains(message, "exceeded"):
+		return "nothing a person writes is nested that deep"
+	}
+	return ""
+}
+
+// lineStarts lists where lines start, by the line ends YAML knows.
+func lineStarts(src []byte) []int {
+	at := 0
+	if bytes.HasPrefix(src, []byte("\ufeff")) {
+		at = 3
+	}
+	lines := []int{at}
+	for i := at; i < len(src); {
+		n := breakLen(src[i:])
+		if n == 0 {
+			i++
+			continue
+		}
+		i += n
+		lines = append(lines, i)
+	}
+	return lines
+}
+
+// breakLen is the length of the line end src begins with, 0 if there is none.
+func breakLen(src []byte) int {
+	switch {
+	case src[0] == '\r' && len(src) > 1 && src[1] == '\n':
+		return 2
+	case src[0] == '\r' || src[0] == '\n':
+		return 1
+	case src[0] == 0xC2 && len(src) > 1 && src[1] == 0x85:
+		return 2
+	case src[0] == 0xE2 && len(src) > 2 && src[1] == 0x80 && (src[2] == 0xA8 || src[2] == 0xA9):
+		return 3
+	}
+	return 0
+}
+
+// offset is the byte at a 1-based line and rune column.
+func (r *yamlReader) offset(line, column int) int {
+	if line < 1 || line > len(r.lines) {
+		return len(r.src)
+	}
+	at := r.lines[line-1]
+	for ; column > 1 && at < len(r.src); column-- {
+		_, n := utf8.DecodeRune(r.src[at:])
+		at += n
+	}
+	return at
+}
+
+func (r *yamlReader) lineEnd(at int) int {
+	for at < len(r.src) && breakLen(r.src[at:]) == 0 {
+		at++
+	}
+	return at
+}
+
+// comments finds the comments: each # at the start of a word, outside scalars.
+func (r *yamlReader) comments() []Comment {
+	var out []Comment
+	next := 0
+	for at := 0; at < len(r.src); {
+		i := bytes.IndexByte(r.src[at:], '#')
+		if i < 0 {
+			break
+		}
+		at += i
+		for next < len(r.scalars) && r.scalars[next].End <= at {
+			next++
+		}
+		if next < len(r.scalars) && r.scalars[next].Start <= at {
+			at = r.scalars[next].End
+			continue
+		}
+		if at > 0 && !bytes.ContainsRune([]byte(" \t\r\n"), rune(r.src[at-1])) {
+			at++
+			continue
+		}
+		end := r.lineEnd(at)
+		out = append(out, Comment{Node{Span: r.span(at, end)}, strings.TrimRight(string(r.src[at:end]), " \t")})
+		at = end
+	}
+	return out
 }

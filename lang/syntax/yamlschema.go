@@ -1,0 +1,463 @@
+package syntax
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"wf/lang/diag"
+)
+
+// schemaUse says what becomes of a JSON Schema keyword.
+type schemaUse int8
+
+const (
+	useShape  schemaUse = iota + 1 // our types say the same
+	useNote                        // for people and tools, without meaning for a run
+	useSchema                      // only the JSON Schema itself can say it, so it is kept
+)
+
+var schemaKeys = map[string]schemaUse{
+	"type": useShape, "properties": useShape, "required": useShape, "enum": useShape, "const": useShape, "default": useShape, "items": useShape,
+	"minLength": useShape, "maxLength": useShape, "minimum": useShape, "maximum": useShape, "minItems": useShape, "maxItems": useShape,
+	"pattern": useShape, "format": useShape, "additionalProperties": useShape, "x-wf-secret": useShape, "x-wf-default-expr": useShape,
+	"title": useNote, "description": useNote, "$schema": useNote, "$id": useNote, "id": useNote, "$comment": useNote, "examples": useNote, "example": useNote,
+	"deprecated": useNote, "readOnly": useNote, "writeOnly": useNote,
+	"if": useSchema, "then": useSchema, "else": useSchema, "oneOf": useSchema, "anyOf": useSchema, "allOf": useSchema, "not": useSchema, "$ref": useSchema,
+	"$defs": useSchema, "definitions": useSchema, "$anchor": useSchema, "patternProperties": useSchema, "propertyNames": useSchema, "dependencies": useSchema,
+	"dependentRequired": useSchema, "dependentSchemas": useSchema, "uniqueItems": useSchema, "contains": useSchema, "minContains": useSchema, "maxContains": useSchema,
+	"multipleOf": useSchema, "exclusiveMinimum": useSchema, "exclusiveMaximum": useSchema, "minProperties": useSchema, "maxProperties": useSchema,
+	"prefixItems": useSchema, "additionalItems": useSchema, "unevaluatedProperties": useSchema, "unevaluatedItems": useSchema,
+	"contentEncoding": useNote, "contentMediaType": useNote,
+}
+
+// schemaFormats are the formats our types check, under their names.
+var schemaFormats = map[string]string{
+	"email": "email", "uri": "url", "url": "url", "uuid": "uuid", "date": "date", "hostname": "hostname", "ipv4": "ip", "ipv6": "ip", "ip": "ip",
+}
+
+// schemaReader turns a JSON Schema into a record.
+type schemaReader struct {
+	*yamlReader
+	beyond bool // it says more than a record can
+}
+
+// schema reads the schema of the input; nil if it is none.
+func (r *yamlReader) schema(v *yvalue) *Input {
+	if v.isNull() {
+		return nil
+	}
+	if !r.isMap(v, "schema") {
+		return nil
+	}
+	s := &schemaReader{yamlReader: r}
+	if t := v.field("type"); t != nil && t.text != "object" {
+		r.errorf(CodeYAMLSchema, t.span, "the input of a workflow is an object").Hintf("write type: object")
+		return nil
+	}
+	in := &Input{Record: s.record(v)}
+	s.keywords(v)
+	if s.beyond {
+		in.Schema = s.raw(v)
+	}
+	return in
+}
+
+// keywords reports keywords nobody knows, and notes those only the schema can say.
+func (s *schemaReader) keywords(v *yvalue) {
+	for _, f := range v.fields {
+		switch schemaKeys[f.key.text] {
+		case useSchema:
+			s.beyond = true
+		case 0:
+			d := s.warnf(CodeYAMLSchema, f.key.span, "JSON Schema has no keyword %s; it is not checked", f.key.text)
+			d.Hint = diag.DidYouMean(f.key.text, slices.Sorted(maps.Keys(schemaKeys)))
+		}
+	}
+}
+
+// record reads the properties of an object.
+func (s *schemaReader) record(v *yvalue) *Record {
+	rec := &Record{Node: Node{Span: v.span}, Open: true}
+	if more := v.field("additionalProperties"); more != nil {
+		if more.kind == yScalar {
+			if b, ok := s.boolean(more, "additionalProperties"); ok {
+				rec.Open = b
+			}
+		} else {
+			s.beyond = true
+		}
+	}
+	required := map[string]bool{}
+	var names []*yvalue
+	if req := v.field("required"); req != nil {
+		if req.kind != yList {
+			s.errorf(CodeYAMLSchema, req.span, "required takes a list of properties, not %s", req.describe()).Hintf("list the names on the object that has them")
+		} else {
+			names = s.stringList(req, "required")
+		}
+	}
+	for _, n := range names {
+		required[n.text] = true
+	}
+	props := v.field("properties")
+	if props != nil && s.isMap(props, "properties") {
+		for _, f := range props.fields {
+			rec.Fields = append(rec.Fields, s.field(f, required[f.key.text]))
+			delete(required, f.key.text)
+		}
+	}
+	for _, n := range names {
+		if required[n.text] {
+			delete(required, n.text)
+			rec.Fields = append(rec.Fields, &Field{Node: Node{Span: n.span}, Name: name(n), Shape: &NamedShape{Node{Span: n.span}, "any"}})
+		}
+	}
+	return rec
+}
+
+// field reads one property.
+func (s *schemaReader) field(f yfield, required bool) *Field {
+	out := &Field{Node: Node{Span: f.key.span.To(f.value.span)}, Name: name(f.key), Optional: !required}
+	if f.value.kind != yMap {
+		out.Shape = s.anything(f.value)
+		if f.value.kind != yScalar || f.value.tag != "!!bool" {
+			s.errorf(CodeYAMLSchema, f.value.span, "a property takes a schema, not %s", f.value.describe())
+		}
+		return out
+	}
+	nullable := false
+	out.Shape, out.Rules, nullable = s.shape(f.value)
+	out.Optional = out.Optional || nullable
+	if secret := f.value.field("x-wf-secret"); secret != nil {
+		out.Secret, _ = s.boolean(secret, "x-wf-secret")
+	}
+	if def := f.value.field("default"); def != nil && !def.isNull() {
+		out.Default = s.expr(def)
+	}
+	if def := f.value.field("x-wf-default-expr"); def != nil && s.isString(asString(def), "x-wf-default-expr") {
+		out.Default = s.written(def)
+	}
+	if rec, ok := out.Shape.(*Record); ok && fillable(rec) {
+		out.Optional = false // its defaults apply, so it is never missing
+	}
+	if out.Default != nil {
+		out.Optional = false
+	}
+	return out
+}
+
+// asString lets an expression stand where a string is asked for.
+func asString(v *yvalue) *yvalue {
+	if !v.isExpr() {
+		return v
+	}
+	c := *v
+	c.tag = "!!str"
+	return &c
+}
+
+// fillable reports whether defaults give every field of a record a value.
+func fillable(rec *Record) bool {
+	for _, f := range rec.Fields {
+		inner, isRecord := f.Shape.(*Record)
+		if f.Default == nil && (!isRecord || !fillable(inner)) {
+			return false
+		}
+	}
+	return len(rec.Fields) > 0
+}
+
+// anything is the shape of what our types cannot say.
+func (s *schemaReader) anything(v *yvalue) Shape { return &NamedShape{Node{Span: v.span}, "any"} }
+
+// shape reads a schema as a shape with the rules behind it; nullable tells that
+// null is allowed too.
+func (s *schemaReader) shape(v *yvalue) (sh Shape, rules []*Rule, nullable bool) {
+	if v.kind != yMap {
+		s.errorf(CodeYAMLSchema, v.span, "a schema is a mapping, not %s", v.describe())
+		return s.anything(v), nil, false
+	}
+	s.keywords(v)
+	if list := v.field("enum"); list != nil {
+		return s.enum(v, list), nil, false
+	}
+	if c := v.field("const"); c != nil {
+		return s.enum(v, &yvalue{kind: yList, span: c.span, items: []*yvalue{c}}), nil, false
+	}
+	typ, nullable := s.typeName(v)
+	switch typ {
+	case "object":
+		return s.record(v), nil, nullable
+	case "array":
+		list := &ListShape{Node: Node{Span: v.span}, Elem: s.anything(v)}
+		if items := v.field("items"); items != nil {
+			if items.kind == yList {
+				s.beyond = true
+			} else {
+				list.Elem, list.Rules, _ = s.shape(items)
+			}
+		}
+		return list, s.bounds(v, "minItems", "maxItems"), nullable
+	case "string":
+		sh, rules = s.stringShape(v)
+		return sh, rules, nullable
+	case "integer":
+		return &NamedShape{Node{Span: v.span}, "int"}, s.bounds(v, "minimum", "maximum"), nullable
+	case "number":
+		return &NamedShape{Node{Span: v.span}, "float"}, s.bounds(v, "minimum", "maximum"), nullable
+	case "boolean":
+		return &NamedShape{Node{Span: v.span}, "bool"}, nil, nullable
+	}
+	return s.anything(v), nil, nullable
+}
+
+var schemaTypes = []string{"array", "boolean", "integer", "null", "number", "object", "string"}
+
+// typeName is the one type a schema allows besides null; "" if it allows several.
+func (s *schemaReader) typeName(v *yvalue) (typ string, nullable bool) {
+	t := v.field("type")
+	if t == nil {
+		switch {
+		case v.field("properties") != nil:
+			return "object", false
+		case v.field("items") != nil:
+			return "array", false
+		}
+		return "", false
+	}
+	var names []string
+	for _, n := range s.stringList(t, "type") {
+		if !slices.Contains(schemaTypes, n.text) {
+			d := s.errorf(CodeYAMLSchema, n.span, "JSON Schema has no type %s", n.text)
+			if d.Hint = diag.DidYouMean(n.text, schemaTypes); d.Hint == "" {
+				d.Hintf("types are array, boolean, integer, null, number, object and string")
+			}
+			continue
+		}
+		if n.text == "null" {
+			nullable = true
+			continue
+		}
+		names = append(names, n.text)
+	}
+	if len(names) == 1 {
+		return names[0], nullable
+	}
+	s.beyond = s.beyond || len(names) > 1 || nullable
+	return "", nullable
+}
+
+// enum reads a list of literals; only strings and ints can be a type of ours.
+func (s *schemaReader) enum(v, list *yvalue) Shape {
+	if list.kind != yList || len(list.items) == 0 {
+		s.errorf(CodeYAMLSchema, list.span, "enum takes a list of values, not %s", list.describe())
+		return s.anything(v)
+	}
+	out := &EnumShape{Node: Node{Span: list.span}}
+	for _, item := range list.items {
+		lit := Literal{Node: Node{Span: item.span}}
+		switch {
+		case item.kind == yScalar && item.tag == "!!str":
+			lit.Value = item.text
+		case item.kind == yScalar && item.tag == "!!int":
+			if n, ok := s.integer(item); ok {
+				lit.Value = n
+			}
+		default:
+			s.beyond = true
+			return s.anything(v)
+		}
+		out.Values = append(out.Values, lit)
+	}
+	return out
+}
+
+func (s *schemaReader) stringShape(v *yvalue) (Shape, []*Rule) {
+	rules := s.bounds(v, "minLength", "maxLength")
+	if p := v.field("pattern"); p != nil && s.isString(p, "pattern") {
+		t := text(p)
+		rules = append(rules, &Rule{Node: Node{Span: p.span}, Pattern: &t})
+	}
+	named := "string"
+	if f := v.field("format"); f != nil && s.isString(f, "format") {
+		switch format := schemaFormats[f.text]; {
+		case format != "":
+			rules = append(rules, &Rule{Node: Node{Span: f.span}, Format: format})
+		case f.text == "date-time" && len(rules) == 0:
+			named = "time"
+		default:
+			d := s.warnf(CodeYAMLSchema, f.span, "the format %s is not checked", f.text)
+			d.Hint = diag.DidYouMean(f.text, append(slices.Sorted(maps.Keys(schemaFormats)), "date-time"))
+		}
+	}
+	return &NamedShape{Node{Span: v.span}, named}, rules
+}
+
+// bounds reads a lower and an upper bound. At least one letter or element is
+// `nonempty`; none is no rule.
+func (s *schemaReader) bounds(v *yvalue, low, high string) []*Rule {
+	var rules []*Rule
+	length := low != "minimum"
+	if b := s.bound(v, low, length); b != nil {
+		switch {
+		case length && b.text == "0":
+		case length && b.text == "1":
+			rules = append(rules, &Rule{Node: Node{Span: b.span}, Nonempty: true})
+		default:
+			rules = append(rules, &Rule{Node: Node{Span: b.span}, Min: s.expr(b)})
+		}
+	}
+	if b := s.bound(v, high, length); b != nil {
+		rules = append(rules, &Rule{Node: Node{Span: b.span}, Max: s.expr(b)})
+	}
+	return rules
+}
+
+func (s *schemaReader) bound(v *yvalue, key string, whole bool) *yvalue {
+	b := v.field(key)
+	if b == nil {
+		return nil
+	}
+	if b.kind == yScalar && (b.tag == "!!int" || b.tag == "!!float" && !whole) {
+		return b
+	}
+	what := "a number"
+	if whole {
+		what = "an int"
+	}
+	s.errorf(CodeYAMLSchema, b.span, "%s takes %s, not %s", key, what, b.describe())
+	return nil
+}
+
+// raw is the schema as JSON, once it has proved to be one.
+func (s *schemaReader) raw(v *yvalue) []byte {
+	j := jsonWriter{r: s.yamlReader}
+	j.value(v)
+	data := j.b.Bytes()
+	if s.problems.HasErrors() {
+		return nil
+	}
+	if err := compileSchema(data); err != nil {
+		s.schemaError(v, err)
+		return nil
+	}
+	return data
+}
+
+// compileSchema checks a JSON Schema without fetching what it refers to.
+func compileSchema(data []byte) error {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	c := jsonschema.NewCompiler()
+	c.UseLoader(noLoader{})
+	if err := c.AddResource("input.json", doc); err != nil {
+		return err
+	}
+	_, err = c.Compile("input.json")
+	return err
+}
+
+type noLoader struct{}
+
+// Load refuses to fetch anything.
+func (noLoader) Load(url string) (any, error) { return nil, fmt.Errorf("%s is not read", url) }
+
+// schemaError reports what is wrong with a schema at its place.
+func (s *schemaReader) schemaError(v *yvalue, err error) {
+	var whole *jsonschema.SchemaValidationError
+	var invalid *jsonschema.ValidationError
+	if !errors.As(err, &whole) || !errors.As(whole.Err, &invalid) {
+		span := v.span
+		var load *jsonschema.LoadURLError
+		if errors.As(err, &load) {
+			s.errorf(CodeYAMLSchema, span, "the schema refers to %s, and nothing outside the file is read", load.URL).Hintf("put the definition under $defs")
+			return
+		}
+		s.errorf(CodeYAMLSchema, span, "not a JSON Schema: %v", err)
+		return
+	}
+	for len(invalid.Causes) > 0 {
+		invalid = invalid.Causes[0]
+	}
+	text := invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English))
+	s.errorf(CodeYAMLSchema, locate(v, invalid.InstanceLocation).span, "not a JSON Schema: %s", text)
+}
+
+// locate follows a JSON pointer as far as it leads.
+func locate(v *yvalue, path []string) *yvalue {
+	for _, part := range path {
+		next := v.field(part)
+		if i, err := strconv.Atoi(part); err == nil && v.kind == yList && i >= 0 && i < len(v.items) {
+			next = v.items[i]
+		}
+		if next == nil {
+			return v
+		}
+		v = next
+	}
+	return v
+}
+
+// jsonWriter writes a value as JSON; what only this language knows is left out.
+type jsonWriter struct {
+	r *yamlReader
+	b bytes.Buffer
+}
+
+func (j *jsonWriter) value(v *yvalue) {
+	switch v.kind {
+	case yMap:
+		j.b.WriteByte('{')
+		first := true
+		for _, f := range v.fields {
+			if f.value.isExpr() || f.key.text == "x-wf-default-expr" || f.key.text == "x-wf-secret" {
+				continue
+			}
+			if !first {
+				j.b.WriteByte(',')
+			}
+			first = false
+			j.text(f.key.text)
+			j.b.WriteByte(':')
+			j.value(f.value)
+		}
+		j.b.WriteByte('}')
+	case yList:
+		j.b.WriteByte('[')
+		for i, item := range v.items {
+			if i > 0 {
+				j.b.WriteByte(',')
+			}
+			j.value(item)
+		}
+		j.b.WriteByte(']')
+	default:
+		switch v.tag {
+		case "!!null":
+			j.b.WriteString("null")
+		case "!!bool", "!!int", "!!float":
+			j.b.WriteString(j.r.scalarText(v))
+		default:
+			j.text(v.text)
+		}
+	}
+}
+
+func (j *jsonWriter) text(s string) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		b = []byte(`""`)
+	}
+	j.b.Write(b)
+}

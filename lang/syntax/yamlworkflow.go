@@ -1,0 +1,413 @@
+package syntax
+
+import (
+	"slices"
+	"strings"
+
+	"wf/lang/diag"
+)
+
+// document reads the top-level mapping.
+func (r *yamlReader) document(root *yvalue) []Decl {
+	if !isWorkflow(root) {
+		r.errorf(CodeYAMLType, root.span, "this YAML is not a workflow: it has neither name nor steps").
+			Hintf("a workflow in YAML begins with `name:` and `steps:`")
+		r.order = nil
+		return nil
+	}
+	root = r.merged(root)
+	r.collectNames(root)
+	entries := r.entries(root, workflowKeys, "a workflow")
+	var decls []Decl
+	if e := find(entries, "imports"); e != nil {
+		for _, v := range r.stringList(e.value, "imports") {
+			decls = append(decls, &Import{Node: Node{Span: v.span}, Path: text(v)})
+		}
+	}
+	return append(decls, r.workflow(root, entries))
+}
+
+// isWorkflow reports whether the mapping has a key only workflows have.
+func isWorkflow(root *yvalue) bool {
+	for _, f := range root.fields {
+		key := strings.TrimPrefix(f.key.text, ":")
+		if key == "name" || key == "task_handler_class" || workflowKeys[key].to == "steps" || key == "steps" {
+			return true
+		}
+	}
+	return false
+}
+
+// collectNames notes the names that expressions may read.
+func (r *yamlReader) collectNames(root *yvalue) {
+	r.names = map[string]bool{"input": true, "run": true, "body": true, "headers": true, "error": true}
+	for _, key := range []string{"steps", "step_templates"} {
+		if steps := root.field(key); steps != nil {
+			for _, st := range steps.items {
+				if n := st.field("name"); n != nil {
+					r.names[n.text] = true
+				}
+			}
+		}
+	}
+	r.collectLets(root)
+}
+
+func (r *yamlReader) collectLets(v *yvalue) {
+	for _, f := range v.fields {
+		if f.key.text == "let" {
+			if f.value.kind == yMap {
+				for _, l := range f.value.fields {
+					r.names[l.key.text] = true
+				}
+			} else {
+				r.names[f.value.text] = true
+			}
+		}
+		r.collectLets(f.value)
+	}
+	for _, item := range v.items {
+		r.collectLets(item)
+	}
+}
+
+// workflow builds the definition. Its statements come in the order an author would
+// write them in a .wf file, whatever the order of the keys.
+func (r *yamlReader) workflow(root *yvalue, entries []yentry) *Workflow {
+	w := &Workflow{Node: Node{Span: root.span}, Name: r.workflowName(root, entries)}
+	add := func(st Stmt) { w.Stmts = append(w.Stmts, st) }
+	for _, e := range entries {
+		switch e.name {
+		case "version":
+			if v, ok := r.anyText(e); ok {
+				add(&Version{e.at(), v})
+			}
+		case "concurrent":
+			if b, ok := r.boolean(e.value, "concurrent"); ok && !b {
+				r.noEffect(e.key, "steps run at once unless one needs the other, in Tasker too; limit: 1 runs one at a time")
+			}
+		}
+	}
+	if e := find(entries, "description"); e != nil {
+		if v, ok := r.anyText(*e); ok {
+			add(&Describe{e.at(), v})
+		}
+	}
+	if e := find(entries, "schema"); e != nil {
+		if in := r.schema(e.value); in != nil {
+			in.Node = e.at()
+			add(in)
+		}
+	}
+	if e := find(entries, "do"); e != nil {
+		for _, st := range r.block(e.value, inWorkflow) {
+			add(st)
+		}
+	}
+	settings := r.settings(entries, "workflow")
+	w.Stmts = append(w.Stmts, settings...)
+	w.Stmts = append(w.Stmts, r.steps(root, entries, hasRetry(settings))...)
+	if e := find(entries, "output"); e != nil {
+		add(&Output{e.at(), r.expr(e.value)})
+	}
+	return w
+}
+
+func (r *yamlReader) workflowName(root *yvalue, entries []yentry) []Name {
+	var names []Name
+	if e := find(entries, "namespace_name"); e != nil {
+		if v, ok := r.anyText(*e); ok {
+			at := e.value.span.Start
+			for part := range strings.SplitSeq(v.Value, ".") {
+				names = append(names, Name{Node{Span: r.span(at, min(at+len(part), e.value.span.End))}, part})
+				at += len(part) + 1
+			}
+		}
+	}
+	e := find(entries, "name")
+	if e == nil {
+		r.errorf(CodeYAMLMissing, r.span(root.span.Start, root.span.Start), "the workflow has no name").Hintf("add: name: …")
+		return append(names, Name{Node{Span: root.span}, "unnamed"})
+	}
+	if e.value.kind != yScalar || e.value.tag != "!!str" || strings.TrimSpace(e.value.text) == "" {
+		r.errorf(CodeYAMLType, e.value.span, "name takes a string, not %s", e.value.describe())
+	}
+	return append(names, name(e.value))
+}
+
+// steps reads the list of steps and checks it against named_steps.
+func (r *yamlReader) steps(root *yvalue, entries []yentry, retries bool) []Stmt {
+	e := find(entries, "steps")
+	if e == nil {
+		r.errorf(CodeYAMLMissing, r.span(root.span.Start, root.span.Start), "the workflow has no steps").Hintf("add: steps: or step_templates:")
+		return nil
+	}
+	if e.value.kind != yList {
+		r.errorf(CodeYAMLType, e.value.span, "%s takes a list of steps, not %s", e.key.text, e.value.describe())
+		return nil
+	}
+	var out []Stmt
+	var steps []*Step
+	for _, item := range e.value.items {
+		if !r.isMap(item, "a step") {
+			continue
+		}
+		st := r.step(item, retries)
+		steps = append(steps, st)
+		out = append(out, st)
+	}
+	if e := find(entries, "named_steps"); e != nil {
+		r.namedSteps(e, steps)
+	}
+	return out
+}
+
+// namedSteps checks the closed list of step names.
+func (r *yamlReader) namedSteps(e *yentry, steps []*Step) {
+	var names []string
+	listed, unused := map[string]bool{}, map[string]*yvalue{}
+	for _, v := range r.stringList(e.value, "named_steps") {
+		names = append(names, v.text)
+		listed[v.text], unused[v.text] = true, v
+	}
+	check := func(n Name) {
+		if listed[n.Text] {
+			return
+		}
+		d := r.errorf(CodeYAMLNamedSteps, n.Span, "%s is not in named_steps", n.Text).See(e.key.span, "the list")
+		d.Hint = diag.DidYouMean(n.Text, names)
+	}
+	for _, st := range steps {
+		check(st.Name)
+		delete(unused, st.Name.Text)
+		for _, n := range st.After {
+			check(n)
+		}
+	}
+	for _, name := range names {
+		if v := unused[name]; v != nil {
+			r.warnf(CodeYAMLNamedSteps, v.span, "named_steps lists %s, but there is no such step", name)
+			delete(unused, name)
+		}
+	}
+}
+
+// step reads one step. retries tells that the workflow says how often calls are
+// tried.
+func (r *yamlReader) step(v *yvalue, retries bool) *Step {
+	entries := r.entries(v, stepKeys, "a step")
+	st := &Step{Node: Node{Span: v.span}}
+	if e := find(entries, "name"); e == nil {
+		r.errorf(CodeYAMLMissing, r.span(v.span.Start, v.span.Start), "the step has no name").Hintf("add: name: …")
+	} else if r.isString(e.value, "name") {
+		st.Name = name(e.value)
+	}
+	if st.Name.Span.IsZero() {
+		st.Name.Span = r.span(v.span.Start, v.span.Start)
+	}
+	st.After = r.parents(entries)
+	if e := find(entries, "when"); e != nil {
+		st.When = r.condition(e.value, "when")
+	}
+	if e := find(entries, "description"); e != nil {
+		if v, ok := r.anyText(*e); ok {
+			st.Stmts = append(st.Stmts, &Describe{e.at(), v})
+		}
+	}
+	r.stepNotes(entries)
+	settings := r.settings(entries, "step")
+	if h := r.handlerClass(entries); h != nil && !retries && !hasRetry(settings) && !hasUse(settings) {
+		settings = append(settings, &Retry{Node: Node{Span: st.Name.Span}, Attempts: generated("3", st.Name.Span)})
+	}
+	st.Stmts = append(st.Stmts, settings...)
+	st.Stmts = append(st.Stmts, r.statements(entries, inStep)...)
+	return st
+}
+
+// stepNotes reports values that have no effect, or that mean something this
+// language does not have.
+func (r *yamlReader) stepNotes(entries []yentry) {
+	for _, e := range entries {
+		switch e.name {
+		case "skippable":
+			if b, ok := r.boolean(e.value, "skippable"); ok && b {
+				r.noEffect(e.key, "say what happens instead: on failed with degrade, or when")
+			}
+		case "limit":
+			r.noEffect(e.key, "it belongs to the workflow: how many steps run at once")
+		case "type":
+			if r.isString(e.value, "type") && e.value.text != "standard" {
+				r.errorf(CodeYAMLUnsupported, e.value.span, "steps of type %s do not exist here", e.value.text).
+					Hintf("a step with `when` runs or is skipped by what other steps returned")
+			}
+		case "handler_class", "handler":
+			if call := find(entries, "call"); call != nil {
+				r.noEffect(e.key, "the step says itself what it calls")
+			}
+		}
+	}
+}
+
+// parents joins all ways to say what a step comes after.
+func (r *yamlReader) parents(entries []yentry) []Name {
+	var out []Name
+	seen := map[string]bool{}
+	for _, e := range entries {
+		var list []*yvalue
+		switch e.name {
+		case "depends_on_step":
+			if !e.value.isNull() && r.isString(e.value, "depends_on_step") {
+				list = []*yvalue{e.value}
+			}
+		case "depends_on_steps", "depends_on":
+			list = r.stringList(e.value, e.key.text)
+		}
+		for _, v := range list {
+			if !seen[v.text] {
+				seen[v.text] = true
+				out = append(out, name(v))
+			}
+		}
+	}
+	return out
+}
+
+func hasRetry(stmts []Stmt) bool {
+	return slices.ContainsFunc(stmts, func(st Stmt) bool { _, ok := st.(*Retry); return ok })
+}
+
+func hasUse(stmts []Stmt) bool {
+	return slices.ContainsFunc(stmts, func(st Stmt) bool { _, ok := st.(*Use); return ok })
+}
+
+// settings reads the policy keys of a step or workflow.
+func (r *yamlReader) settings(entries []yentry, level string) []Stmt {
+	var out []Stmt
+	if retry := r.retrySetting(entries); retry != nil {
+		out = append(out, retry)
+	}
+	for _, e := range entries {
+		switch e.name {
+		case "timeout":
+			if x := r.duration(e.value, "timeout"); x != nil {
+				out = append(out, &Timeout{e.at(), x})
+			}
+		case "timeout_seconds":
+			if x := r.unitDuration(e.value, "timeout_seconds", "s"); x != nil {
+				out = append(out, &Timeout{e.at(), x})
+			}
+		case "within":
+			if x := r.duration(e.value, "within"); x != nil {
+				out = append(out, &Within{e.at(), x})
+			}
+		case "limit":
+			if level != "workflow" {
+				continue
+			}
+			if x := r.number(e.value, "limit"); x != nil {
+				out = append(out, &Limit{e.at(), x})
+			}
+		case "use":
+			if r.isString(e.value, "use") {
+				out = append(out, &Use{e.at(), name(e.value)})
+			}
+		case "retryable", "permanent":
+			if outcomes := r.outcomes(e.value); len(outcomes) > 0 {
+				out = append(out, &Classify{e.at(), e.name == "retryable", outcomes})
+			}
+		}
+	}
+	return out
+}
+
+// retrySetting joins `retry` with Tasker's default_retry_limit and
+// default_retryable; nil if none is given.
+func (r *yamlReader) retrySetting(entries []yentry) *Retry {
+	var out *Retry
+	if e := find(entries, "retry"); e != nil {
+		out = r.retry(*e)
+	}
+	if e := find(entries, "default_retry_limit"); e != nil {
+		if x := r.number(e.value, e.key.text); x != nil {
+			if out == nil {
+				out = &Retry{Node: e.at()}
+			}
+			if out.Attempts != nil {
+				r.noEffect(e.key, "retry says it already")
+			} else {
+				out.Attempts = x
+			}
+		}
+	}
+	if e := find(entries, "default_retryable"); e != nil {
+		if b, ok := r.boolean(e.value, "default_retryable"); ok && !b {
+			if limit := find(entries, "default_retry_limit"); limit != nil && limit.value.text != "1" {
+				r.noEffect(limit.key, "default_retryable: false makes one attempt")
+			}
+			if out == nil {
+				out = &Retry{Node: e.at()}
+			}
+			out.Attempts = generated("1", e.value.span)
+		}
+	}
+	return out
+}
+
+// retry reads the mapping behind `retry`; a bare number is the attempts.
+func (r *yamlReader) retry(e yentry) *Retry {
+	out := &Retry{Node: e.at()}
+	switch {
+	case e.value.isNull(), e.value.kind == yScalar && e.value.tag == "!!bool" && strings.EqualFold(e.value.text, "true"):
+		return out
+	case e.value.kind == yScalar:
+		out.Attempts = r.number(e.value, "retry")
+		return out
+	case !r.isMap(e.value, "retry"):
+		return out
+	}
+	for _, part := range r.entries(e.value, retryKeys, "retry") {
+		r.retryPart(out, part)
+	}
+	return out
+}
+
+func (r *yamlReader) retryPart(out *Retry, e yentry) {
+	switch e.name {
+	case "attempts":
+		if x := r.number(e.value, e.key.text); x != nil && out.Attempts == nil {
+			out.Attempts = x
+		}
+	case "retryable":
+		if b, ok := r.boolean(e.value, "retryable"); ok && !b {
+			out.Attempts = generated("1", e.value.span)
+		}
+	case "backoff":
+		r.backoff(out, e)
+	case "max_backoff":
+		out.MaxBackoff = r.duration(e.value, "max_backoff")
+	case "backoff_base_ms":
+		out.Backoff = r.unitDuration(e.value, e.name, "ms")
+	case "max_backoff_ms":
+		out.MaxBackoff = r.unitDuration(e.value, e.name, "ms")
+	case "initial_delay":
+		out.Backoff = r.unitDuration(e.value, e.name, "s")
+	case "max_delay":
+		out.MaxBackoff = r.unitDuration(e.value, e.name, "s")
+	case "jitter":
+		out.Jitter = r.percent(e.value)
+	}
+}
+
+// backoff reads a duration, or the name of a curve as tasker-core has them.
+func (r *yamlReader) backoff(out *Retry, e yentry) {
+	switch e.value.text {
+	case "exponential":
+	case "none":
+		out.Backoff = generated("0s", e.value.span)
+	case "linear", "fibonacci":
+		r.warnf(CodeYAMLInert, e.value.span, "backoff %s is not known; the pause doubles with each attempt", e.value.text).
+			Hintf("write the first pause, and the longest as max_backoff")
+	default:
+		out.Backoff = r.duration(e.value, "backoff")
+	}
+}
