@@ -16,13 +16,17 @@ func Nearest(name string, candidates []string) string {
 }
 
 // Near returns up to n candidates that are likely misspellings of name, nearest
-// first. It allows one edit for every three letters, or a shared long prefix.
+// first. It allows one edit for every three letters, or a shared long prefix; of one
+// letter only the case may differ.
 func Near(name string, candidates []string, n int) []string {
 	type scored struct {
 		word string
 		d    int
 	}
 	limit := max(1, utf8.RuneCountInString(name)/3)
+	if utf8.RuneCountInString(name) == 1 {
+		limit = 0 // every other letter is one edit away
+	}
 	low := strings.ToLower(name)
 	var found []scored
 	for _, c := range candidates {

@@ -3,8 +3,6 @@ package syntax
 import (
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -16,27 +14,18 @@ import (
 // Digit is the first digit of a class of statuses: 5 for 5xx.
 type Digit int
 
-// Capture reads "5xx".
-func (d *Digit) Capture(values []string) error {
-	*d = Digit(values[0][0] - '0')
-	return nil
-}
-
 // Share is a percentage: 10 for 10%.
 type Share float64
-
-// Capture reads "10%".
-func (s *Share) Capture(values []string) error {
-	f, err := strconv.ParseFloat(strings.ReplaceAll(strings.TrimSuffix(values[0], "%"), "_", ""), 64)
-	*s = Share(f)
-	return err
-}
 
 // Token types as participle numbers them.
 const (
 	tNewline lexer.TokenType = lexer.TokenType(token.Newline) + 1
 	tIdent                   = lexer.TokenType(token.Ident) + 1
 	tOp                      = lexer.TokenType(token.Op) + 1
+	tString                  = lexer.TokenType(token.String) + 1
+	tInt                     = lexer.TokenType(token.Int) + 1
+	tClass                   = lexer.TokenType(token.Class) + 1
+	tPercent                 = lexer.TokenType(token.Percent) + 1
 )
 
 // binary are the signs that need an operand on both sides.
@@ -230,9 +219,9 @@ func closer(open string) string {
 type definition struct{}
 
 func (definition) Symbols() map[string]lexer.TokenType {
-	return map[string]lexer.TokenType{"EOF": lexer.EOF, "Newline": tNewline, "Ident": tIdent, "String": lexer.TokenType(token.String) + 1,
-		"Int": lexer.TokenType(token.Int) + 1, "Float": lexer.TokenType(token.Float) + 1, "Duration": lexer.TokenType(token.Duration) + 1,
-		"Percent": lexer.TokenType(token.Percent) + 1, "Class": lexer.TokenType(token.Class) + 1, "Op": tOp, "Invalid": lexer.TokenType(token.Invalid) + 1}
+	return map[string]lexer.TokenType{"EOF": lexer.EOF, "Newline": tNewline, "Ident": tIdent, "String": tString,
+		"Int": tInt, "Float": lexer.TokenType(token.Float) + 1, "Duration": lexer.TokenType(token.Duration) + 1,
+		"Percent": tPercent, "Class": tClass, "Op": tOp, "Invalid": lexer.TokenType(token.Invalid) + 1}
 }
 
 func (definition) Lex(string, io.Reader) (lexer.Lexer, error) {

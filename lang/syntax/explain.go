@@ -43,6 +43,8 @@ func (p *parser) explain(at int, err error) {
 		p.endOfFile(span)
 	case t.Kind == token.Op && (word == "}" || word == ")" || word == "]") && !p.opened(at):
 		p.problems.Add(diag.Errorf(CodeUnclosed, span, "this %s closes nothing", word).Hintf("remove it, or look for a missing opening bracket above"))
+	case p.runsOn(at, err):
+		p.problems.Add(diag.Errorf(CodeUnexpected, span, "a line end or comma is missing before %s", word))
 	case t.Kind == token.Ident && p.startsStatement(at):
 		p.unknownWord(at, word, span)
 	default:
@@ -105,6 +107,27 @@ func (p *parser) enclosing(at int) int {
 	return -1
 }
 
+// opensLine reports whether a token is the first of its line or block.
+func (p *parser) opensLine(at int) bool {
+	return at == 0 || p.tokens[at-1].Kind == token.Newline || p.text[p.tokens[at-1].Start:p.tokens[at-1].End] == "{"
+}
+
+// runsOn reports whether an item begins here that nothing separates from the one before.
+func (p *parser) runsOn(at int, err error) bool {
+	t := p.tokens[at]
+	word := p.text[t.Start:t.End]
+	if p.opensLine(at) || p.text[p.tokens[at-1].Start:p.tokens[at-1].End] == "," {
+		return false
+	}
+	switch t.Kind {
+	case token.Ident:
+		return expected(err) == "}" || slices.Contains(words[p.context(at)], word)
+	case token.Int, token.Class:
+		return expected(err) == "}"
+	}
+	return false
+}
+
 func (p *parser) startsStatement(at int) bool {
 	if at == 0 || p.tokens[at-1].Kind == token.Newline {
 		return true
@@ -114,7 +137,7 @@ func (p *parser) startsStatement(at int) bool {
 }
 
 // context is the word of the statement whose braces are around a token: "step";
-// "" outside all braces.
+// what is around all tokens outside their braces.
 func (p *parser) context(at int) string {
 	open := p.enclosing(at)
 	for i := open - 1; i >= 0; i-- {
@@ -122,6 +145,9 @@ func (p *parser) context(at int) string {
 			continue
 		}
 		return p.text[p.tokens[i].Start:p.tokens[i].End]
+	}
+	if open < 0 {
+		return p.within
 	}
 	return ""
 }
@@ -194,6 +220,8 @@ func (p *parser) unexpected(at int, word string, span diag.Span, err error) {
 		prev = p.text[p.tokens[at-1].Start:p.tokens[at-1].End]
 	}
 	switch {
+	case prev == "else":
+		d.Hintf("behind else stands fail, return, degrade or retry")
 	case word == "=":
 		d.Hintf("compare with ==; arguments and fields take a colon: name: value")
 	case word == ":":

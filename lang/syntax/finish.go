@@ -1,7 +1,6 @@
 package syntax
 
 import (
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,12 +11,17 @@ import (
 
 // finish completes what the grammar leaves raw: spans, expression texts, string and
 // int literals, and rules that hold inside one statement.
-func (p *parser) finish(f *File) {
+func (p *source) finish(f *File) {
 	Walk(f, func(n any) bool {
-		if node := place(n); node != nil && n != any(f) {
-			p.span(node)
-		}
 		switch n := n.(type) {
+		case *Record:
+			p.span(&n.Node, &n.raw)
+		case *Field:
+			p.span(&n.Node, &n.raw)
+		case *Rule:
+			p.span(&n.Node, &n.raw)
+		case *Call:
+			p.span(&n.Node, &n.raw)
 		case *Expr:
 			if n.Text == "" {
 				n.Text = p.text[n.Span.Start:n.Span.End]
@@ -33,35 +37,32 @@ func (p *parser) finish(f *File) {
 			if n.Class > 5 {
 				p.problems.Add(diag.Errorf(CodeLiteral, n.Span, "%dxx is not a class of HTTP statuses", n.Class).Hintf("classes are 1xx to 5xx"))
 			}
-		case *Ensure:
-			p.elseEnds(n)
 		}
 		return true
 	})
 }
 
-// span makes a node's span from the parser's places. EndPos is where the next token
-// starts; the node ends with the token before it.
-func (p *parser) span(n *Node) {
-	if n.Span != (diag.Span{}) {
+// span makes the span of a node that is part of another one from the parser's places.
+// EndPos is where the next token starts; the node ends with the token before it.
+func (p *source) span(n *Node, at *raw) {
+	if !n.Span.IsZero() {
 		return
 	}
-	end := n.EndPos.Offset
-	i, _ := slices.BinarySearchFunc(p.tokens, end, func(t token.Token, at int) int { return t.Start - at })
-	for i > 0 && (i >= len(p.tokens) || p.tokens[i].Start >= end || p.tokens[i].Kind == token.Newline) {
-		i--
-		if p.tokens[i].Kind != token.Newline {
+	start, end := at.Pos.Offset, at.EndPos.Offset
+	i, _ := slices.BinarySearchFunc(p.all, end, func(t token.Token, at int) int { return t.Start - at })
+	for i > 0 {
+		if i--; p.all[i].Kind != token.Newline {
 			break
 		}
 	}
-	if i < len(p.tokens) && len(p.tokens) > 0 {
-		end = max(p.tokens[i].End, n.Pos.Offset)
+	if i < len(p.all) {
+		end = max(p.all[i].End, start)
 	}
-	n.Span = diag.Span{File: p.name, Start: n.Pos.Offset, End: end}
-	n.Pos, n.EndPos = Position{}, Position{}
+	n.Span = diag.Span{File: p.name, Start: start, End: end}
+	*at = raw{}
 }
 
-func (p *parser) unquote(lit string, span diag.Span) string {
+func (p *source) unquote(lit string, span diag.Span) string {
 	if !strings.HasPrefix(lit, `"`) {
 		return lit
 	}
@@ -72,11 +73,8 @@ func (p *parser) unquote(lit string, span diag.Span) string {
 	return s
 }
 
-func (p *parser) literal(n *Literal) {
-	raw := strings.Join(n.Raw, "")
-	if n.Raw = nil; raw == "" {
-		return
-	}
+func (p *source) literal(n *Literal) {
+	raw := p.text[n.Span.Start:n.Span.End]
 	if raw[0] == '"' {
 		n.Value = p.unquote(raw, n.Span)
 		return
@@ -88,29 +86,10 @@ func (p *parser) literal(n *Literal) {
 	n.Value = int(i)
 }
 
-func (p *parser) elseEnds(n *Ensure) {
-	switch n.Else.(type) {
-	case *Fail, *Return, *Degrade, *Retry, nil:
-		return
+// placeOf is the place of a tree node; nil if it has none.
+func placeOf(n any) *Node {
+	if p, ok := n.(placed); ok {
+		return p.place()
 	}
-	span := place(n.Else).Span
-	if span.IsZero() {
-		span = n.Span
-	}
-	p.problems.Add(diag.Errorf(CodeUnexpected, span, "behind else stands fail, return, degrade or retry"))
-	n.Else = nil
-}
-
-// place gives the Node of a tree node; nil if it has none.
-func place(n any) *Node {
-	v := reflect.ValueOf(n)
-	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-		return nil
-	}
-	f := v.Elem().FieldByName("Node")
-	if !f.IsValid() {
-		return nil
-	}
-	node, _ := f.Addr().Interface().(*Node)
-	return node
+	return nil
 }

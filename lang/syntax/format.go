@@ -41,7 +41,7 @@ type printer struct {
 }
 
 func spanOf(n any) (s struct{ Start, End int }) {
-	if node := place(n); node != nil {
+	if node := placeOf(n); node != nil {
 		s.Start, s.End = node.Span.Start, node.Span.End
 	}
 	return s
@@ -110,10 +110,10 @@ func (p *printer) decl(d Decl) {
 		p.shape(d.Shape)
 	case *PolicyDecl:
 		p.out.WriteString("policy " + d.Name.Text + " ")
-		block(p, d.Stmts, spanOf(d), p.stmt)
+		braces(p, d.Stmts, spanOf(d), p.stmt)
 	case *Service:
 		p.out.WriteString("service " + d.Name.Text + " ")
-		block(p, d.Items, spanOf(d), func(it ServiceItem) { p.serviceItem(it) })
+		braces(p, d.Items, spanOf(d), func(it ServiceItem) { p.serviceItem(it) })
 	case *Workflow:
 		p.out.WriteString("workflow " + dotted(d.Name) + " ")
 		p.spread(d.Stmts, spanOf(d))
@@ -159,8 +159,8 @@ func (p *printer) column() int {
 	return len(s) - 1 - strings.LastIndexByte(s, '\n')
 }
 
-// block prints items in braces, on one line if they fit.
-func block[T any](p *printer, items []T, span struct{ Start, End int }, print func(T)) {
+// braces prints items in braces, on one line if they fit.
+func braces[T any](p *printer, items []T, span struct{ Start, End int }, print func(T)) {
 	if len(items) == 0 {
 		p.out.WriteString("{ }")
 		return
@@ -234,7 +234,7 @@ func (p *printer) serviceItem(it any) {
 		if it.Idempotent {
 			p.out.WriteString("idempotent ")
 		}
-		block(p, it.Items, spanOf(it), func(o OperationItem) { p.serviceItem(o) })
+		braces(p, it.Items, spanOf(it), func(o OperationItem) { p.serviceItem(o) })
 	case *HTTP:
 		p.out.WriteString("http " + it.Method.Text + " " + quoted(it.Path.Value))
 	case *Answer:
@@ -266,7 +266,7 @@ func outcomes(list []Outcome) string {
 func (p *printer) shape(s Shape) {
 	switch s := s.(type) {
 	case *Record:
-		block(p, s.Fields, spanOf(s), p.field)
+		braces(p, s.Fields, spanOf(s), p.field)
 	case *ListShape:
 		p.out.WriteByte('[')
 		p.shape(s.Elem)
@@ -377,7 +377,7 @@ func (p *printer) stmt(st Stmt) {
 			p.word("when", st.When)
 			p.out.WriteByte(' ')
 		}
-		block(p, st.Stmts, spanOf(st), p.stmt)
+		braces(p, st.Stmts, spanOf(st), p.stmt)
 	case *Return:
 		p.word("return", st.Value)
 	case *Degrade:
@@ -436,7 +436,7 @@ func (p *printer) step(st *Step) {
 		p.word(" when", st.When)
 	}
 	p.out.WriteByte(' ')
-	block(p, st.Stmts, spanOf(st), p.stmt)
+	braces(p, st.Stmts, spanOf(st), p.stmt)
 }
 
 // expr prints an expression as it was written; lines after the first are indented

@@ -3,7 +3,6 @@ package syntax
 import (
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -15,68 +14,154 @@ import (
 // MaxErrors is how many syntax errors of one file are looked for.
 const MaxErrors = 20
 
-// grammar is built on first use, once: it costs a millisecond.
-var grammar = sync.OnceValue(func() *participle.Parser[File] {
-	return participle.MustBuild[File](
-		participle.Lexer(definition{}),
-		participle.UseLookahead(2),
-		participle.Union[Decl](&Import{}, &TypeDecl{}, &Let{}, &PolicyDecl{}, &Service{}, &Workflow{}),
-		participle.Union[ServiceItem](&Operation{}, &Classify{}, &Answer{}),
-		participle.Union[OperationItem](&HTTP{}, &Input{}, &Answer{}),
-		participle.Union[Shape](&Record{}, &ListShape{}, &EnumShape{}, &NamedShape{}),
-		participle.Union[Stmt](&Step{}, &Call{}, &On{}, &Let{}, &Return{}, &Ensure{}, &Fail{}, &Degrade{}, &Retry{}, &Timeout{}, &Within{}, &Limit{},
-			&Use{}, &Classify{}, &Version{}, &Describe{}, &Input{}, &Output{}),
-	)
-})
-
 // Parse reads a .wf file. The file is never nil; beside errors it holds what could
 // be read, without the statements that could not.
 func Parse(name string, src []byte) (*File, diag.List) {
-	p := &parser{name: name, text: string(src)}
+	s := &source{name: name, text: string(src), errors: MaxErrors}
 	var comments []token.Comment
-	p.tokens, comments, p.problems = token.Scan(name, src)
+	s.all, comments, s.problems = token.Scan(name, src)
 	f := &File{}
-	if !slices.ContainsFunc(p.problems, func(d *diag.Diagnostic) bool { return d.Code == token.CodeLimit || d.Code == token.CodeBadText }) {
-		f = p.parse()
-		if !p.problems.HasErrors() && len(f.Decls) == 0 {
-			p.problems.Add(diag.Errorf(CodeEmpty, diag.Span{File: name}, "the file declares nothing").
+	if !slices.ContainsFunc(s.problems, func(d *diag.Diagnostic) bool { return d.Code == token.CodeLimit || d.Code == token.CodeBadText }) {
+		f = s.parse()
+		if !s.problems.HasErrors() && len(f.Decls) == 0 {
+			s.problems.Add(diag.Errorf(CodeEmpty, diag.Span{File: name}, "the file declares nothing").
 				Hintf("a definition begins with: workflow NAME { … }"))
 		}
 	}
 	f.Name = name
 	f.Span = diag.Span{File: name, End: len(src)}
 	for _, c := range comments {
-		f.Comments = append(f.Comments, Comment{Node{Span: diag.Span{File: name, Start: c.Start, End: c.End}}, p.text[c.Start:c.End]})
+		f.Comments = append(f.Comments, Comment{Node{Span: diag.Span{File: name, Start: c.Start, End: c.End}}, s.text[c.Start:c.End]})
 	}
-	p.finish(f)
-	return f, p.problems
+	s.finish(f)
+	return f, s.problems
 }
 
-type parser struct {
+// source is one file while it is parsed.
+type source struct {
 	name     string
 	text     string
-	tokens   []token.Token
+	all      []token.Token // ends with EOF
 	problems diag.List
-	closers  []string // brackets to be added at the end, so that the rest can be read
+	errors   int // syntax errors still looked for
 }
 
-// parse reads the tokens, leaving out one bad statement after the other.
-func (p *parser) parse() *File {
-	invalid := p.problems.HasErrors()
-	for range MaxErrors {
-		f, err := grammar().ParseFromLexer(p.lexer())
-		if err == nil {
-			return f
+// parser reads a run of tokens of a source.
+type parser struct {
+	*source
+	tokens  []token.Token // ends with EOF
+	within  string        // word of the construct that is around all tokens; "" for a whole file
+	closers []string      // brackets to be added at the end, so that the rest can be read
+}
+
+// parse reads the file without its steps, and each step by itself: what is kept in
+// memory and read again after an error is a step, not the file.
+func (s *source) parse() *File {
+	rest, steps := s.cut()
+	f := read(&parser{source: s, tokens: rest}, grammar().file)
+	for _, tokens := range steps {
+		block := read(&parser{source: s, tokens: append(tokens, token.Token{Start: tokens[len(tokens)-1].End, End: tokens[len(tokens)-1].End}), within: "workflow"}, grammar().block)
+		if block == nil || len(block.Stmts) == 0 {
+			continue
 		}
+		for _, d := range f.Decls {
+			if w, ok := d.(*Workflow); ok && w.Span.Start <= tokens[0].Start && tokens[0].Start < w.Span.End {
+				w.Stmts = append(w.Stmts, block.Stmts...)
+			}
+		}
+	}
+	for _, d := range f.Decls {
+		if w, ok := d.(*Workflow); ok {
+			slices.SortStableFunc(w.Stmts, func(a, b Stmt) int { return placeOf(a).Span.Start - placeOf(b).Span.Start })
+		}
+	}
+	return f
+}
+
+// cut takes the steps of the workflows out of the tokens. Nothing is cut where
+// brackets do not match, because nobody knows then where a step ends.
+func (s *source) cut() (rest []token.Token, steps [][]token.Token) {
+	whole := &parser{source: s, tokens: s.all}
+	if !whole.balanced() {
+		return slices.Clone(s.all), nil
+	}
+	depth, decl := 0, ""
+	for i := 0; i < len(s.all); i++ {
+		word := s.word(i)
+		switch s.all[i].Kind {
+		case token.Ident:
+			if depth == 0 && whole.opensLine(i) {
+				decl = word
+			}
+			if depth == 1 && decl == "workflow" && word == "step" && whole.opensLine(i) {
+				end := s.stepEnd(i)
+				steps = append(steps, slices.Clone(s.all[i:end]))
+				i = end - 1
+				continue
+			}
+		case token.Op:
+			depth += nesting(word)
+		}
+		rest = append(rest, s.all[i])
+	}
+	return rest, steps
+}
+
+// stepEnd is the index behind a step that begins at i: it ends with a brace, and the
+// next line begins another statement or ends the workflow.
+func (s *source) stepEnd(i int) int {
+	depth := 0
+	for ; i < len(s.all)-1; i++ {
+		word := s.word(i)
+		if s.all[i].Kind == token.Op {
+			if depth == 0 && nesting(word) < 0 {
+				return i
+			}
+			depth += nesting(word)
+		}
+		if depth > 0 || i == 0 || s.word(i-1) != "}" || s.all[i].Kind != token.Newline && word != "," {
+			continue
+		}
+		if next := s.word(i + 1); next == "}" || s.all[i+1].Kind == token.Ident && grammar().stmts[next] != nil {
+			return i
+		}
+	}
+	return i
+}
+
+// word is the text of a token.
+func (s *source) word(i int) string { return s.text[s.all[i].Start:s.all[i].End] }
+
+// nesting is +1 for an opening bracket, -1 for a closing one, 0 for other signs.
+func nesting(sign string) int {
+	switch sign {
+	case "{", "(", "[":
+		return 1
+	case "}", ")", "]":
+		return -1
+	}
+	return 0
+}
+
+// read parses the tokens, leaving out one bad statement after the other; nil if that
+// left nothing.
+func read[T any](p *parser, by production[*T]) *T {
+	invalid := p.problems.HasErrors()
+	for p.errors > 0 {
+		v, err := by(p.lexer())
+		if err == nil {
+			return v
+		}
+		p.errors--
 		at := p.failure(err)
 		if !invalid || !p.reported(at) {
 			p.explain(at, err)
 		}
 		if !p.blank(at) {
-			return f
+			return v
 		}
 	}
-	return &File{}
+	return new(T)
 }
 
 // lexer hands the tokens to participle. Newlines inside ( and [ are dropped.
@@ -207,6 +292,26 @@ func (p *parser) balance() bool {
 		p.closers = append(p.closers, closer(p.text[p.tokens[i].Start:p.tokens[i].End]))
 	}
 	return true
+}
+
+// balanced reports whether every bracket has its partner.
+func (p *parser) balanced() bool {
+	var open []string
+	for _, t := range p.tokens {
+		if t.Kind != token.Op {
+			continue
+		}
+		switch word := p.text[t.Start:t.End]; nesting(word) {
+		case 1:
+			open = append(open, closer(word))
+		case -1:
+			if len(open) == 0 || open[len(open)-1] != word {
+				return false
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	return len(open) == 0
 }
 
 // unclosed lists the indexes of brackets that are never closed.

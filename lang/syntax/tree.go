@@ -1,26 +1,26 @@
 package syntax
 
-import "wf/lang/diag"
+import (
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"wf/lang/diag"
+)
 
 // Node is the place of a tree node in its source.
-type Node struct {
-	Span diag.Span
+type Node struct{ Span diag.Span }
 
-	// Pos and EndPos are the parser's raw places, from which Span is made.
-	Pos, EndPos Position
-}
+// place gives access to the place of any node.
+func (n *Node) place() *Node { return n }
 
-// Position is a place as the parser counts it.
-type Position struct {
-	Filename             string
-	Offset, Line, Column int
-}
+// raw is where the parser saw a node that is part of another one begin, and where the
+// next token begins; its span is made from them.
+type raw struct{ Pos, EndPos lexer.Position }
 
 // File is one parsed source, whichever syntax it was written in.
 type File struct {
 	Node
 	Name     string
-	Decls    []Decl `parser:"( @@ | Newline | ',' )*"` // in source order
+	Decls    []Decl `parser:"@@*"` // in source order
 	Comments []Comment
 }
 
@@ -33,13 +33,13 @@ type Comment struct {
 // Name is a name where it is written. In YAML it may hold any text.
 type Name struct {
 	Node
-	Text string `parser:"@Ident"`
+	Text string
 }
 
 // Text is a string literal, unquoted.
 type Text struct {
 	Node
-	Value string `parser:"@String"`
+	Value string
 }
 
 // Expr is an expression, kept as text until it is compiled. If Span is as long as
@@ -63,6 +63,13 @@ type Decl interface{ decl() }
 // parsed.
 type Stmt interface{ stmt() }
 
+// Ending is a statement that ends a step, clause or run: *Return, *Degrade, *Fail or
+// *Retry.
+type Ending interface {
+	Stmt
+	ending()
+}
+
 type (
 	// Import brings the declarations of another file into this one.
 	Import struct {
@@ -79,19 +86,19 @@ type (
 	PolicyDecl struct {
 		Node
 		Name  Name   `parser:"'policy' @@"`
-		Stmts []Stmt `parser:"'{' ( @@ | Newline | ',' )* '}'"` // settings only
+		Stmts []Stmt `parser:"'{' @@* '}'"` // settings only
 	}
 	// Service is a service with its operations, and what holds for all of them.
 	Service struct {
 		Node
 		Name  Name          `parser:"'service' @@"`
-		Items []ServiceItem `parser:"'{' ( @@ | Newline | ',' )* '}'"`
+		Items []ServiceItem `parser:"'{' @@* '}'"`
 	}
 	// Workflow is a definition. Its name is dotted: namespace, then name.
 	Workflow struct {
 		Node
 		Name  []Name `parser:"'workflow' @@ ( '.' @@ )*"`
-		Stmts []Stmt `parser:"'{' ( @@ | Newline | ',' )* '}'"`
+		Stmts []Stmt `parser:"'{' @@* '}'"`
 	}
 )
 
@@ -107,7 +114,7 @@ type (
 		Node
 		Name       Name            `parser:"'operation' @@"`
 		Idempotent bool            `parser:"@'idempotent'?"`
-		Items      []OperationItem `parser:"'{' ( @@ | Newline | ',' )* '}'"`
+		Items      []OperationItem `parser:"'{' @@* '}'"`
 	}
 	// HTTP is the request of an operation: `http POST "/users"`.
 	HTTP struct {
@@ -125,9 +132,9 @@ type (
 	// Outcome is a status, a class of statuses, or a named class.
 	Outcome struct {
 		Node
-		Status int    `parser:"( @Int"`     // 201
-		Class  Digit  `parser:"| @Class"`   // 5 for 5xx
-		Name   string `parser:"| @Ident )"` // timeout
+		Status int    // 201
+		Class  Digit  // 5 for 5xx
+		Name   string // timeout
 	}
 )
 
@@ -141,7 +148,8 @@ type (
 	// Record is a shape with fields; Open admits others too (YAML only).
 	Record struct {
 		Node
-		Fields []*Field `parser:"'{' ( @@ | Newline | ',' )* '}'"`
+		raw
+		Fields []*Field `parser:"'{' ( Newline | ',' )* ( @@ ( ( Newline | ',' )+ @@? )* )? '}'"`
 		Open   bool
 	}
 	// ListShape is `[shape]`.
@@ -164,11 +172,11 @@ type (
 	Literal struct {
 		Node
 		Value any
-		Raw   []string `parser:"@( String | '-'? Int )"`
 	}
 	// Field is one field of a record.
 	Field struct {
 		Node
+		raw
 		Name     Name    `parser:"@@"`
 		Optional bool    `parser:"@'?'?"`
 		Secret   bool    `parser:"@'secret'?"`
@@ -179,6 +187,7 @@ type (
 	// Rule narrows a field: nonempty, matching, min or max.
 	Rule struct {
 		Node
+		raw
 		Nonempty bool   `parser:"( @'nonempty'"`
 		Format   string `parser:"| 'matching' ( @Ident"` // matching NAME
 		Pattern  *Text  `parser:"| @@ )"`                // matching "RE2"
@@ -216,7 +225,7 @@ type (
 	// Percent is `10%`.
 	Percent struct {
 		Node
-		Value Share `parser:"@Percent"` // 10
+		Value Share // 10
 	}
 	// Timeout bounds one attempt of a call.
 	Timeout struct {
@@ -254,8 +263,8 @@ type (
 	// Ensure ends the block with Else unless Cond holds.
 	Ensure struct {
 		Node
-		Cond *Expr `parser:"'ensure' @@"`
-		Else Stmt  `parser:"Newline* 'else' @@"` // *Fail, *Return, *Degrade or *Retry
+		Cond *Expr  `parser:"'ensure' @@"`
+		Else Ending `parser:"Newline* 'else' @@"`
 	}
 	// Step is one box of the graph.
 	Step struct {
@@ -263,12 +272,13 @@ type (
 		Name  Name   `parser:"'step' @@"`
 		After []Name `parser:"( 'after' @@ ( ',' @@ )* )?"`
 		When  *Expr  `parser:"( 'when' @@ )?"` // nil: always
-		Stmts []Stmt `parser:"'{' ( @@ | Newline | ',' )* '}'"`
+		Stmts []Stmt `parser:"'{' @@* '}'"`
 	}
 	// Call calls Target, `service.operation`. A nil Args passes {}; a handler's
 	// call (target `handler.X`) passes the step's whole context, Args as config.
 	Call struct {
 		Node
+		raw
 		Target []Name `parser:"'call' @@ ( '.' @@ )*"`
 		Args   *Expr  `parser:"@@?"`
 	}
@@ -277,7 +287,7 @@ type (
 		Node
 		Outcomes []Outcome `parser:"'on' @@ ( ',' @@ )*"`
 		When     *Expr     `parser:"( 'when' @@ )?"` // nil: always
-		Stmts    []Stmt    `parser:"'{' ( @@ | Newline | ',' )* '}'"`
+		Stmts    []Stmt    `parser:"'{' @@* '}'"`
 	}
 	// Return ends the step, completed.
 	Return struct {
@@ -355,3 +365,8 @@ func (*Return) stmt()   {}
 func (*Degrade) stmt()  {}
 func (*Fail) stmt()     {}
 func (*Output) stmt()   {}
+
+func (*Return) ending()  {}
+func (*Degrade) ending() {}
+func (*Fail) ending()    {}
+func (*Retry) ending()   {}

@@ -158,7 +158,7 @@ func (r *yamlReader) ensure(e yentry, entries []yentry) Stmt {
 		switch i.name {
 		case "fail", "return", "degrade":
 			if out.Else == nil {
-				out.Else = r.ending(i, inner)
+				out.Else, _ = r.ending(i, inner).(Ending)
 				continue
 			}
 		case "retry":
