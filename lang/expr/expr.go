@@ -3,7 +3,6 @@ package expr
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -301,7 +300,6 @@ type builder struct {
 func (b *builder) program(n ast.Node) (plan, error) {
 	if b.conf == nil {
 		c := *base()
-		c.Functions = maps.Clone(c.Functions)
 		c.WithEnv(environment(b.scope, b.roots))
 		b.conf = &c
 	}

@@ -165,7 +165,11 @@ var durationCall = regexp.MustCompile(`\bduration\("([0-9a-z.]+)"\)`)
 
 // canonical prints a tree in one spelling, durations as literals.
 func canonical(n ast.Node) string {
-	return durationCall.ReplaceAllString(n.String(), "$1")
+	text := n.String()
+	if !strings.Contains(text, "duration(") {
+		return text
+	}
+	return durationCall.ReplaceAllString(text, "$1")
 }
 
 // plain says an engine's message in our words, on one line.

@@ -60,11 +60,16 @@ const (
 	CodeBadToken diag.Code = "WF103" // a literal that is not well formed
 )
 
-// ops lists the signs, longest first.
-var ops = []string{
-	"??", "?.", "==", "!=", "<=", ">=", "&&", "||", "..", "**", "::",
-	"{", "}", "(", ")", "[", "]", ",", ":", ".", "?", "=", "<", ">", "+", "-", "*", "/", "%", "^", "|", "!", "#", ";", "$",
-}
+// ops lists the signs by their first byte, longest first.
+var ops = func() (by [utf8.RuneSelf][]string) {
+	for _, op := range []string{
+		"??", "?.", "==", "!=", "<=", ">=", "&&", "||", "..", "**", "::",
+		"{", "}", "(", ")", "[", "]", ",", ":", ".", "?", "=", "<", ">", "+", "-", "*", "/", "%", "^", "|", "!", "#", ";", "$",
+	} {
+		by[op[0]] = append(by[op[0]], op)
+	}
+	return by
+}()
 
 // Scan cuts src into tokens; the last one is always EOF. Newlines directly after
 // one another are one token. A byte order mark at the start is skipped, and "\r\n"
@@ -169,9 +174,11 @@ func (s *scanner) wordEnd(i int) int {
 
 func (s *scanner) sign() bool {
 	rest := s.src[s.pos:]
-	for _, op := range ops {
-		if len(rest) >= len(op) && string(rest[:len(op)]) == op {
-			return s.op(op)
+	if rest[0] < utf8.RuneSelf {
+		for _, op := range ops[rest[0]] {
+			if len(rest) >= len(op) && string(rest[:len(op)]) == op {
+				return s.op(op)
+			}
 		}
 	}
 	r, n := utf8.DecodeRune(rest)
