@@ -6,7 +6,9 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/conf"
@@ -45,11 +47,11 @@ var functions = map[string]signature{
 	"findIndex": {2, 2, predicate(func(_, _ *value.Type) *value.Type { return value.TInt.Opt() })},
 	"count":     {1, 2, countRule},
 	"sum":       {1, 2, sumRule},
-	"sortBy":    {2, 2, listThen(func(list, _ *value.Type) *value.Type { return list.Req() })},
+	"sortBy":    {2, 2, sortByRule},
 	"min":       {1, 8, extremum},
 	"max":       {1, 8, extremum},
-	"mean":      {1, 1, on(floats, value.List)},
-	"sort":      {1, 1, same(value.List)},
+	"mean":      {1, 1, numbers(floats)},
+	"sort":      {1, 1, sortRule},
 	"reverse":   {1, 1, same(value.List)},
 	"uniq":      {1, 1, same(value.List)},
 	"first":     {1, 1, on(func(a []*value.Type) (*value.Type, string) { return elem(a[0]).Opt(), "" }, value.List)},
@@ -84,6 +86,10 @@ var functions = map[string]signature{
 	"time":      {1, 1, text(gives(value.TTime))},
 }
 
+// predicates are the functions whose second argument is computed for each element.
+var predicates = map[string]bool{"filter": true, "map": true, "all": true, "any": true, "none": true, "one": true,
+	"find": true, "findIndex": true, "count": true, "sum": true, "sortBy": true}
+
 // IsBuiltin reports whether a name is a function of expressions.
 func IsBuiltin(name string) bool { _, ok := functions[name]; return ok }
 
@@ -110,7 +116,11 @@ func isAny(t *value.Type) bool { return t.Kind == value.Any }
 // on demands one of the kinds of the first argument.
 func on(then rule, kinds ...value.Kind) rule {
 	return func(args []*value.Type) (*value.Type, string) {
-		if !isAny(args[0]) && !slices.Contains(kinds, args[0].Kind) {
+		kind := args[0].Kind
+		if isText(args[0]) && !slices.Contains(kinds, value.Enum) {
+			kind = value.String
+		}
+		if !isAny(args[0]) && !slices.Contains(kinds, kind) {
 			return value.TAny, fmt.Sprintf("takes %s, not %s", kindList(kinds), args[0])
 		}
 		return then(args)
@@ -180,9 +190,10 @@ func sumRule(a []*value.Type) (*value.Type, string) {
 	}, value.List)(a)
 }
 
+// extremum types min and max: of an empty list there is none.
 func extremum(args []*value.Type) (*value.Type, string) {
 	if len(args) == 1 {
-		return on(func(a []*value.Type) (*value.Type, string) { return elem(a[0]), "" }, value.List)(args)
+		return numbers(func(a []*value.Type) (*value.Type, string) { return elem(a[0]).Opt(), "" })(args)
 	}
 	var out *value.Type
 	for _, a := range args {
@@ -196,6 +207,39 @@ func extremum(args []*value.Type) (*value.Type, string) {
 		}
 	}
 	return out, ""
+}
+
+// numbers demands a list of numbers.
+func numbers(then rule) rule {
+	return on(func(a []*value.Type) (*value.Type, string) {
+		if e := elem(a[0]); !isAny(e) && !isNumber(e) {
+			return value.TAny, fmt.Sprintf("takes a list of numbers, not of %s", e)
+		}
+		return then(a)
+	}, value.List)
+}
+
+// sortable reports whether values of a type have an order.
+func sortable(t *value.Type) bool { return isAny(t) || isNumber(t) || isText(t) || isTemporal(t) }
+
+func isTemporal(t *value.Type) bool { return t.Kind == value.Time || t.Kind == value.Duration }
+
+func sortRule(a []*value.Type) (*value.Type, string) {
+	return on(func(a []*value.Type) (*value.Type, string) {
+		if e := elem(a[0]); !sortable(e) {
+			return value.TAny, fmt.Sprintf("has no order for %s; say by what: sortBy(list, .field)", e)
+		}
+		return a[0], ""
+	}, value.List)(a)
+}
+
+func sortByRule(a []*value.Type) (*value.Type, string) {
+	return on(func(a []*value.Type) (*value.Type, string) {
+		if !sortable(a[1]) {
+			return value.TAny, fmt.Sprintf("sorts by a number, string, time or duration, not by %s", a[1])
+		}
+		return a[0].Req(), ""
+	}, value.List)(a)
 }
 
 func takeRule(a []*value.Type) (*value.Type, string) {
@@ -275,6 +319,7 @@ func addFunctions(c *conf.Config) {
 		fn("round", rounding(func(f float64) float64 { return float64(int(f + 0.5*sign(f))) })),
 		fn("duration", func(a []any) (any, error) { d, err := asDuration(a[0]); return value.FormatDuration(d), err }),
 		fn("time", func(a []any) (any, error) { t, err := asTime(a[0]); return formatTime(t), err }),
+		fn("indexOf", indexOf), fn("__slice", slice), fn("__instant", instant),
 		fn("__time_add", timeAdd), fn("__time_sub", timeSub), fn("__time_cmp", timeCmp),
 		fn("__dur_add", durAdd), fn("__dur_scale", durScale), fn("__dur_ratio", durRatio), fn("__dur_cmp", durCmp),
 	} {
@@ -366,6 +411,61 @@ func compact(a []any) (any, error) {
 		}
 	}
 	return out, nil
+}
+
+// indexOf counts in letters, as len and slices do; -1 says that there is none.
+func indexOf(a []any) (any, error) {
+	s, ok1 := a[0].(string)
+	part, ok2 := a[1].(string)
+	if !ok1 || !ok2 {
+		return nil, fmt.Errorf("not a string: %s", value.KindOf(a[0]))
+	}
+	i := strings.Index(s, part)
+	if i < 0 {
+		return i, nil
+	}
+	return utf8.RuneCountInString(s[:i]), nil
+}
+
+// slice is the part of a list or string from one bound to another. Bounds may be nil,
+// count from the end if negative, and are cut to what is there.
+func slice(a []any) (any, error) {
+	var letters []rune
+	size := 0
+	list, isList := a[0].([]any)
+	if s, ok := a[0].(string); ok {
+		letters = []rune(s)
+		size = len(letters)
+	} else if isList {
+		size = len(list)
+	} else {
+		return nil, fmt.Errorf("a range is taken of a list or string, not of %s", value.KindOf(a[0]))
+	}
+	bound := func(v any, absent int) int {
+		n, given := v.(int)
+		if !given {
+			return absent
+		}
+		if n < 0 {
+			n += size
+		}
+		return min(max(n, 0), size)
+	}
+	from, to := bound(a[1], 0), bound(a[2], size)
+	to = max(from, to)
+	if isList {
+		return slices.Clone(list[from:to]), nil
+	}
+	return string(letters[from:to]), nil
+}
+
+// instant is a time or duration as a number that sorts like it, in nanoseconds.
+func instant(a []any) (any, error) {
+	if t, err := asTime(a[0]); err == nil {
+		return int(t.UnixNano()), nil
+	}
+	d, err := asDuration(a[0])
+	return int(d), err
 }
 
 func asDuration(v any) (time.Duration, error) {

@@ -104,7 +104,7 @@ func (c *inferrer) infer(at *ast.Node) *value.Type {
 	case *ast.MemberNode:
 		return c.member(n)
 	case *ast.SliceNode:
-		return c.slice(n)
+		return c.slice(at, n)
 	case *ast.ConditionalNode:
 		return c.conditional(n)
 	case *ast.ArrayNode:
@@ -175,7 +175,9 @@ func (c *inferrer) unary(n *ast.UnaryNode) *value.Type {
 	switch {
 	case n.Operator == "!" || n.Operator == "not":
 		if !isAny(t) && t.Kind != value.Bool {
-			c.add(diag.Errorf(CodeOperator, c.span(n), "%s takes a bool, not %s", n.Operator, t))
+			c.add(diag.Errorf(CodeOperator, c.span(n), "%s takes a bool, not %s", n.Operator, t).
+				Hintf("%s binds closer than a comparison: write not (a == b)", n.Operator))
+			return value.TAny
 		}
 		return value.TBool
 	case isAny(t) || isNumber(t):
@@ -188,6 +190,10 @@ func (c *inferrer) unary(n *ast.UnaryNode) *value.Type {
 func (c *inferrer) conditional(n *ast.ConditionalNode) *value.Type {
 	if !n.Ternary {
 		c.add(diag.Errorf(CodeRefused, c.span(n), "there is no if in an expression").Hintf("write condition ? one : other"))
+	}
+	if n.Exp1 == n.Cond {
+		c.add(diag.Errorf(CodeRefused, c.span(n), "there is no ?: without a value between").Hintf("write condition ? one : other, or maybe ?? other"))
+		return value.TAny
 	}
 	t := c.present(n.Cond, c.infer(&n.Cond))
 	if !isAny(t) && t.Kind != value.Bool {
@@ -232,7 +238,9 @@ func (c *inferrer) object(n *ast.MapNode) *value.Type {
 	return t
 }
 
-func (c *inferrer) slice(n *ast.SliceNode) *value.Type {
+// slice types list[from:to]. Of a string it counts letters where the engine counts bytes,
+// so it becomes a call.
+func (c *inferrer) slice(at *ast.Node, n *ast.SliceNode) *value.Type {
 	t := c.present(n.Node, c.infer(&n.Node))
 	for _, bound := range []*ast.Node{&n.From, &n.To} {
 		if *bound == nil {
@@ -246,7 +254,28 @@ func (c *inferrer) slice(n *ast.SliceNode) *value.Type {
 		c.add(diag.Errorf(CodeIndex, c.span(n), "a range is taken of a list or string, not of %s", t))
 		return value.TAny
 	}
+	if t.Kind != value.List {
+		from, to := n.From, n.To
+		if from == nil {
+			from = &ast.NilNode{}
+		}
+		if to == nil {
+			to = &ast.NilNode{}
+		}
+		call(at, "__slice", n.Node, from, to)
+	}
+	if t.Kind == value.Enum { // a part of a literal is another string
+		t = textLike(t)
+	}
 	return t
+}
+
+// textLike is the type of strings, as secret as t.
+func textLike(t *value.Type) *value.Type {
+	if t.Secret {
+		return value.TString.Hidden()
+	}
+	return value.TString
 }
 
 // chain is a path with ?. in it, up to its end.
@@ -330,7 +359,11 @@ func (c *inferrer) index(n *ast.MemberNode, t *value.Type) *value.Type {
 	case t.Kind == value.Record && (isAny(it) || isText(it)):
 		return joinFields(t).Opt()
 	}
-	c.add(diag.Errorf(CodeIndex, c.span(n), "%s is not indexed by %s", article(t), it))
+	d := diag.Errorf(CodeIndex, c.span(n), "%s is not indexed by %s", article(t), it)
+	if isText(t) {
+		d.Hintf("a part of a string is a range: text[0:1]")
+	}
+	c.add(d)
 	return value.TAny
 }
 
@@ -392,6 +425,7 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 		} else {
 			types[i] = c.present(args[i], c.infer(&args[i]))
 		}
+		types[i] = widened(types[i])
 		secret = secret || types[i].HasSecret()
 	}
 	out, complaint := sig.typ(types)
@@ -405,10 +439,36 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 	if secret && out.Kind != value.Bool {
 		out = out.Hidden()
 	}
-	if name == "duration" {
+	switch name {
+	case "duration":
 		c.literalDuration(at, args)
+	case "sort":
+		if isTemporal(elem(types[0])) {
+			key := &ast.CallNode{Callee: &ast.IdentifierNode{Value: "__instant"}, Arguments: []ast.Node{&ast.PointerNode{}}}
+			ast.Patch(at, &ast.BuiltinNode{Name: "sortBy", Arguments: []ast.Node{args[0], &ast.PredicateNode{Node: key}}})
+		}
+	case "sortBy":
+		if p, ok := args[1].(*ast.PredicateNode); ok && isTemporal(types[1]) {
+			call(&p.Node, "__instant", p.Node)
+		}
 	}
 	return out
+}
+
+// widened is the type of what a literal int is one of: an int that can be calculated with.
+func widened(t *value.Type) *value.Type {
+	if t.Kind != value.Enum || isText(t) {
+		return t
+	}
+	for _, v := range t.Values {
+		if _, ok := v.(int); !ok {
+			return t
+		}
+	}
+	if t.Secret {
+		return value.TInt.Hidden()
+	}
+	return value.TInt
 }
 
 // quiet infers a node for its names only.

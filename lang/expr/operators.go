@@ -20,6 +20,9 @@ func (c *inferrer) binary(at *ast.Node, n *ast.BinaryNode) *value.Type {
 		return value.TBool
 	}
 	left, right = c.present(n.Left, left), c.present(n.Right, right)
+	if n.Operator != "in" {
+		left, right = widened(left), widened(right)
+	}
 	out := c.operator(at, n, left, right)
 	if out.Kind != value.Bool && (left.Secret || right.Secret) {
 		out = out.Hidden()
@@ -65,8 +68,11 @@ func (c *inferrer) operator(at *ast.Node, n *ast.BinaryNode, l, r *value.Type) *
 		}
 	}
 	d := diag.Errorf(CodeOperator, c.span(n), "%s does not work between %s and %s", n.Operator, l, r)
-	if n.Operator == "+" && (isText(l) || isText(r)) {
+	switch {
+	case n.Operator == "+" && (isText(l) || isText(r)):
 		d.Hintf("write one string with the value inside: \"… ${value}\", or use string(…)")
+	case n.Operator == "in" && isText(l) && isText(r):
+		d.Hintf("a string is searched the other way round: text contains part")
 	}
 	c.add(d)
 	return value.TAny
@@ -99,7 +105,7 @@ func (c *inferrer) ordered(_ *ast.Node, n *ast.BinaryNode, l, r *value.Type) boo
 	case isNumber(l) || isNumber(r):
 		return (isAny(l) || isNumber(l)) && (isAny(r) || isNumber(r))
 	}
-	return (isAny(l) || l.Kind == value.String) && (isAny(r) || r.Kind == value.String)
+	return (isAny(l) || isText(l)) && (isAny(r) || isText(r))
 }
 
 func (c *inferrer) contained(n *ast.BinaryNode, l, r *value.Type) bool {
@@ -107,11 +113,16 @@ func (c *inferrer) contained(n *ast.BinaryNode, l, r *value.Type) bool {
 	case isAny(r):
 		return true
 	case r.Kind == value.List:
-		if !canEqual(l, r.Elem) {
+		switch {
+		case isTemporal(l) && isTemporal(r.Elem):
+			c.add(diag.Errorf(CodeOperator, c.span(n), "in does not compare %ss", l.Kind).Hintf("write any(list, # == value)"))
+		case !canEqual(l, r.Elem):
 			c.add(diag.Errorf(CodeNeverEqual, c.span(n), "%s is never in a list of %s", l, r.Elem))
-		} else if list, ok := n.Right.(*ast.ArrayNode); ok && l.Kind == value.Enum {
-			for _, item := range list.Nodes {
-				c.enumLiteral(l, item)
+		case l.Kind == value.Enum:
+			if list, ok := n.Right.(*ast.ArrayNode); ok {
+				for _, item := range list.Nodes {
+					c.enumLiteral(l, item)
+				}
 			}
 		}
 		return true

@@ -172,9 +172,18 @@ func canonical(n ast.Node) string {
 	return durationCall.ReplaceAllString(text, "$1")
 }
 
+// mixed is the engine's complaint about `a ?? b + c`.
+var mixed = regexp.MustCompile(`^Operator \((.+)\) and coalesce expressions`)
+
 // plain says an engine's message in our words, on one line.
 func plain(msg string) string {
 	msg, _, _ = strings.Cut(msg, "\n")
+	if m := mixed.FindStringSubmatch(msg); m != nil {
+		return "?? and " + m[1] + " stand side by side, and which comes first is not said"
+	}
+	if strings.Contains(msg, "value out of range") || strings.HasSuffix(msg, "literal is too large") {
+		return "the number does not fit 64 bits"
+	}
 	for _, r := range [...]struct{ from, to string }{
 		{"runtime error: ", ""}, {"reflect: slice index out of range", "the index is outside the list"},
 		{"unexpected token EOF", "it ends too early"}, {"unexpected token Operator", "unexpected"}, {"unexpected token Bracket", "unexpected"},
@@ -188,6 +197,8 @@ func plain(msg string) string {
 
 func hintFor(msg string) string {
 	switch {
+	case mixed.MatchString(msg):
+		return "put one of them in parentheses: (a ?? b) + c"
 	case strings.Contains(msg, "EOF"):
 		return "a value is missing at the end"
 	case strings.Contains(msg, `Operator("!")`):

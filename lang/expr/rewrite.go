@@ -1,7 +1,9 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"wf/lang/diag"
@@ -20,7 +22,7 @@ type rewriter struct {
 	tokens   []token.Token
 	out      strings.Builder
 	segments []segment
-	open     []byte // brackets around the current token
+	open     []byte // brackets around the current token; see [callOpen] and [predicateOpen]
 	problems diag.List
 }
 
@@ -111,15 +113,41 @@ func (r *rewriter) token(i int) {
 		r.refuse(i, "%s is not a value", word).Hintf("write a range: status in %c00..%c99", word[0], word[0])
 	case token.Op:
 		r.op(i, word)
+	case token.Int, token.Float:
+		if r.inObject() && r.startsField(i) && r.word(i+1) == ":" {
+			r.refuse(i, "the key of a field is a plain name or string").Hintf("write %q", word)
+		}
+		if _, err := strconv.ParseInt(word, 0, 64); t.Kind == token.Int && errors.Is(err, strconv.ErrRange) {
+			r.problems.Add(diag.Errorf(CodeSyntax, r.src.at(t.Start, t.End), "the number does not fit 64 bits"))
+		}
+		r.copy(t.Start, t.End)
 	default:
 		r.copy(t.Start, t.End)
 	}
 }
 
-func (r *rewriter) inObject() bool { return len(r.open) > 0 && r.open[len(r.open)-1] == '{' }
+// Brackets that are no plain ones: the parenthesis of a call that takes a predicate,
+// and the brace of an object that is the predicate itself. expr-lang takes such a brace
+// for a block, so the object is put in parentheses.
+const (
+	callOpen      = 'c'
+	predicateOpen = 'p'
+)
+
+func (r *rewriter) top() byte {
+	if len(r.open) == 0 {
+		return 0
+	}
+	return r.open[len(r.open)-1]
+}
+
+func (r *rewriter) inObject() bool { return r.top() == '{' || r.top() == predicateOpen }
 
 // wordOps are the operators that are words.
 var wordOps = map[string]bool{"and": true, "or": true, "not": true, "in": true, "matches": true, "contains": true, "startsWith": true, "endsWith": true}
+
+// negatable are the operators that may follow not: `x not in list`.
+var negatable = map[string]bool{"in": true, "matches": true, "contains": true, "startsWith": true, "endsWith": true}
 
 // continues reports whether the newline token i separates nothing: an edge of the
 // object, next to a comma, or in the midst of an expression.
@@ -137,7 +165,14 @@ func (r *rewriter) continues(i int) bool {
 	if r.tokens[i+1].Kind == token.Op {
 		return !strings.Contains("([{#!", next) && next != "-" || next == "-"
 	}
-	return r.tokens[i+1].Kind == token.Ident && wordOps[next] && next != "not"
+	return r.tokens[i+1].Kind == token.Ident && (wordOps[next] && next != "not" || next == "not" && negatable[r.word(i+2)])
+}
+
+// before is the last token before i that is no line end.
+func (r *rewriter) before(i int) string {
+	for i--; i > 0 && r.tokens[i].Kind == token.Newline; i-- {
+	}
+	return r.word(i)
 }
 
 // isKey reports whether token i is the key of an object's field.
@@ -169,10 +204,28 @@ func (r *rewriter) ident(i int, word string) {
 func (r *rewriter) op(i int, word string) {
 	t := r.tokens[i]
 	switch word {
-	case "{", "(", "[":
-		r.open = append(r.open, word[0])
+	case "(":
+		if i > 0 && r.tokens[i-1].Kind == token.Ident && predicates[r.word(i-1)] {
+			r.open = append(r.open, callOpen)
+			break
+		}
+		r.open = append(r.open, '(')
+	case "{":
+		if r.top() == callOpen && r.before(i) == "," {
+			r.open = append(r.open, predicateOpen)
+			r.out.WriteByte('(')
+			break
+		}
+		r.open = append(r.open, '{')
+	case "[":
+		r.open = append(r.open, '[')
 	case "}", ")", "]":
+		object := word == "}" && r.top() == predicateOpen
 		r.open = r.open[:max(0, len(r.open)-1)]
+		if r.copy(t.Start, t.End); object {
+			r.out.WriteByte(')')
+		}
+		return
 	case "=":
 		r.refuse(i, "= is not an operator").Hintf("compare with ==")
 		return

@@ -124,7 +124,7 @@ func (s *exprScan) wantOperator(t *lexer.Token) (more bool, err error) {
 	switch {
 	case t.Type == tNewline:
 		return s.acrossNewline(), nil
-	case t.Type == tIdent && (binaryWords[t.Value] || t.Value == "not" && s.follows(1, "in")):
+	case t.Type == tIdent && (binaryWords[t.Value] || t.Value == "not" && s.negates()):
 		if s.take(); t.Value == "not" {
 			s.take()
 		}
@@ -158,14 +158,13 @@ func (s *exprScan) wantOperator(t *lexer.Token) (more bool, err error) {
 	return true, nil
 }
 
-// follows reports whether the n-th token ahead is the given word.
-func (s *exprScan) follows(n int, word string) bool {
+// negates reports whether the not ahead belongs to the operator behind it: `not in`.
+func (s *exprScan) negates() bool {
 	mark := s.lex.MakeCheckpoint()
 	defer s.lex.LoadCheckpoint(mark)
-	for range n {
-		s.lex.Next()
-	}
-	return s.lex.Peek().Value == word
+	s.lex.Next()
+	word := s.lex.Peek().Value
+	return binaryWords[word] && word != "and" && word != "or"
 }
 
 // acrossNewline skips a newline if the next line goes on with an operator.
@@ -174,7 +173,7 @@ func (s *exprScan) acrossNewline() bool {
 	s.lex.Next()
 	t := s.lex.Peek()
 	goesOn := t.Type == tOp && (binary[t.Value] || t.Value == "?" || t.Value == ":" && s.ternary > 0 || t.Value == "." || t.Value == "?.") ||
-		t.Type == tIdent && (binaryWords[t.Value] || t.Value == "not" && s.follows(1, "in"))
+		t.Type == tIdent && (binaryWords[t.Value] || t.Value == "not" && s.negates())
 	if !goesOn {
 		s.lex.LoadCheckpoint(mark)
 	}

@@ -8,6 +8,7 @@
 package token
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -321,6 +322,10 @@ func (s *scanner) number() {
 	}
 	end := s.wordEnd(i)
 	switch word := string(s.src[i:end]); {
+	case word == "" && kind == Int && i > start+1 && s.src[start] == '0':
+		s.problems.Add(diag.Errorf(CodeBadToken, s.span(start, i), "a number does not begin with 0").
+			Hintf("write %s, or 0o… for an octal number", strings.TrimLeft(string(s.src[start:i-1]), "0_")+string(s.src[i-1])))
+		s.emit(Invalid, start, i)
 	case word == "":
 		s.emit(kind, start, i)
 	case kind == Int && i == start+1 && word == "xx" && s.src[start] != '0':
