@@ -87,6 +87,11 @@ func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 	}
 	done, violations := c.Sig.Input.Conform(v, x.env)
 	if len(violations) > 0 {
+		if c.Args != nil && c.Args.Type().HasSecret() {
+			for i := range violations {
+				violations[i].Message = "does not fit; why is not told, because a secret is passed"
+			}
+		}
 		return &RunError{Code: CodeArgument, Message: c.Sig.Name() + ": " + violations.Error(), Span: c.Span}
 	}
 	cs.args, _ = done.(map[string]any)
@@ -112,7 +117,7 @@ func (m *Machine) attempt(x *exec, cs *callState) {
 	} else {
 		x.other = max(x.other, cs.attempt)
 	}
-	timeout, err := m.duration(x, cs.call.Policy.Timeout, 0)
+	timeout, err := m.duration(x, cs.call.Policy.Timeout, graph.MinDeadline, 0)
 	if err != nil {
 		m.fail(x, expressionError(err))
 		return

@@ -187,7 +187,7 @@ func (m *Machine) prelude() *RunError {
 // bounds evaluates the deadline and limit of the run.
 func (m *Machine) bounds() *RunError {
 	x := &exec{env: m.env}
-	within, err := m.duration(x, m.g.Within, 0)
+	within, err := m.duration(x, m.g.Within, graph.MinDeadline, 0)
 	if err != nil {
 		return expressionError(err)
 	}

@@ -23,26 +23,27 @@ func (m *Machine) attempts(x *exec, p *graph.Policy) (int, error) {
 		return 1, nil
 	}
 	n, err := p.Attempts.Value.Int(m.eval, x.env)
-	return max(n, 1), err
+	return min(max(n, 1), graph.MaxAttempts), err
 }
 
-// duration evaluates a setting; def stands for one not given.
-func (m *Machine) duration(x *exec, s *graph.Setting, def time.Duration) (time.Duration, error) {
+// duration evaluates a setting, within its bounds; def stands for one not given.
+func (m *Machine) duration(x *exec, s *graph.Setting, least, def time.Duration) (time.Duration, error) {
 	if s == nil {
 		return def, nil
 	}
-	return s.Value.Duration(m.eval, x.env)
+	d, err := s.Value.Duration(m.eval, x.env)
+	return min(max(d, least), graph.MaxDuration), err
 }
 
 // backoff is how long to wait before the next attempt, and why. It doubles with
 // every attempt up to its cap, with jitter drawn from the seed; a Retry-After that
 // is later wins.
 func (m *Machine) backoff(x *exec, c *callState, p *graph.Policy) (wait time.Duration, why string, err error) {
-	first, err := m.duration(x, p.Backoff, DefaultBackoff)
+	first, err := m.duration(x, p.Backoff, 0, DefaultBackoff)
 	if err != nil {
 		return 0, "", err
 	}
-	most, err := m.duration(x, p.MaxBackoff, max(DefaultMaxBackoff, first))
+	most, err := m.duration(x, p.MaxBackoff, 0, max(DefaultMaxBackoff, first))
 	if err != nil {
 		return 0, "", err
 	}

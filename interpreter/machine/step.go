@@ -58,7 +58,7 @@ func (m *Machine) begin(i int) {
 		}
 	}
 	m.trace(Entry{Kind: EntryStepStarted, Step: s.Name})
-	within, err := m.duration(x, s.Within, 0)
+	within, err := m.duration(x, s.Within, graph.MinDeadline, 0)
 	if err != nil {
 		m.fail(x, expressionError(err))
 		return

@@ -71,6 +71,9 @@ func (m *Machine) traceCall(x *exec, cs *callState) {
 		}
 	} else {
 		e.Args = cs.call.Sig.Input.Redact(any(cs.args))
+		if cs.call.Args != nil { // a secret stays one, even where the operation does not ask for it
+			e.Args = cs.call.Args.Type().Redact(e.Args)
+		}
 	}
 	m.trace(e)
 }

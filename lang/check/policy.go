@@ -66,11 +66,11 @@ func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
 			}
 		case *syntax.Timeout:
 			if once("timeout", st.Span) {
-				own.timeout = f.duration(st.Value, "timeout", level, sc, time.Millisecond)
+				own.timeout = f.duration(st.Value, "timeout", level, sc, graph.MinDeadline)
 			}
 		case *syntax.Within:
 			if once("within", st.Span) {
-				own.within = f.duration(st.Value, "within", level, sc, time.Millisecond)
+				own.within = f.duration(st.Value, "within", level, sc, graph.MinDeadline)
 			}
 		case *syntax.Limit:
 			if level != "workflow" {
@@ -140,8 +140,8 @@ func (f *flow) retry(p *parts, st *syntax.Retry, level string, sc *scope) {
 
 // MaxAttempts bounds how often one call is tried; MaxSetting bounds durations.
 const (
-	MaxAttempts = 100_000
-	MaxSetting  = 366 * 24 * time.Hour
+	MaxAttempts = graph.MaxAttempts
+	MaxSetting  = graph.MaxDuration
 )
 
 func (f *flow) count(e *syntax.Expr, what, level string, sc *scope) *graph.Setting {

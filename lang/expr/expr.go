@@ -57,6 +57,7 @@ type Program struct {
 	fields []Field
 	plan   plan // nil if the expression did not compile
 	fixed  bool // plan is a constant
+	secret bool // reads a secret: what goes wrong is not told
 	dur    time.Duration
 }
 
@@ -111,7 +112,7 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 	c := &inferrer{scope: scope, place: place}
 	p.typ = c.infer(&tree.Node)
 	slices.Sort(c.roots)
-	p.refs = c.roots
+	p.refs, p.secret = c.roots, c.secret
 	if m, ok := tree.Node.(*ast.MapNode); ok {
 		p.fields = objectFields(m, p.typ, c)
 	}
@@ -357,9 +358,13 @@ func (p *Program) Eval(m *Machine, env map[string]any) (any, error) {
 		if e.Span.IsZero() {
 			e.Span = p.span
 		}
-		return nil, e
+	} else {
+		e = &Error{p.span, err.Error()}
 	}
-	return nil, &Error{p.span, err.Error()}
+	if p.secret {
+		e.Message = "this cannot be computed; why is not told, because it reads a secret"
+	}
+	return nil, e
 }
 
 // Bool evaluates a condition.

@@ -22,6 +22,7 @@ type inferrer struct {
 	missing  bool          // the chain around the node may end early at a ?.
 	roots    []string
 	ambient  bool // reads a name, so it is not constant
+	secret   bool // reads a secret
 }
 
 func (c *inferrer) add(d *diag.Diagnostic) { c.problems.Add(d) }
@@ -78,6 +79,12 @@ func (c *inferrer) span(n ast.Node) diag.Span { return c.place(extent(n)) }
 
 // infer types a node.
 func (c *inferrer) infer(at *ast.Node) *value.Type {
+	t := c.node(at)
+	c.secret = c.secret || t.Secret
+	return t
+}
+
+func (c *inferrer) node(at *ast.Node) *value.Type {
 	switch n := (*at).(type) {
 	case *ast.NilNode:
 		return value.TNil

@@ -4,6 +4,7 @@ package graph
 
 import (
 	"encoding/json"
+	"time"
 
 	"wf/lang/diag"
 	"wf/lang/expr"
@@ -42,6 +43,14 @@ type Need struct {
 	Step        int
 	Data, After bool
 }
+
+// Bounds of settings. The checker refuses constants outside of them; a computed value
+// is moved to the nearer bound.
+const (
+	MaxAttempts = 100_000
+	MaxDuration = 366 * 24 * time.Hour
+	MinDeadline = time.Millisecond // of timeout and within
+)
 
 // Setting is a policy value with the level it came from.
 type Setting struct {
