@@ -93,6 +93,8 @@ func (c *checker) declare(f *syntax.File) {
 			c.named(d)
 		case *syntax.Service:
 			c.services[d] = c.service(s, d)
+		case *syntax.PolicyDecl:
+			c.policyDecl(d)
 		}
 	}
 }
@@ -296,13 +298,13 @@ func (c *checker) bound(t *value.Type, r *syntax.Rule) {
 func (c *checker) service(s *space, d *syntax.Service) *Service {
 	out := &Service{Name: d.Name.Text, Span: d.Name.Span}
 	var common []value.Outcome
-	var rules []value.Rule
+	var classes []*syntax.Classify
 	for _, item := range d.Items {
 		switch item := item.(type) {
 		case *syntax.Answer:
 			common = append(common, c.answers(s, item)...)
 		case *syntax.Classify:
-			rules = append(rules, classification(item)...)
+			classes = append(classes, item)
 		}
 	}
 	seen := map[string]syntax.Name{}
@@ -322,8 +324,11 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 				sig.Outcomes = append(sig.Outcomes, o)
 			}
 		}
-		sig.Rules = rules
 		out.Operations = append(out.Operations, sig)
+	}
+	rules := c.classification(classes, classNames(out.Operations))
+	for _, sig := range out.Operations {
+		sig.Rules = rules
 	}
 	if len(out.Operations) == 0 {
 		c.add(diag.Errorf(CodeEmptyStep, d.Name.Span, "service %s has no operation", d.Name.Text).
@@ -395,10 +400,57 @@ func patterns(os []syntax.Outcome) []value.Pattern {
 	return out
 }
 
-func classification(c *syntax.Classify) []value.Rule {
+// classNames lists the error classes that calls of these operations can end in.
+func classNames(ops []*value.Signature) []string {
+	names := slices.Clone(value.Unconditional)
+	for _, sig := range ops {
+		for _, o := range sig.Outcomes {
+			if o.Name != "" {
+				names = append(names, o.Name)
+			}
+		}
+	}
+	return names
+}
+
+// classification turns the statements of one level into rules; names are the error
+// classes they may name. The first rule that matches decides.
+func (c *checker) classification(stmts []*syntax.Classify, names []string) []value.Rule {
 	var out []value.Rule
-	for _, o := range c.Outcomes {
-		out = append(out, value.Rule{Pattern: pattern(o), Retryable: c.Retryable})
+	for _, st := range stmts {
+		for _, o := range st.Outcomes {
+			p := pattern(o)
+			by := slices.IndexFunc(out, func(r value.Rule) bool { return r.Covers(p) })
+			switch {
+			case isVerdict(p):
+				c.add(diag.Errorf(CodeReserved, o.Span, "%s is a verdict of the policy, not an answer", p.Name).Hintf("it stands only after `on`"))
+			case p.Name != "" && !slices.Contains(names, p.Name):
+				d := diag.Errorf(CodeImpossible, o.Span, "nothing answers %s", p)
+				d.Hint = diag.DidYouMean(p.Name, names)
+				c.add(d)
+			case by >= 0:
+				c.add(diag.Errorf(CodeUnreachable, o.Span, "this never decides: %s above takes every %s", out[by], p).Hintf("the first rule that matches wins; put the narrower one first"))
+			default:
+				out = append(out, value.Rule{Pattern: p, Retryable: st.Retryable})
+			}
+		}
 	}
 	return out
+}
+
+// policyDecl checks what stands in a policy; the values are checked where it is used.
+func (c *checker) policyDecl(d *syntax.PolicyDecl) {
+	for _, st := range d.Stmts {
+		why := "a policy holds settings only"
+		switch st.(type) {
+		case *syntax.Retry, *syntax.Timeout, *syntax.Within, *syntax.Classify:
+			continue
+		case *syntax.Use:
+			why = "a policy does not use another one"
+		case *syntax.Limit:
+			why = "it says how many steps of a workflow run at once"
+		}
+		word, span := leading(st)
+		c.add(diag.Errorf(CodeMisplaced, span, "%s has no meaning here: %s", word, why))
+	}
 }

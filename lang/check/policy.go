@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"time"
 
 	"wf/lang/diag"
@@ -49,6 +50,7 @@ func (p parts) policy(sig *value.Signature) *graph.Policy {
 // settings compiles the settings among stmts; level names them in messages.
 func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
 	var own, used parts
+	var classes []*syntax.Classify
 	seen := map[string]diag.Span{}
 	once := func(word string, span diag.Span) bool {
 		first, dup := seen[word]
@@ -63,6 +65,9 @@ func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
 		case *syntax.Retry:
 			if once("retry", st.Span) {
 				f.retry(&own, st, level, sc)
+			}
+			if st.Attempts == nil && st.Backoff == nil && st.Jitter == nil {
+				f.add(diag.Errorf(CodeMisplaced, st.Span, "this retry sets nothing").Hintf("write retry 3 attempts"))
 			}
 		case *syntax.Timeout:
 			if once("timeout", st.Span) {
@@ -79,12 +84,15 @@ func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
 				own.limit = f.count(st.Value, "limit", level, sc)
 			}
 		case *syntax.Classify:
-			own.rules = append(own.rules, classification(st)...)
+			classes = append(classes, st)
 		case *syntax.Use:
 			if once("use", st.Span) {
 				used = f.policyNamed(st, sc)
 			}
 		}
+	}
+	if len(classes) > 0 {
+		own.rules = f.classification(classes, f.classNames())
 	}
 	merged := own.over(used)
 	if merged.within == nil {
@@ -103,13 +111,30 @@ func (f *flow) policyNamed(st *syntax.Use, sc *scope) parts {
 		f.add(problem)
 		return parts{}
 	}
-	for _, inner := range d.Stmts {
-		if use, ok := inner.(*syntax.Use); ok {
-			f.misplaced(use, "a policy does not use another one")
-			return parts{}
+	stmts := slices.DeleteFunc(slices.Clone(d.Stmts), func(st syntax.Stmt) bool {
+		switch st.(type) {
+		case *syntax.Use, *syntax.Limit:
+			return true // reported at the policy
+		}
+		return false
+	})
+	return f.settings(stmts, "policy "+d.Name.Text, sc)
+}
+
+// classNames lists the error classes of every service in sight.
+func (f *flow) classNames() []string {
+	var ops []*value.Signature
+	for _, d := range f.space.services.list {
+		ops = append(ops, f.services[d].Operations...)
+	}
+	if f.opts.Catalog != nil {
+		for _, service := range f.opts.Catalog.Services() {
+			for _, op := range f.opts.Catalog.Operations(service) {
+				ops = append(ops, f.opts.Catalog.Signature(service, op))
+			}
 		}
 	}
-	return f.settings(d.Stmts, "policy "+d.Name.Text, sc)
+	return classNames(ops)
 }
 
 func (f *flow) retry(p *parts, st *syntax.Retry, level string, sc *scope) {

@@ -26,7 +26,8 @@ type scope struct {
 	flow   *flow
 	parent *scope
 	names  map[string]*binding
-	early  bool // before the first step: step results have no value yet
+	early  bool                 // before the first step: step results have no value yet
+	later  map[string]diag.Span // names that get their value below; nil: none
 }
 
 func (s *scope) child() *scope {
@@ -57,6 +58,12 @@ func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 	if st := s.flow.steps[name]; st != nil && s.early {
 		return diag.Errorf(CodeTooLate, span, "%s has no result yet: this is evaluated before the first step", name).
 			See(st.tree.Name.Span, "the step").Hintf("move this into a step, or into output")
+	}
+	for at := s; at != nil; at = at.parent {
+		if let, ok := at.later[name]; ok {
+			return diag.Errorf(CodeTooLate, span, "%s has no value yet: when and settings are read before the step begins", name).
+				See(let, "the let").Hintf("write the value here, or put the let above the steps")
+		}
 	}
 	d := diag.Errorf(CodeUnknownName, span, "there is no %s here", name)
 	if slices.Contains(answerNames, name) {

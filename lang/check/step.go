@@ -31,11 +31,13 @@ func (f *flow) step(info *stepInfo) {
 	t := info.tree
 	g := &graph.Step{Index: info.index, Name: t.Name.Text, Span: t.Name.Span, Needs: needs(info)}
 	s := &stepFlow{flow: f, info: info, graph: g, places: map[string]int{}}
+	head := f.late.child()
+	head.later = letsOf(t.Stmts)
 	if t.When != nil {
-		g.When = f.expectIn(t.When, f.late, value.TBool, "when")
+		g.When = f.expectIn(t.When, head, value.TBool, "when")
 	}
 	sc := f.late.child()
-	own := f.settings(t.Stmts, "step", sc)
+	own := f.settings(t.Stmts, "step", head)
 	s.own = hasSettings(t.Stmts)
 	s.policy = own.over(f.base)
 	f.fits(parts{timeout: s.policy.timeout, within: own.within})
@@ -65,6 +67,20 @@ func (f *flow) step(info *stepInfo) {
 		info.bind.typ = s.result.Opt()
 	}
 	f.put(g)
+}
+
+// letsOf are the names that the statements of a step define, with their places.
+func letsOf(stmts []syntax.Stmt) map[string]diag.Span {
+	var out map[string]diag.Span
+	for _, st := range stmts {
+		if let, ok := st.(*syntax.Let); ok {
+			if out == nil {
+				out = map[string]diag.Span{}
+			}
+			out[let.Name.Text] = let.Name.Span
+		}
+	}
+	return out
 }
 
 // put places a checked step; steps are checked in another order than they stand.

@@ -196,7 +196,7 @@ func (l *stream) Next() (lexer.Token, error) {
 		}
 		l.next++
 		switch {
-		case t.Kind == token.Newline && len(l.open) > 0 && l.open[len(l.open)-1] != '{':
+		case t.Kind == token.Newline && (len(l.open) > 0 && l.open[len(l.open)-1] != '{' || l.bar(l.next) || l.next > 1 && l.bar(l.next-2)):
 			continue
 		case t.Kind != token.Op:
 		case word == "{" || word == "(" || word == "[":
@@ -206,6 +206,12 @@ func (l *stream) Next() (lexer.Token, error) {
 		}
 		return lexer.Token{Type: lexer.TokenType(t.Kind) + 1, Value: word, Pos: pos}, nil
 	}
+}
+
+// bar reports whether token i is the | of a choice, which may go over lines.
+func (l *stream) bar(i int) bool {
+	t := l.p.tokens[i]
+	return t.Kind == token.Op && l.p.text[t.Start:t.End] == "|"
 }
 
 // failure is the index of the token a parse error is about.
