@@ -346,12 +346,22 @@ func (m *Machine) holds(x *exec, c *graph.Clause) (bool, *RunError) {
 	return ok, nil
 }
 
-// enter executes a clause.
+// enter executes a clause for an answer.
 func (m *Machine) enter(x *exec, cs *callState, c *graph.Clause) {
-	x.call = cs
-	m.decided(x, c.Label)
+	m.execute(x, frame{body: c.Body, owner: cs, label: c.Label})
+}
+
+// enterVerdict executes a clause for exhausted or failed; outer is what `error` meant
+// before.
+func (m *Machine) enterVerdict(x *exec, cs *callState, c *graph.Clause, outer any) {
+	m.execute(x, frame{body: c.Body, owner: cs, label: c.Label, verdict: true, outer: outer})
+}
+
+func (m *Machine) execute(x *exec, f frame) {
+	x.call = f.owner
+	m.decided(x, f.label)
 	x.call = nil
-	x.frames = append(x.frames, frame{body: c.Body, owner: cs, label: c.Label})
+	x.frames = append(x.frames, f)
 	m.run(x)
 }
 
@@ -410,6 +420,7 @@ func (m *Machine) verdict(x *exec, cs *callState, class string) {
 
 // conclude looks for the clause of a verdict. exhausted is a failure too.
 func (m *Machine) conclude(x *exec, cs *callState, class string, why *RunError) {
+	outer := x.env["error"]
 	x.env["error"] = map[string]any{"code": why.Code, "message": why.Message}
 	for _, name := range []string{class, value.Failed} {
 		for _, c := range cs.call.Clauses {
@@ -422,7 +433,7 @@ func (m *Machine) conclude(x *exec, cs *callState, class string, why *RunError) 
 				return
 			}
 			if ok {
-				m.enter(x, cs, c)
+				m.enterVerdict(x, cs, c, outer)
 				return
 			}
 		}

@@ -28,6 +28,10 @@ type frame struct {
 	next  int
 	owner *callState // the call whose clause this is; nil for the step itself
 	label string     // of the clause
+	// verdict says that the clause is for exhausted or failed, so that `error` has a
+	// value in it; outer is what it means around it, nil for nothing.
+	verdict bool
+	outer   any
 }
 
 // begin starts a step that has everything it needs.
@@ -89,8 +93,7 @@ func (m *Machine) run(x *exec) {
 				m.complete(x, Completed, x.main, "")
 				return
 			}
-			x.frames = x.frames[:len(x.frames)-1] // a clause that falls through
-			m.passed(x, f.owner)
+			m.passed(x, x.leave()) // a clause that falls through
 			continue
 		}
 		st := f.body[f.next]
@@ -99,6 +102,18 @@ func (m *Machine) run(x *exec) {
 			return
 		}
 	}
+}
+
+// leave ends the clause that is executed and returns the call it belongs to.
+func (x *exec) leave() *callState {
+	f := x.frames[len(x.frames)-1]
+	x.frames = x.frames[:len(x.frames)-1]
+	if f.verdict {
+		if x.env["error"] = f.outer; f.outer == nil {
+			delete(x.env, "error")
+		}
+	}
+	return f.owner
 }
 
 // statement executes one statement. It reports whether run has to stop: the step
@@ -137,8 +152,7 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		m.fail(x, m.failure(st, x.env))
 		return true
 	case *graph.Retry:
-		owner := x.frames[len(x.frames)-1].owner
-		x.frames = x.frames[:len(x.frames)-1]
+		owner := x.leave()
 		x.call = owner
 		m.again(x, owner, st.Policy)
 		return true
@@ -162,11 +176,12 @@ func (m *Machine) finishWith(x *exec, ending Ending, p *expr.Program) {
 
 // degradedBecause names the failure a fallback stands in for.
 func (m *Machine) degradedBecause(x *exec) string {
-	if e, ok := x.env["error"].(map[string]any); ok {
+	f := &x.frames[len(x.frames)-1]
+	switch e, ok := x.env["error"].(map[string]any); {
+	case f.verdict && ok:
 		return fmt.Sprintf("%v: %v", e["code"], e["message"])
-	}
-	if n := len(x.frames); n > 0 && x.frames[n-1].owner != nil {
-		return x.frames[n-1].owner.answer.String()
+	case f.owner != nil:
+		return f.owner.answer.String()
 	}
 	return ""
 }
