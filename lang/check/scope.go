@@ -26,8 +26,14 @@ type scope struct {
 	flow   *flow
 	parent *scope
 	names  map[string]*binding
-	early  bool                 // before the first step: step results have no value yet
-	later  map[string]diag.Span // names that get their value below; nil: none
+	early  bool   // before the first step: step results have no value yet
+	later  *later // names that get their value below; nil: none
+}
+
+// later is names that are defined below the place of a scope, or inside of it.
+type later struct {
+	names     map[string]diag.Span
+	why, hint string
 }
 
 func (s *scope) child() *scope {
@@ -60,9 +66,11 @@ func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 			See(st.tree.Name.Span, "the step").Hintf("move this into a step, or into output")
 	}
 	for at := s; at != nil; at = at.parent {
-		if let, ok := at.later[name]; ok {
-			return diag.Errorf(CodeTooLate, span, "%s has no value yet: when and settings are read before the step begins", name).
-				See(let, "the let").Hintf("write the value here, or put the let above the steps")
+		if at.later == nil {
+			continue
+		}
+		if let, ok := at.later.names[name]; ok {
+			return diag.Errorf(CodeTooLate, span, "%s has no value yet: %s", name, at.later.why).See(let, "the let").Hintf("%s", at.later.hint)
 		}
 	}
 	d := diag.Errorf(CodeUnknownName, span, "there is no %s here", name)

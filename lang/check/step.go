@@ -32,11 +32,13 @@ func (f *flow) step(info *stepInfo) {
 	g := &graph.Step{Index: info.index, Name: t.Name.Text, Span: t.Name.Span, Needs: needs(info)}
 	s := &stepFlow{flow: f, info: info, graph: g, places: map[string]int{}}
 	head := f.late.child()
-	head.later = letsOf(t.Stmts)
+	lets := letsOf(t.Stmts)
+	head.later = &later{lets, "when and settings are read before the step begins", "write the value here, or put the let above the steps"}
 	if t.When != nil {
 		g.When = f.expectIn(t.When, head, value.TBool, "when")
 	}
 	sc := f.late.child()
+	sc.later = &later{lets, "statements are executed from top to bottom", "put the let above this"}
 	own := f.settings(t.Stmts, "step", head)
 	s.own = hasSettings(t.Stmts)
 	s.policy = own.over(f.base)

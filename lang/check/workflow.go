@@ -147,6 +147,7 @@ func (f *flow) scopes() {
 	consts := &scope{flow: f, names: map[string]*binding{}, early: true}
 	f.constants(consts)
 	f.early = consts.child()
+	f.early.later = &later{letsOf(f.tree.Stmts), "lets get their values from top to bottom", "put the let above this"}
 	f.early.names["input"] = &binding{name: "input", typ: f.graph.Input, used: true}
 	f.early.names["run"] = &binding{name: "run", typ: runType, used: true}
 	f.late = &scope{flow: f, parent: f.early, names: map[string]*binding{}}
@@ -179,11 +180,54 @@ func (f *flow) prelude() {
 
 // constants compiles the lets of the files, which read nothing but one another.
 func (f *flow) constants(sc *scope) {
-	for _, l := range f.space.lets.list {
+	sc.later = &later{map[string]diag.Span{}, "it is made of itself", "break the circle"}
+	for name, l := range f.space.lets.byName { // only looked up
+		sc.later.names[name] = l.Name.Span
+	}
+	for _, l := range f.letOrder() {
 		if b, let := f.let(l, sc); let != nil {
 			f.shared = append(f.shared, sharedLet{b, let})
 		}
 	}
+}
+
+// letOrder is the lets of the files, each after those it reads, but for those that
+// are made of themselves.
+func (f *flow) letOrder() []*syntax.Let {
+	type frame struct {
+		let   *syntax.Let
+		reads []chain
+	}
+	var out []*syntax.Let
+	seen := map[*syntax.Let]bool{}
+	var stack []frame
+	enter := func(l *syntax.Let) {
+		fr := frame{let: l}
+		if l.Value != nil {
+			fr.reads = chains(l.Value.Text)
+		}
+		seen[l] = true
+		stack = append(stack, fr)
+	}
+	for _, l := range f.space.lets.list {
+		if !seen[l] {
+			enter(l)
+		}
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if len(top.reads) == 0 {
+				out = append(out, top.let)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			other := f.space.lets.byName[top.reads[0].root]
+			top.reads = top.reads[1:]
+			if other != nil && !seen[other] {
+				enter(other)
+			}
+		}
+	}
+	return out
 }
 
 func (f *flow) preludeEnsure(st *syntax.Ensure) graph.Stmt {
