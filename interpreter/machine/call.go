@@ -31,6 +31,7 @@ type answer struct {
 	body       any
 	message    string // what went wrong, if no service said so
 	undeclared bool   // the signature does not know it
+	ignored    string // fields of the body that the signature does not know
 }
 
 // String is the status or class.
@@ -304,7 +305,10 @@ func (m *Machine) check(cs *callState, a *answer) *value.Type {
 	if t == nil {
 		return nil
 	}
-	fitting, violations := t.Conform(a.body, nil)
+	fitting, unknown, violations := t.ConformLoosely(a.body, m.env)
+	if len(unknown) > 0 {
+		a.ignored = "unknown and left out: " + strings.Join(unknown[:min(len(unknown), maxIgnored)], ", ")
+	}
 	if len(violations) > 0 {
 		*a = answer{class: value.Malformed, message: fmt.Sprintf("the body of %s breaks its signature: %s", a, violations), headers: a.headers}
 		return nil
@@ -312,6 +316,9 @@ func (m *Machine) check(cs *callState, a *answer) *value.Type {
 	a.body = fitting
 	return t
 }
+
+// maxIgnored is how many unknown fields a trace lists.
+const maxIgnored = 10
 
 // show makes body, status and headers mean the answer of this call.
 func (m *Machine) show(x *exec, cs *callState) {

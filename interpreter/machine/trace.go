@@ -92,8 +92,11 @@ func (m *Machine) traceAnswer(x *exec, cs *callState, t *value.Type) {
 	if t != nil {
 		e.Body = t.Redact(a.body)
 	}
-	if a.undeclared {
+	switch {
+	case a.undeclared:
 		e.Note = "undeclared"
+	case a.ignored != "":
+		e.Note = a.ignored
 	}
 	m.trace(e)
 }

@@ -53,9 +53,20 @@ func (t *Type) Conform(v any, env map[string]any) (any, Violations) {
 	return out, c.found
 }
 
+// ConformLoosely is Conform for a value from a service, which may say more than we
+// know of: unknown fields are left out, and listed by their paths. env is what [Lazy]
+// defaults read.
+func (t *Type) ConformLoosely(v any, env map[string]any) (out any, unknown []string, found Violations) {
+	c := conformer{env: env, loose: true}
+	out = c.value(t, v, "")
+	return out, c.unknown, c.found
+}
+
 type conformer struct {
-	env   map[string]any
-	found Violations
+	env     map[string]any
+	found   Violations
+	loose   bool     // unknown fields are left out
+	unknown []string // paths of those
 }
 
 func (c *conformer) add(path, format string, args ...any) {
@@ -276,7 +287,13 @@ func (c *conformer) record(t *Type, v any, path string) any {
 	if known < len(in) && !t.Open {
 		names := t.FieldNames()
 		for _, k := range slices.Sorted(maps.Keys(in)) {
-			if !slices.Contains(names, k) {
+			switch {
+			case slices.Contains(names, k):
+			case c.loose:
+				own()
+				delete(out, k)
+				c.unknown = append(c.unknown, dot(path, k))
+			default:
 				c.add(dot(path, k), "is not a field of %s", recordName(t))
 			}
 		}
