@@ -204,14 +204,13 @@ func (m *Machine) answered(id ID, a answer) error {
 func (m *Machine) fired(id ID) error {
 	switch id.Kind {
 	case KindRunWithin:
+		if m.within == 0 || m.now < m.within {
+			return tooEarly(id)
+		}
 		m.stop(Failed, &RunError{Code: CodeDeadline, Message: "the run took longer than its within " + value.FormatDuration(m.within), Span: m.g.Within.Span})
 		return nil
 	case KindStepWithin:
-		if id.step >= 0 && id.step < len(m.steps) && m.steps[id.step].exec != nil {
-			m.overdue(m.steps[id.step].exec)
-			m.schedule()
-		}
-		return nil
+		return m.outOfTime(id)
 	}
 	x, cs, err := m.current(id)
 	if err != nil || cs == nil {
@@ -219,13 +218,13 @@ func (m *Machine) fired(id ID) error {
 	}
 	if id.Kind == KindTimeout {
 		if cs.timeout == 0 || m.now < cs.timeout {
-			return fmt.Errorf("timer %s fired before its time", id)
+			return tooEarly(id)
 		}
 		m.emit(CancelCall{m.callID(x, cs, KindCall)})
 		m.judge(x, cs, answer{class: value.Timeout, message: "no answer within " + value.FormatDuration(cs.timeout-cs.sent) + " (timeout of one attempt)"})
 	} else {
 		if m.now < cs.resume {
-			return fmt.Errorf("timer %s fired before its time", id)
+			return tooEarly(id)
 		}
 		cs.attempt++
 		m.attempt(x, cs)
@@ -233,6 +232,30 @@ func (m *Machine) fired(id ID) error {
 	m.schedule()
 	return nil
 }
+
+// outOfTime takes the timer that bounds a step. One of a step that has ended is late,
+// which is no error.
+func (m *Machine) outOfTime(id ID) error {
+	if id.step < 0 || id.step >= len(m.steps) {
+		return fmt.Errorf("%s is no place of this run", id)
+	}
+	st := &m.steps[id.step]
+	switch {
+	case st.exec == nil && st.ending == "":
+		return fmt.Errorf("%s has not begun", id)
+	case st.exec == nil:
+		return nil
+	case st.exec.within == 0 || m.now < st.exec.within:
+		return tooEarly(id)
+	}
+	m.overdue(st.exec)
+	m.schedule()
+	return nil
+}
+
+// tooEarly is the protocol error of a timer whose time has not come, or that was
+// never set.
+func tooEarly(id ID) error { return fmt.Errorf("timer %s fired before its time", id) }
 
 // judge decides what becomes of an answer: the first clause that matches, else the
 // policy.

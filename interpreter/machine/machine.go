@@ -120,8 +120,10 @@ func (m *Machine) Apply(ev Event) ([]Command, error) {
 	if m.done {
 		return nil, nil
 	}
+	was := m.now
 	m.now = at
 	if err := m.apply(ev); err != nil {
+		m.now = was // what refuses an event changes nothing else
 		return nil, err
 	}
 	return m.out, nil
