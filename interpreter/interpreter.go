@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -43,40 +44,54 @@ func Run(ctx context.Context, g *graph.Graph, input map[string]any, opts Options
 	if err := sim.Bound(g, opts.Registry); err != nil {
 		return nil, err
 	}
-	began := time.Now()
-	if opts.Start.IsZero() {
-		opts.Start = began
-	}
-	correlation := sim.CorrelationID(input)
-	if correlation == "" {
-		correlation = opts.RunID
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	d := &driver{opts: opts, correlation: correlation, began: began, events: make(chan machine.Event, 64), cancels: map[machine.ID]context.CancelFunc{}, timers: map[machine.ID]*time.Timer{}, ctx: ctx, stop: make(chan struct{})}
-	defer close(d.stop)
-	m := machine.New(g, input, machine.Config{RunID: opts.RunID, CorrelationID: correlation, Seed: opts.Seed, Start: opts.Start, Trace: opts.Trace})
-	return d.loop(ctx, m)
+	d := newDriver(ctx, input, opts)
+	defer d.cancel()
+	return d.loop(machine.New(g, input, machine.Config{RunID: d.opts.RunID, CorrelationID: d.correlation, Seed: d.opts.Seed, Start: d.opts.Start, Trace: d.opts.Trace}))
 }
 
+// driver is one run. Its maps belong to the goroutine of loop.
 type driver struct {
 	opts        Options
 	correlation string
 	began       time.Time
-	ctx         context.Context
-	events      chan machine.Event
-	stop        chan struct{} // closed when nobody takes events any more
-	cancels     map[machine.ID]context.CancelFunc
-	timers      map[machine.ID]*time.Timer
+	cancelled   <-chan struct{} // closed when the run is to be cancelled; nil once that is said
+	ctx         context.Context // of the calls; it outlives the cancellation, so that the machine decides what is given up
+	cancel      context.CancelFunc
+	arrivals    chan arrival
+	tasks       map[machine.ID]*task
+}
+
+// task is a call or timer that is under way: from its command to its event, or to the
+// command that revokes it. What a forgotten task still sends is dropped, so an ID may
+// be used again at once.
+type task struct{ stop func() }
+
+// arrival is what came of a task.
+type arrival struct {
+	id    machine.ID
+	from  *task
+	event machine.Event
+}
+
+func newDriver(ctx context.Context, input map[string]any, opts Options) *driver {
+	d := &driver{opts: opts, began: time.Now(), cancelled: ctx.Done(), arrivals: make(chan arrival, 64), tasks: map[machine.ID]*task{}}
+	if opts.Start.IsZero() {
+		d.opts.Start = d.began
+	}
+	if d.correlation = sim.CorrelationID(input); d.correlation == "" {
+		d.correlation = opts.RunID
+	}
+	d.ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return d
 }
 
 func (d *driver) now() time.Duration { return time.Since(d.began) }
 
 // loop applies one event after the other.
-func (d *driver) loop(ctx context.Context, m *machine.Machine) (*machine.Result, error) {
+func (d *driver) loop(m *machine.Machine) (*machine.Result, error) {
+	defer d.forgetAll()
 	var last time.Duration
 	var ev machine.Event = machine.Started{}
-	cancelled := ctx.Done()
 	for {
 		commands, err := m.Apply(ev)
 		if err != nil {
@@ -88,13 +103,39 @@ func (d *driver) loop(ctx context.Context, m *machine.Machine) (*machine.Result,
 		if m.Done() {
 			return m.Result(), nil
 		}
-		select {
-		case ev = <-d.events:
-		case <-cancelled:
-			ev, cancelled = machine.CancelRequested{}, nil
-		}
+		ev = d.next()
 		last = max(last, d.now())
 		ev = stamp(ev, last)
+	}
+}
+
+// next waits for something to happen.
+func (d *driver) next() machine.Event {
+	for {
+		select {
+		case a := <-d.arrivals:
+			if d.tasks[a.id] == a.from {
+				d.forget(a.id)
+				return a.event
+			}
+		case <-d.cancelled:
+			d.cancelled = nil
+			return machine.CancelRequested{}
+		}
+	}
+}
+
+// forget releases a task; one that is over already is none.
+func (d *driver) forget(id machine.ID) {
+	if t := d.tasks[id]; t != nil {
+		t.stop()
+		delete(d.tasks, id)
+	}
+}
+
+func (d *driver) forgetAll() {
+	for id := range d.tasks {
+		d.forget(id)
 	}
 }
 
@@ -114,53 +155,51 @@ func stamp(ev machine.Event, at time.Duration) machine.Event {
 		ev.At = at
 		return ev
 	}
-	return ev
+	panic(fmt.Sprintf("unknown event %T", ev))
 }
 
 func (d *driver) carryOut(c machine.Command) {
 	switch c := c.(type) {
 	case machine.Call:
 		ctx, cancel := context.WithCancel(d.ctx)
-		d.cancels[c.ID] = cancel
-		go d.call(ctx, c)
-	case machine.CancelCall:
-		if cancel := d.cancels[c.ID]; cancel != nil {
-			cancel()
-			delete(d.cancels, c.ID)
-		}
+		t := &task{stop: cancel}
+		d.tasks[c.ID] = t
+		go d.call(ctx, t, c)
 	case machine.SetTimer:
-		d.timers[c.ID] = time.AfterFunc(c.At-d.now(), func() { d.send(machine.TimerFired{ID: c.ID}) })
+		t := &task{}
+		timer := time.AfterFunc(c.At-d.now(), func() { d.send(arrival{c.ID, t, machine.TimerFired{ID: c.ID}}) })
+		t.stop = func() { timer.Stop() }
+		d.tasks[c.ID] = t
+	case machine.CancelCall:
+		d.forget(c.ID)
 	case machine.CancelTimer:
-		if t := d.timers[c.ID]; t != nil {
-			t.Stop()
-			delete(d.timers, c.ID)
-		}
+		d.forget(c.ID)
 	case machine.Finish:
-		for _, t := range d.timers {
-			t.Stop()
-		}
+	default:
+		panic(fmt.Sprintf("unknown command %T", c))
 	}
 }
 
 // call asks a service and waits as long as its answer is said to take.
-func (d *driver) call(ctx context.Context, c machine.Call) {
+func (d *driver) call(ctx context.Context, t *task, c machine.Call) {
 	op, _ := d.opts.Registry.Lookup(c.Call.Sig.Service, c.Call.Sig.Operation)
 	a, err := sim.Ask(ctx, op, sim.Request(c, d.opts.RunID, d.correlation, d.opts.Seed, d.opts.Start.Add(d.now())))
 	if a.Latency > 0 {
-		t := time.NewTimer(a.Latency)
-		defer t.Stop()
+		wait := time.NewTimer(a.Latency)
+		defer wait.Stop()
 		select {
-		case <-t.C:
+		case <-wait.C:
 		case <-ctx.Done():
 			return
 		}
 	}
-	d.send(sim.Answered(c.ID, 0, a, err))
+	d.send(arrival{c.ID, t, sim.Answered(c.ID, 0, a, err)})
 }
 
-func (d *driver) send(ev machine.Event) {
+// send hands over what happened, unless nobody takes it any more.
+func (d *driver) send(a arrival) {
 	select {
-	case d.events <- ev:
-	case <-d.stop:
+	case d.arrivals <- a:
+	case <-d.ctx.Done():
 	}
 }
