@@ -55,8 +55,10 @@ func (e *Error) Error() string { return e.Class + ": " + e.Message }
 
 // Operation is one registered operation.
 type Operation struct {
-	Sig  *value.Signature
+	Sig  *value.Signature // nil if it was declared; see [Registry.Signature]
 	Func Func
+
+	sig func() *value.Signature // of a declared one
 }
 
 // Registry is a set of operations. The zero Registry is empty and ready; it must
@@ -79,22 +81,38 @@ func (r *Registry) Register(sig *value.Signature, f Func) error {
 	switch {
 	case sig == nil || f == nil:
 		return errors.New("an operation needs a signature and a function")
-	case !serviceName.MatchString(sig.Service):
-		return fmt.Errorf("service name %q: use letters, digits and _", sig.Service)
-	case !operationName.MatchString(sig.Operation):
-		return fmt.Errorf("operation name %q of service %s: use letters, digits and _", sig.Operation, sig.Service)
 	case sig.Input == nil || sig.Input.Kind != value.Record:
 		return fmt.Errorf("%s: the input type must be a record", sig.Name())
-	case r.services[sig.Service][sig.Operation] != nil:
-		return fmt.Errorf("%s is registered already", sig.Name())
+	}
+	return r.add(sig.Service, sig.Operation, &Operation{Sig: sig, Func: f})
+}
+
+// Declare adds an operation whose signature is costly to make: sig is called when
+// somebody asks for it, each time anew, and not to list or call the operation. It must
+// return a signature that [Registry.Register] would take, of these very names.
+func (r *Registry) Declare(service, operation string, sig func() *value.Signature, f Func) error {
+	if sig == nil || f == nil {
+		return errors.New("an operation needs a signature and a function")
+	}
+	return r.add(service, operation, &Operation{Func: f, sig: sig})
+}
+
+func (r *Registry) add(service, operation string, op *Operation) error {
+	switch {
+	case !serviceName.MatchString(service):
+		return fmt.Errorf("service name %q: use letters, digits and _", service)
+	case !operationName.MatchString(operation):
+		return fmt.Errorf("operation name %q of service %s: use letters, digits and _", operation, service)
+	case r.services[service][operation] != nil:
+		return fmt.Errorf("%s.%s is registered already", service, operation)
 	}
 	if r.services == nil {
 		r.services = map[string]map[string]*Operation{}
 	}
-	if r.services[sig.Service] == nil {
-		r.services[sig.Service] = map[string]*Operation{}
+	if r.services[service] == nil {
+		r.services[service] = map[string]*Operation{}
 	}
-	r.services[sig.Service][sig.Operation] = &Operation{sig, f}
+	r.services[service][operation] = op
 	return nil
 }
 
@@ -114,8 +132,12 @@ func (r *Registry) Operations(service string) []string {
 
 // Signature is the signature of an operation, nil for an unknown one.
 func (r *Registry) Signature(service, operation string) *value.Signature {
-	if op, ok := r.Lookup(service, operation); ok {
-		return op.Sig
+	op, ok := r.Lookup(service, operation)
+	switch {
+	case !ok:
+		return nil
+	case op.sig != nil:
+		return op.sig()
 	}
-	return nil
+	return op.Sig
 }

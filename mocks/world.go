@@ -94,12 +94,10 @@ type profile struct {
 // Register adds all mock services and handlers, with fresh state.
 func Register(r *builtins.Registry, opts Options) *World {
 	w := &World{seed: opts.Seed, tables: map[string]*Table{}, sent: map[string]int{}, stored: map[string]stored{}}
-	for _, sig := range Signatures() {
-		op := operations[sig.Name()]
-		if op == nil {
-			panic("no mock for " + sig.Name())
-		}
-		must(r.Register(sig, func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.serve(sig, op, c), nil }))
+	for name, op := range operations {
+		service, operation, _ := strings.Cut(name, ".")
+		sig := func() *value.Signature { return signatures()[name] }
+		must(r.Declare(service, operation, sig, func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.serve(op, c), nil }))
 	}
 	for _, h := range handlers {
 		must(r.Register(h.signature(), func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.handle(h, c) }))
@@ -128,32 +126,44 @@ var Signatures = sync.OnceValue(func() []*value.Signature {
 	return out
 })
 
+// signatures finds a signature by "service.operation". They are read from the
+// embedded files when first asked for, which a run that imports its own never does.
+var signatures = sync.OnceValue(func() map[string]*value.Signature {
+	out := map[string]*value.Signature{}
+	for _, sig := range Signatures() {
+		out[sig.Name()] = sig
+	}
+	return out
+})
+
 // serve answers one call.
-func (w *World) serve(sig *value.Signature, op operation, c builtins.Call) builtins.Answer {
+func (w *World) serve(op operation, c builtins.Call) builtins.Answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls = append(w.calls, c)
-	id := sig.Name() + " " + c.Key
-	if old, seen := w.stored[id]; seen && !sig.Idempotent {
+	name := c.Service + "." + c.Operation
+	id := name + " " + c.Key
+	// whether the operation is idempotent matters, and is looked up, only when a key comes again
+	if old, seen := w.stored[id]; seen && !signatures()[name].Idempotent {
 		if reflect.DeepEqual(old.args, c.Args) {
 			return old.answer
 		}
-		return w.dress(sig, c, reply{status: 422, body: map[string]any{"error": "this idempotency key was used with other arguments"}})
+		return w.dress(c, reply{status: 422, body: map[string]any{"error": "this idempotency key was used with other arguments"}})
 	}
-	a := w.dress(sig, c, op(w, c))
-	if a.Status/100 == 2 && c.Key != "" && !sig.Idempotent {
+	a := w.dress(c, op(w, c))
+	if a.Status/100 == 2 && c.Key != "" {
 		w.stored[id] = stored{c.Args, a}
 	}
 	return a
 }
 
 // dress adds headers and latency to a reply.
-func (w *World) dress(sig *value.Signature, c builtins.Call, r reply) builtins.Answer {
-	p, known := profiles[sig.Service]
+func (w *World) dress(c builtins.Call, r reply) builtins.Answer {
+	p, known := profiles[c.Service]
 	if !known {
-		p = profile{sig.Service + "-service", "1.0.0", 10, 60}
+		p = profile{c.Service + "-service", "1.0.0", 10, 60}
 	}
-	ms := p.least + int(w.draw(sig.Name(), c)%uint64(p.most-p.least+1))
+	ms := p.least + int(w.draw(c.Service+"."+c.Operation, c)%uint64(p.most-p.least+1))
 	headers := map[string]string{"content-type": "application/json", "x-response-time": fmt.Sprintf("%dms", ms), "x-service": p.name, "x-version": p.version}
 	for k, v := range r.headers {
 		headers[k] = v

@@ -421,10 +421,16 @@ func KindOf(v any) string {
 var Formats = map[string]func(string) bool{
 	"email":    isEmail,
 	"url":      isURL,
-	"uuid":     regexp.MustCompile(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`).MatchString,
+	"uuid":     matches(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`),
 	"date":     func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil },
-	"hostname": regexp.MustCompile(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?))*$`).MatchString,
+	"hostname": matches(`^(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?))*$`),
 	"ip":       func(s string) bool { _, err := netip.ParseAddr(s); return err == nil },
+}
+
+// matches compiles a pattern when it is first needed: most runs need none.
+func matches(pattern string) func(string) bool {
+	re := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+	return func(s string) bool { return re().MatchString(s) }
 }
 
 func formatNames(name string) string {
