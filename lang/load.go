@@ -12,8 +12,10 @@ import (
 	"wf/lang/check"
 	"wf/lang/diag"
 	"wf/lang/graph"
+	"wf/lang/suite"
 	"wf/lang/syntax"
 	"wf/lang/token"
+	"wf/lang/value"
 )
 
 // Options of [Load]. The zero value knows no registered services.
@@ -27,6 +29,7 @@ type Options struct {
 type Program struct {
 	Workflows []*graph.Graph   // of the file itself, in order
 	Services  []*check.Service // declared in the file and its imports
+	Suite     *suite.Suite     // of a test file; nil for any other
 	Sources   diag.Sources     // text of every file read, for printing diagnostics
 	Tree      *syntax.File     // of the file itself; nil if it could not be read
 }
@@ -61,7 +64,7 @@ const MaxFiles = 1000
 // errors; it must not be run if the list has errors.
 func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	l := &loader{fsys: fsys, opts: opts, files: map[string]*syntax.File{}, sources: diag.Sources{},
-		unit: &check.Unit{Imports: map[*syntax.File][]*syntax.File{}}}
+		unit: &check.Unit{Imports: map[*syntax.File][]*syntax.File{}, Data: map[*syntax.Let]any{}}}
 	p := &Program{Sources: l.sources}
 	src, err := read(fsys, name)
 	if err != nil {
@@ -71,6 +74,9 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	}
 	l.unit.Main = l.parse(name, src)
 	l.imports()
+	for _, f := range l.order {
+		l.data(f)
+	}
 	p.Tree = l.unit.Main
 	broken := l.problems.HasErrors()
 	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers})
@@ -79,7 +85,7 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 			l.problems.Add(d)
 		}
 	}
-	p.Workflows, p.Services = res.Workflows, res.Services
+	p.Workflows, p.Services, p.Suite = res.Workflows, res.Services, res.Suite
 	l.problems.Sort()
 	return p, l.problems
 }
@@ -154,6 +160,37 @@ func (l *loader) follow(from *syntax.File, imp *syntax.Import) *syntax.File {
 		return nil
 	}
 	return l.parse(name, src)
+}
+
+// data reads the JSON files that the lets of a test file name.
+func (l *loader) data(f *syntax.File) {
+	syntax.Walk(f, func(n any) bool {
+		let, ok := n.(*syntax.Let)
+		if !ok || let.Read == nil {
+			return true
+		}
+		v, err := l.json(f, let.Read.Value)
+		if err != nil {
+			l.problems.Add(diag.Errorf(check.CodeImport, let.Read.Span, "cannot read %s: %s", let.Read.Value, cause(err)))
+		} else {
+			l.unit.Data[let] = v
+		}
+		return true
+	})
+}
+
+func (l *loader) json(from *syntax.File, target string) (any, error) {
+	if target == "" || path.IsAbs(target) || strings.Contains(target, `\`) {
+		return nil, errors.New("a file is named relative to this one, with / between folders")
+	}
+	if !slices.ContainsFunc(from.Decls, func(d syntax.Decl) bool { _, ok := d.(*syntax.Test); return ok }) {
+		return nil, errors.New("only test files read data; a workflow gets it as input")
+	}
+	src, err := read(l.fsys, path.Join(path.Dir(from.Name), target))
+	if err != nil {
+		return nil, err
+	}
+	return value.DecodeJSON(src)
 }
 
 // read reads a file that is not larger than any definition may be.

@@ -6,6 +6,7 @@ import (
 	"wf/lang/diag"
 	"wf/lang/expr"
 	"wf/lang/graph"
+	"wf/lang/suite"
 	"wf/lang/syntax"
 	"wf/lang/value"
 )
@@ -27,6 +28,7 @@ const HandlerService = "handler"
 type Unit struct {
 	Main    *syntax.File
 	Imports map[*syntax.File][]*syntax.File
+	Data    map[*syntax.Let]any // test files: content of the JSON files that `read` names
 }
 
 // Options of [Check]. The zero value knows no registered services.
@@ -47,6 +49,7 @@ type Service struct {
 type Result struct {
 	Workflows []*graph.Graph
 	Services  []*Service
+	Suite     *suite.Suite // of a test file; nil for any other
 }
 
 // Check checks the main file of a unit and everything it imports.
@@ -83,6 +86,7 @@ func Check(u *Unit, opts Options) (*Result, diag.List) {
 		names[full] = w.Name[len(w.Name)-1].Span
 		res.Workflows = append(res.Workflows, g)
 	}
+	res.Suite = c.suite(u.Main, files)
 	c.withoutDoubts()
 	c.problems.Sort()
 	return res, c.problems

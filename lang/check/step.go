@@ -39,6 +39,7 @@ func (f *flow) step(info *stepInfo) {
 	}
 	sc := f.late.child()
 	sc.later = &later{lets, "statements are executed from top to bottom", "put the let above this"}
+	sc.assume(t.When, true)
 	own := f.settings(t.Stmts, "step", head)
 	s.own = hasSettings(t.Stmts)
 	s.policy = own.over(f.base)
@@ -128,9 +129,10 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 		switch st := st.(type) {
 		case *syntax.Let:
 			if st.Call == nil {
-				b, let := s.let(st, sc)
-				s.lets = append(s.lets, b)
-				made = let
+				if b, let := s.let(st, sc); let != nil {
+					s.lets = append(s.lets, b)
+					made = let
+				}
 				break
 			}
 			n := clausesAfter(stmts[i+1:])
@@ -146,6 +148,7 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 			s.misplaced(st, "it belongs to the call above it, and there is none")
 		case *syntax.Ensure:
 			made = s.ensure(st, sc, in)
+			sc.assume(st.Cond, true)
 		case *syntax.Retry:
 			switch {
 			case in != nil:

@@ -174,6 +174,7 @@ func (f *flow) prelude() {
 			}
 		case *syntax.Ensure:
 			f.graph.Prelude = append(f.graph.Prelude, f.preludeEnsure(st))
+			f.early.assume(st.Cond, true)
 		}
 	}
 }
@@ -243,9 +244,20 @@ func (f *flow) preludeEnsure(st *syntax.Ensure) graph.Stmt {
 
 // let compiles `let x = expr`; nil if it is a call, which needs a step.
 func (f *flow) let(l *syntax.Let, sc *scope) (*binding, *graph.Let) {
-	if l.Value == nil {
+	switch {
+	case l.Call != nil:
 		f.misplaced(l, "a call belongs into a step")
 		return nil, nil
+	case l.Put != nil:
+		f.misplaced(l, "only a mock puts rows into tables")
+		return nil, nil
+	case l.Read != nil:
+		if !sc.early && sc.parent != nil {
+			f.misplaced(l, "files are read by test files only")
+			return nil, nil
+		}
+		let := f.readLet(l)
+		return sc.define(l.Name, let.Value.Type()), let
 	}
 	p := f.compile(l.Value, sc)
 	alias := f.aliasOf(l.Value.Text, sc)

@@ -40,6 +40,15 @@ type Scope interface {
 	Unknown(name string, span diag.Span) *diag.Diagnostic
 }
 
+// Referrer is a scope with functions of things rather than of values: in
+// `attempts(charge)` the argument names a step. Their value is known before the
+// expression is evaluated, in env under the text of the call, "attempts(charge)".
+type Referrer interface {
+	// Refer types a call whose argument is a name or dotted path; ok is false for
+	// functions that take values. A diagnostic explains a reference to nothing.
+	Refer(function, path string, span diag.Span) (t *value.Type, problem *diag.Diagnostic, ok bool)
+}
+
 // Field is one field of an expression that is an object literal.
 type Field struct {
 	Name string
@@ -129,6 +138,101 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 		return p, append(c.problems, p.fold()...)
 	}
 	return p, c.problems
+}
+
+// Condition is one of the conditions an expression joins by `and`. If it compares two
+// values, Left and Right are these, so that one can show why it does not hold.
+type Condition struct {
+	*Program
+	Operator    string // "==", "<", "in", …; "" if it is no comparison
+	Left, Right *Program
+}
+
+// CompileConditions compiles an expression that must be a bool, and takes it apart at
+// its outermost `and`s. Beside errors there is one condition, of type any.
+func CompileConditions(src Source, scope Scope) ([]Condition, diag.List) {
+	whole := &Program{span: src.Span, text: src.Text, typ: value.TAny}
+	out, segments, problems := rewrite(src)
+	if problems.HasErrors() {
+		return []Condition{{Program: whole}}, problems
+	}
+	place := placer(src, out, segments)
+	tree, err := parser.ParseWithConfig(out, base())
+	if err != nil {
+		return []Condition{{Program: whole}}, diag.List{syntaxProblem(err, src, place)}
+	}
+	nodes := conjuncts(&tree.Node, nil)
+	texts := make([]string, len(nodes))
+	for i, n := range nodes {
+		texts[i] = canonical(*n)
+	}
+	c := &inferrer{scope: scope, place: place}
+	if t := c.infer(&tree.Node); !c.problems.HasErrors() {
+		if ok, why := t.AssignableTo(value.TBool); !ok {
+			c.add(diag.Errorf(CodeOperator, src.Span, "a condition is a bool: %s", why))
+		}
+	}
+	if c.problems.HasErrors() {
+		return []Condition{{Program: whole}}, c.problems
+	}
+	slices.Sort(c.roots)
+	b := &builder{scope: scope, place: place, span: src.Span, roots: c.roots}
+	var conditions []Condition
+	for i, n := range nodes {
+		cond := Condition{Program: b.part(*n, texts[i], value.TBool)}
+		if left, right, op := operands(*n); op != "" {
+			cond.Operator, cond.Left, cond.Right = op, b.part(left, canonical(left), value.TAny), b.part(right, canonical(right), value.TAny)
+		}
+		conditions = append(conditions, cond)
+	}
+	return conditions, append(c.problems, b.problems...)
+}
+
+// conjuncts lists the operands of the outermost `and`s.
+func conjuncts(n *ast.Node, out []*ast.Node) []*ast.Node {
+	if and, ok := (*n).(*ast.BinaryNode); ok && (and.Operator == "and" || and.Operator == "&&") {
+		return conjuncts(&and.Right, conjuncts(&and.Left, out))
+	}
+	return append(out, n)
+}
+
+// operands are the sides of a comparison as its author wrote them; op is "" for
+// anything else.
+func operands(n ast.Node) (left, right ast.Node, op string) {
+	b, ok := n.(*ast.BinaryNode)
+	if !ok {
+		return nil, nil, ""
+	}
+	switch b.Operator {
+	case "==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "matches", "startsWith", "endsWith":
+	default:
+		return nil, nil, ""
+	}
+	if call, ok := b.Left.(*ast.CallNode); ok { // of times or durations, see compareBy
+		if id, ok := call.Callee.(*ast.IdentifierNode); ok && (id.Value == "__dur_cmp" || id.Value == "__time_cmp") {
+			return call.Arguments[0], call.Arguments[1], b.Operator
+		}
+	}
+	return b.Left, b.Right, b.Operator
+}
+
+// part is the program of a part of an expression.
+func (b *builder) part(n ast.Node, text string, t *value.Type) *Program {
+	p := &Program{span: b.place(extent(n)), text: text, typ: t, refs: b.roots}
+	var err error
+	if p.plan, err = b.build(n); err != nil {
+		b.problems.Add(b.problem(err))
+	}
+	return p
+}
+
+// Constant is a program with a value that was found elsewhere, such as a file.
+func Constant(v any, t *value.Type, span diag.Span) *Program {
+	text, err := value.EncodeJSON(v, "")
+	if err != nil {
+		text = []byte("…")
+	}
+	return &Program{span: span, text: string(text), typ: t, plan: constant{v}, fixed: true}
 }
 
 // fold evaluates a constant expression once and for all.
@@ -295,6 +399,8 @@ type builder struct {
 	span  diag.Span
 	roots []string
 	conf  *conf.Config
+
+	problems diag.List
 }
 
 // program compiles a node for expr-lang's machine.

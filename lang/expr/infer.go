@@ -403,6 +403,9 @@ func (c *inferrer) indexEnum(n *ast.MemberNode, t, it *value.Type) *value.Type {
 }
 
 func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.Node) *value.Type {
+	if t := c.reference(at, name, args); t != nil {
+		return t
+	}
 	sig, ok := functions[name]
 	if !ok {
 		c.unknownFunction(name, n)
@@ -476,6 +479,47 @@ func widened(t *value.Type) *value.Type {
 		return value.TInt.Hidden()
 	}
 	return value.TInt
+}
+
+// reference types a function of a thing and replaces its call by a name; nil if it is
+// a function of values.
+func (c *inferrer) reference(at *ast.Node, name string, args []ast.Node) *value.Type {
+	scope, ok := c.scope.(Referrer)
+	if !ok || len(args) != 1 {
+		return nil
+	}
+	path := dotted(args[0])
+	t, problem, ok := scope.Refer(name, path, c.span(args[0]))
+	if !ok {
+		return nil
+	}
+	c.ambient = true
+	if problem != nil {
+		c.add(problem)
+		return value.TAny
+	}
+	text := name + "(" + path + ")"
+	if !slices.Contains(c.roots, text) {
+		c.roots = append(c.roots, text)
+	}
+	loc := (*at).Location()
+	ast.Patch(at, &ast.IdentifierNode{Value: text})
+	(*at).SetLocation(loc)
+	return t
+}
+
+// dotted is the text of a name or path of names; "" for anything else.
+func dotted(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.IdentifierNode:
+		return n.Value
+	case *ast.MemberNode:
+		name, ok := n.Property.(*ast.StringNode)
+		if from := dotted(n.Node); ok && from != "" && !n.Optional {
+			return from + "." + name.Value
+		}
+	}
+	return ""
 }
 
 // quiet infers a node for its names only.

@@ -12,17 +12,20 @@ import (
 
 // words that may begin a statement, by what encloses it.
 var words = map[string][]string{
-	"":          {"import", "type", "let", "policy", "service", "workflow"},
+	"":          {"import", "type", "let", "policy", "service", "workflow", "mock", "put", "test"},
 	"workflow":  {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "use", "retryable", "permanent", "step", "output"},
 	"step":      {"describe", "let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent"},
 	"on":        {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry"},
 	"service":   {"operation", "retryable", "permanent"},
 	"operation": {"http", "input"},
 	"policy":    {"retry", "timeout", "within", "retryable", "permanent"},
+	"mock":      {"table", "operation", "pass", "let", "put", "when"},
+	"when":      {"let", "put", "when", "pass"},
+	"test":      {"let", "mock", "put", "call", "seed", "after", "run", "expect"},
 }
 
 // later are words of the language that this version does not have yet.
-var later = []string{"undo", "finally", "for", "first", "switch", "wait", "signal", "breaker", "tolerate", "mock", "test", "invariant", "expect", "put"}
+var later = []string{"undo", "finally", "for", "first", "switch", "wait", "signal", "breaker", "tolerate", "invariant"}
 
 // slips are words of other languages with what to write here.
 var slips = map[string]string{
@@ -190,7 +193,7 @@ func (p *parser) unknownWord(at int, word string, span diag.Span) {
 
 // elsewhere names a construct in which a statement word is at home.
 func elsewhere(word string) string {
-	for _, context := range []string{"workflow", "step", "service", "operation"} {
+	for _, context := range []string{"workflow", "step", "service", "operation", "test", "mock"} {
 		if slices.Contains(words[context], word) {
 			return context
 		}

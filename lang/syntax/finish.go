@@ -22,6 +22,8 @@ func (p *source) finish(f *File) {
 			p.span(&n.Node, &n.raw)
 		case *Call:
 			p.span(&n.Node, &n.raw)
+		case *Put:
+			p.span(&n.Node, &n.raw)
 		case *Expr:
 			if n.Text == "" {
 				n.Text = p.text[n.Span.Start:n.Span.End]

@@ -51,6 +51,18 @@ type rules struct {
 	Degrade  *Degrade  `parser:"| @@"`
 	Fail     *Fail     `parser:"| @@"`
 	Output   *Output   `parser:"| @@"`
+
+	Mock          *Mock          `parser:"| @@"`
+	Table         *Table         `parser:"| @@"`
+	MockOperation *MockOperation `parser:"| @@"`
+	Pass          *Pass          `parser:"| @@"`
+	When          *When          `parser:"| @@"`
+	Put           *Put           `parser:"| @@"`
+	Reply         *Reply         `parser:"| @@"`
+	Test          *Test          `parser:"| @@"`
+	Seed          *Seed          `parser:"| @@"`
+	Deed          *Deed          `parser:"| @@"`
+	Run           *Run           `parser:"| @@"`
 }
 
 // block is a run of statements without braces.
@@ -74,6 +86,9 @@ type productions struct {
 	decls       choices[Decl]
 	stmts       choices[Stmt]
 	endings     choices[Ending]
+	mockItems   choices[MockItem]
+	mockStmt    production[MockStmt]
+	testStmts   choices[TestStmt]
 	serviceItem production[ServiceItem]
 	opItem      production[OperationItem]
 	record      production[Shape]
@@ -93,13 +108,16 @@ var grammar = sync.OnceValue(func() *productions {
 		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (ServiceItem, error) { return l.serviceItem(lex) }),
 		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (OperationItem, error) { return l.opItem(lex) }),
 		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (Ending, error) { return l.ending(lex) }),
+		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (MockItem, error) { return l.mockItems.parse(lex) }),
+		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (MockStmt, error) { return l.mockStmt(lex) }),
+		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (TestStmt, error) { return l.testStmts.parse(lex) }),
 		participle.ParseTypeWith(l.shape),
 	)
 	l.file = of[File, *File](g, participle.AllowTrailing(false))
 	l.block = of[block, *block](g, participle.AllowTrailing(false))
 	l.decls = choices[Decl]{
 		"import": of[Import, Decl](g), "type": of[TypeDecl, Decl](g), "let": of[Let, Decl](g), "policy": of[PolicyDecl, Decl](g),
-		"service": of[Service, Decl](g), "workflow": of[Workflow, Decl](g),
+		"service": of[Service, Decl](g), "workflow": of[Workflow, Decl](g), "mock": of[Mock, Decl](g), "put": of[Put, Decl](g), "test": of[Test, Decl](g),
 	}
 	classify := of[Classify, Stmt](g)
 	l.stmts = choices[Stmt]{
@@ -114,6 +132,13 @@ var grammar = sync.OnceValue(func() *productions {
 		or(outcomeOr(of[Answer, ServiceItem](g)))
 	l.opItem = choices[OperationItem]{"http": of[HTTP, OperationItem](g), "input": of[Input, OperationItem](g)}.
 		or(outcomeOr(of[Answer, OperationItem](g)))
+	l.mockItems = choices[MockItem]{"table": of[Table, MockItem](g), "operation": of[MockOperation, MockItem](g), "pass": of[Pass, MockItem](g)}
+	l.mockStmt = choices[MockStmt]{"let": of[Let, MockStmt](g), "put": of[Put, MockStmt](g), "when": of[When, MockStmt](g)}.
+		or(outcomeOr(of[Reply, MockStmt](g)))
+	l.testStmts = choices[TestStmt]{
+		"let": of[Let, TestStmt](g), "mock": of[Mock, TestStmt](g), "put": of[Put, TestStmt](g), "call": of[Call, TestStmt](g), "seed": of[Seed, TestStmt](g),
+		"after": of[Deed, TestStmt](g), "run": of[Run, TestStmt](g), "expect": expectation,
+	}
 	l.record, l.list, l.enum, l.named = of[Record, Shape](g), of[ListShape, Shape](g), of[EnumShape, Shape](g), of[NamedShape, Shape](g)
 	return l
 })
@@ -132,6 +157,14 @@ func of[P, T any](g *participle.Parser[rules], opts ...participle.ParseOption) p
 		cover(any(v).(placed).place(), lex.Range(start, lex.RawCursor()))
 		return any(v).(T), err
 	}
+}
+
+// expectation parses an expectation, which finds its own end.
+func expectation(lex *lexer.PeekingLexer) (TestStmt, error) {
+	start, e := lex.RawCursor(), &Expect{}
+	err := e.Parse(lex)
+	cover(&e.Node, lex.Range(start, lex.RawCursor()))
+	return e, err
 }
 
 // placed is every node of the tree.

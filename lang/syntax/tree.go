@@ -54,7 +54,8 @@ type Expr struct {
 // source from Source on.
 type Piece struct{ Text, Source, Len int }
 
-// Decl is *Import, *TypeDecl, *Let, *PolicyDecl, *Service or *Workflow.
+// Decl is *Import, *TypeDecl, *Let, *PolicyDecl, *Service or *Workflow, and in test
+// files *Mock, *Put or *Test.
 type Decl interface{ decl() }
 
 // Stmt is what may stand in a workflow or block: *Version, *Describe, *Input,
@@ -253,11 +254,14 @@ type (
 		Retryable bool      `parser:"( @'retryable' | 'permanent' )"`
 		Outcomes  []Outcome `parser:"@@ ( ',' @@ )*"`
 	}
-	// Let names a value, or the body of a call. Exactly one of Call, Value is set.
+	// Let names a value, or the body of a call. Exactly one of Call, Put, Read and
+	// Value is set.
 	Let struct {
 		Node
 		Name  Name  `parser:"'let' @@ '='"`
 		Call  *Call `parser:"( @@"`
+		Put   *Put  `parser:"| @@"`        // in mocks only
+		Read  *Text `parser:"| 'read' @@"` // in test files only: a JSON file
 		Value *Expr `parser:"| @@ )"`
 	}
 	// Ensure ends the block with Else unless Cond holds.

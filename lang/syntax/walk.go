@@ -83,8 +83,70 @@ func (w walker) node(n any) {
 		}
 		w.expr(n.Min)
 		w.expr(n.Max)
+	case *Mock:
+		w.visit(&n.Service)
+		if n.Operation != nil {
+			w.visit(n.Operation)
+		}
+		values(w, n.More)
+		nodes(w, n.Items)
+		nodes(w, n.Replies)
+	case *Table:
+		w.visit(&n.Name)
+		w.shape(n.Shape)
+	case *MockOperation:
+		w.visit(&n.Name)
+		nodes(w, n.Replies)
+	case *When:
+		w.expr(n.Cond)
+		nodes(w, n.Replies)
+	case *Put:
+		values(w, n.Table)
+		w.expr(n.Row)
+	case *Reply:
+		if !n.Pass {
+			w.visit(&n.Outcome)
+		}
+		for _, e := range []*Expr{n.Body, n.Headers, n.After, n.Times} {
+			w.expr(e)
+		}
+	case *Test:
+		w.visit(&n.Name)
+		if n.Var != nil {
+			w.visit(n.Var)
+		}
+		w.expr(n.Cases)
+		nodes(w, n.Stmts)
 	default:
 		w.stmt(n)
+	}
+}
+
+// test visits what is below a statement of a test.
+func (w walker) test(n any) {
+	switch n := n.(type) {
+	case *Seed:
+		w.expr(n.Value)
+	case *Deed:
+		w.expr(n.At)
+		if n.Step != nil {
+			w.visit(n.Step)
+		}
+		w.expr(n.Result)
+	case *Run:
+		values(w, n.Workflow)
+		w.expr(n.Input)
+	case *Expect:
+		for _, name := range []*Name{n.Step, n.Ending, n.Code} {
+			if name != nil {
+				w.visit(name)
+			}
+		}
+		if n.Path != nil {
+			w.visit(n.Path)
+		}
+		w.expr(n.Attempts)
+		w.expr(n.Cond)
 	}
 }
 
@@ -120,6 +182,12 @@ func (w walker) stmt(n any) {
 		if n.Call != nil {
 			w.node(n.Call)
 		}
+		if n.Put != nil {
+			w.node(n.Put)
+		}
+		if n.Read != nil {
+			w.visit(n.Read)
+		}
 		w.expr(n.Value)
 	case *Ensure:
 		w.expr(n.Cond)
@@ -147,5 +215,7 @@ func (w walker) stmt(n any) {
 		w.expr(n.Message)
 	case *Output:
 		w.expr(n.Value)
+	default:
+		w.test(n)
 	}
 }

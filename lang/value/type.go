@@ -11,6 +11,7 @@ package value
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,6 +108,40 @@ func RecordOf(fields ...*Field) *Type { return &Type{Kind: Record, Fields: field
 
 // EnumOf returns the type of the given literals.
 func EnumOf(values ...any) *Type { return &Type{Kind: Enum, Values: values} }
+
+// TypeOf is the narrowest type of a value of the domain: a string is an enum of
+// itself, so that it fits wherever that text does.
+func TypeOf(v any) *Type {
+	switch v := v.(type) {
+	case nil:
+		return TNil
+	case bool:
+		return TBool
+	case int:
+		return TInt
+	case float64:
+		return TFloat
+	case string:
+		return EnumOf(v)
+	case []any:
+		elem := TAny
+		for i, e := range v {
+			if i == 0 {
+				elem = TypeOf(e)
+			} else {
+				elem = Join(elem, TypeOf(e))
+			}
+		}
+		return ListOf(elem)
+	case map[string]any:
+		t := RecordOf()
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			t.Fields = append(t.Fields, &Field{Name: k, Type: TypeOf(v[k])})
+		}
+		return t
+	}
+	return TAny
+}
 
 // Opt returns t with nil admitted; t itself if it admits nil already.
 func (t *Type) Opt() *Type {

@@ -1,0 +1,882 @@
+package check
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/suite"
+	"wf/lang/syntax"
+	"wf/lang/value"
+)
+
+// suite compiles the mocks and tests a file has or imports; nil if it has no test.
+func (c *checker) suite(f *syntax.File, files []*syntax.File) *suite.Suite {
+	own := slices.ContainsFunc(f.Decls, isTesting)
+	if !own {
+		return nil
+	}
+	for _, d := range f.Decls {
+		if w, ok := d.(*syntax.Workflow); ok {
+			c.add(diag.Errorf(CodeMisplaced, w.Name[len(w.Name)-1].Span, "a workflow does not stand in a file with tests or mocks").
+				Hintf("move it into a file of its own and import that"))
+		}
+	}
+	t := c.tester(f)
+	for _, file := range files {
+		for _, d := range file.Decls {
+			if m, ok := d.(*syntax.Mock); ok {
+				t.out.Mocks = append(t.out.Mocks, t.mock(m, t.base)...)
+			}
+		}
+	}
+	for _, file := range files {
+		for _, d := range file.Decls {
+			if p, ok := d.(*syntax.Put); ok {
+				if put := t.put(p, t.base, ""); put != nil {
+					t.out.Puts = append(t.out.Puts, put)
+				}
+			}
+		}
+	}
+	names := map[string]diag.Span{}
+	for _, d := range f.Decls {
+		test, ok := d.(*syntax.Test)
+		if !ok {
+			continue
+		}
+		if first, dup := names[test.Name.Value]; dup {
+			c.add(diag.Errorf(CodeDuplicate, test.Name.Span, "a test of this name exists already").See(first, "first here"))
+		}
+		names[test.Name.Value] = test.Name.Span
+		t.out.Tests = append(t.out.Tests, t.test(test))
+	}
+	for _, l := range t.flow.shared {
+		t.out.Prelude = append(t.out.Prelude, l.let)
+		if !l.bind.used && l.bind.place.File == f.Name {
+			c.add(diag.Warnf(CodeUnused, l.bind.place, "%s is never read", l.bind.name).Hintf("remove it"))
+		}
+	}
+	return t.out
+}
+
+func isTesting(d syntax.Decl) bool {
+	switch d.(type) {
+	case *syntax.Test, *syntax.Mock, *syntax.Put:
+		return true
+	}
+	return false
+}
+
+// tester compiles one test file.
+type tester struct {
+	*checker
+	flow   *flow
+	step   *stepFlow // resolves services and checks arguments
+	base   *scope    // names of the file
+	tables map[string]map[string]*suite.Table
+	graphs map[*syntax.Workflow]*graph.Graph
+	out    *suite.Suite
+}
+
+func (c *checker) tester(f *syntax.File) *tester {
+	space := c.space(f)
+	fl := &flow{checker: c, space: space, graph: &graph.Graph{Input: value.RecordOf()}, steps: map[string]*stepInfo{}, policies: map[string]*graph.Policy{},
+		read: map[string]bool{}, below: map[string]bool{}}
+	t := &tester{checker: c, flow: fl, step: &stepFlow{flow: fl}, tables: map[string]map[string]*suite.Table{}, graphs: map[*syntax.Workflow]*graph.Graph{},
+		out: &suite.Suite{File: f.Name}}
+	t.base = &scope{flow: fl, names: map[string]*binding{}}
+	fl.constants(t.base)
+	for _, file := range c.files(f) {
+		for _, d := range file.Decls {
+			if m, ok := d.(*syntax.Mock); ok {
+				t.declareTables(m)
+			}
+		}
+	}
+	return t
+}
+
+// declareTables enters the tables of a mock, so that tests and other mocks know them.
+func (t *tester) declareTables(m *syntax.Mock) {
+	for _, item := range m.Items {
+		tab, ok := item.(*syntax.Table)
+		if !ok {
+			continue
+		}
+		row := t.shape(t.flow.space, tab.Shape)
+		if row.Kind != value.Record || len(row.Fields) == 0 {
+			t.add(diag.Errorf(CodeType, tab.Shape.Place(), "a table has rows of a record type, not %s", row).Hintf("its first field is the key"))
+			continue
+		}
+		if t.tables[m.Service.Text] == nil {
+			t.tables[m.Service.Text] = map[string]*suite.Table{}
+		}
+		if first := t.tables[m.Service.Text][tab.Name.Text]; first != nil {
+			t.duplicate("table", tab.Name, syntax.Name{Node: syntax.Node{Span: first.Span}})
+			continue
+		}
+		t.tables[m.Service.Text][tab.Name.Text] = &suite.Table{Service: m.Service.Text, Name: tab.Name.Text, Row: row, Span: tab.Name.Span}
+	}
+}
+
+// mock compiles a mock; `mock a, b { … }` is one for each service.
+func (t *tester) mock(m *syntax.Mock, sc *scope) []*suite.Mock {
+	if m.Operation != nil {
+		sig := t.signature(m.Service, *m.Operation)
+		out := &suite.Mock{Service: m.Service.Text, Operation: m.Operation.Text, Span: m.Service.Span.To(m.Operation.Span)}
+		out.Replies = map[string]*suite.Replies{m.Operation.Text: t.replies(sig, true, m.Replies, sc, out.Span)}
+		return []*suite.Mock{out}
+	}
+	var all []*suite.Mock
+	for _, name := range append([]syntax.Name{m.Service}, m.More...) {
+		all = append(all, t.serviceMock(name, m, sc))
+	}
+	return all
+}
+
+func (t *tester) serviceMock(name syntax.Name, m *syntax.Mock, sc *scope) *suite.Mock {
+	out := &suite.Mock{Service: name.Text, Replies: map[string]*suite.Replies{}, Span: name.Span}
+	if t.flow.space.services.byName[name.Text] == nil && (t.opts.Catalog == nil || len(t.opts.Catalog.Operations(name.Text)) == 0) {
+		t.step.unknownService(name)
+		return out
+	}
+	for _, tab := range m.Items {
+		if tab, ok := tab.(*syntax.Table); ok {
+			if known := t.tables[name.Text][tab.Name.Text]; known != nil {
+				out.Tables = append(out.Tables, known)
+			}
+		}
+	}
+	for _, item := range m.Items {
+		switch item := item.(type) {
+		case *syntax.Pass:
+			out.Pass = true
+		case *syntax.MockOperation:
+			sig := t.signature(name, item.Name)
+			if first := out.Replies[item.Name.Text]; first != nil {
+				t.duplicate("operation", item.Name, syntax.Name{Node: syntax.Node{Span: first.Span}})
+				continue
+			}
+			out.Replies[item.Name.Text] = t.replies(sig, false, item.Replies, sc, item.Name.Span)
+		}
+	}
+	return out
+}
+
+func (t *tester) signature(service, operation syntax.Name) *value.Signature {
+	return t.step.signature(&syntax.Call{Target: []syntax.Name{service, operation}})
+}
+
+// callType is what expectations see of a call that was made.
+func callType(sig *value.Signature) *value.Type {
+	return value.RecordOf(
+		&value.Field{Name: "at", Type: value.TDuration}, &value.Field{Name: "args", Type: sig.Input}, &value.Field{Name: "attempt", Type: value.TInt},
+		&value.Field{Name: "key", Type: value.TString}, &value.Field{Name: "step", Type: value.TString}, &value.Field{Name: "correlation_id", Type: value.TString},
+		&value.Field{Name: "outcome", Type: value.TString}, &value.Field{Name: "lost", Type: value.TBool},
+	)
+}
+
+var mockRunType = value.RecordOf(&value.Field{Name: "id", Type: value.TString}, &value.Field{Name: "correlation_id", Type: value.TString}, &value.Field{Name: "now", Type: value.TTime})
+
+// replies compiles what answers the calls of an operation.
+func (t *tester) replies(sig *value.Signature, once bool, body []syntax.MockStmt, sc *scope, span diag.Span) *suite.Replies {
+	out := &suite.Replies{Sig: sig, Once: once, Span: span}
+	inner := sc.child()
+	given := func(name string, typ *value.Type) {
+		if first := sc.find(name); first != nil {
+			t.add(diag.Errorf(CodeReserved, first.place, "%s means something else in a mock of %s", name, sig.Name()).See(span, "the mock"))
+		}
+		inner.names[name] = &binding{name: name, typ: typ, used: true}
+	}
+	input := sig.Input
+	if sig.Handler {
+		input = value.TAny
+	}
+	given("input", input)
+	given("run", mockRunType)
+	given("attempt", value.TInt)
+	given("key", value.TString)
+	for name, tab := range t.tables[sig.Service] {
+		given(name, value.ListOf(tab.Row))
+	}
+	index := 0
+	out.Body = t.reactions(out, body, inner, &index)
+	if index == 0 {
+		t.add(diag.Errorf(CodeEmptyStep, span, "this mock answers nothing").Hintf("give it a reply: 200 { … }, 503, timeout or pass"))
+	}
+	return out
+}
+
+func (t *tester) reactions(r *suite.Replies, body []syntax.MockStmt, sc *scope, index *int) []suite.Reaction {
+	var out []suite.Reaction
+	answered := false
+	for _, st := range body {
+		if answered {
+			t.add(diag.Errorf(CodeUnreachable, placeOfMock(st), "this is never reached: the reply above answers every call"))
+			break
+		}
+		switch st := st.(type) {
+		case *syntax.Let:
+			if put := t.mockLet(st, r, sc); put != nil {
+				out = append(out, put)
+			}
+		case *syntax.Put:
+			if put := t.put(st, sc, r.Sig.Service); put != nil {
+				out = append(out, put)
+			}
+		case *syntax.When:
+			w := &suite.When{Cond: t.flow.expectIn(st.Cond, sc, value.TBool, "when"), Span: st.Span}
+			inner := sc.child()
+			inner.assume(st.Cond, true)
+			w.Body = t.reactions(r, st.Replies, inner, index)
+			out = append(out, w)
+			if answers(w.Body, r.Once) {
+				sc.assume(st.Cond, false)
+			}
+		case *syntax.Reply:
+			reply := t.reply(st, r, sc)
+			reply.Index = *index
+			*index++
+			out = append(out, reply)
+			answered = reply.EveryCall(r.Once)
+		}
+	}
+	return out
+}
+
+// answers reports whether a block always answers, so that nothing below it is reached.
+func answers(body []suite.Reaction, once bool) bool {
+	for _, r := range body {
+		if reply, ok := r.(*suite.Reply); ok && reply.EveryCall(once) {
+			return true
+		}
+	}
+	return false
+}
+
+func placeOfMock(st syntax.MockStmt) diag.Span {
+	switch st := st.(type) {
+	case *syntax.Let:
+		return st.Span
+	case *syntax.Put:
+		return st.Span
+	case *syntax.When:
+		return st.Span
+	case *syntax.Reply:
+		return st.Span
+	}
+	return diag.Span{}
+}
+
+func (t *tester) mockLet(l *syntax.Let, r *suite.Replies, sc *scope) suite.Reaction {
+	switch {
+	case l.Put != nil:
+		put := t.put(l.Put, sc, r.Sig.Service)
+		if put == nil {
+			return nil
+		}
+		put.Name = l.Name.Text
+		sc.define(l.Name, t.tables[put.Service][put.Table].Row)
+		return put
+	case l.Value != nil:
+		_, let := t.flow.let(l, sc)
+		return let
+	}
+	t.flow.misplaced(l, "a mock does not call services or read files")
+	return nil
+}
+
+// put compiles a change of a table. service is the one whose mock it stands in; "" in
+// a test, which names it.
+func (t *tester) put(p *syntax.Put, sc *scope, service string) *suite.Put {
+	name := p.Table[len(p.Table)-1]
+	if len(p.Table) == 2 {
+		service = p.Table[0].Text
+	}
+	row := t.flow.compileIn(p.Row, sc)
+	tab := t.tables[service][name.Text]
+	if tab == nil || len(p.Table) > 2 {
+		var known []string
+		for s, tabs := range t.tables {
+			for n := range tabs {
+				if service == s && len(p.Table) == 1 {
+					known = append(known, n)
+				} else {
+					known = append(known, s+"."+n)
+				}
+			}
+		}
+		slices.Sort(known)
+		d := diag.Errorf(CodeUnknownName, p.Table[0].Span.To(name.Span), "there is no table %s", written(p.Table))
+		if d.Hint = diag.DidYouMean(written(p.Table), known); d.Hint == "" {
+			d.Hintf("a mock declares it: table %s { id int, … }", name.Text)
+		}
+		t.add(d)
+		return nil
+	}
+	for _, f := range row.Fields() {
+		want := tab.Row.Field(f.Name)
+		if want == nil {
+			d := diag.Errorf(CodeUnknownArgument, f.Span, "rows of %s have no field %s", tab.Name, f.Name)
+			d.Hint = diag.DidYouMean(f.Name, tab.Row.FieldNames())
+			t.add(d)
+			continue
+		}
+		if ok, why := f.Type.AssignableTo(want.ReadType().Opt()); !ok {
+			t.add(diag.Errorf(CodeType, f.Span, "field %s must be %s: %s", f.Name, article(want.Type), why))
+		}
+	}
+	if row.Fields() == nil {
+		if k := row.Type().Kind; k != value.Record && k != value.Any {
+			t.add(diag.Errorf(CodeType, p.Row.Span, "a row is a record, not %s", article(row.Type())))
+		}
+	}
+	return &suite.Put{Service: service, Table: name.Text, Row: row, Span: p.Span}
+}
+
+func written(names []syntax.Name) string {
+	parts := make([]string, len(names))
+	for i, n := range names {
+		parts[i] = n.Text
+	}
+	return strings.Join(parts, ".")
+}
+
+// reply compiles one answer and holds it against the signature.
+func (t *tester) reply(st *syntax.Reply, r *suite.Replies, sc *scope) *suite.Reply {
+	out := &suite.Reply{Pass: st.Pass, Always: st.Always, Lost: st.Lost, Span: st.Span}
+	if st.Headers != nil {
+		out.Headers = t.flow.expectIn(st.Headers, sc, &value.Type{Kind: value.Record, Open: true}, "headers")
+	}
+	if st.After != nil {
+		out.After = t.flow.expectIn(st.After, sc, value.TDuration, "after")
+	}
+	if st.Times != nil {
+		out.Times = t.flow.expectIn(st.Times, sc, value.TInt, "times")
+	}
+	if st.Body != nil {
+		out.Body = t.flow.compileIn(st.Body, sc)
+	}
+	if st.Pass {
+		if st.Body != nil || st.Headers != nil {
+			t.add(diag.Errorf(CodeMisplaced, st.Span, "pass answers what the mock below answers").Hintf("leave body and headers out"))
+		}
+		return out
+	}
+	out.Outcome = pattern(st.Outcome)
+	t.fitsSignature(st, out, r.Sig)
+	return out
+}
+
+func (t *tester) fitsSignature(st *syntax.Reply, out *suite.Reply, sig *value.Signature) {
+	p, span := out.Outcome, st.Outcome.Span
+	switch {
+	case p.Class != 0:
+		t.add(diag.Errorf(CodeType, span, "an answer has one status, not a class of them").Hintf("write %d00", p.Class))
+		return
+	case p.Name == value.Timeout, p.Name == value.Unreachable:
+		if out.Body != nil {
+			if ok, _ := out.Body.Type().AssignableTo(value.TString); !ok {
+				t.add(diag.Errorf(CodeType, st.Body.Span, "%s has no body; a text may say what went wrong", p))
+			}
+		}
+		return
+	case p.Name == value.Malformed, sig.Handler:
+		return
+	case !sig.Possible(p) || isVerdict(p):
+		var names []string
+		for _, o := range sig.Outcomes {
+			names = append(names, o.String())
+		}
+		d := diag.Errorf(CodeImpossible, span, "%s never answers %s", sig.Name(), p)
+		if d.Hint = diag.DidYouMean(p.String(), append(names, value.Unconditional...)); d.Hint == "" || p.Name == "" {
+			d.Hintf("it answers %s; what breaks the signature is malformed", strings.Join(append(names, value.Unconditional...), ", "))
+		}
+		t.add(d)
+		return
+	}
+	want, _ := sig.Body(p.Status, p.Name)
+	switch {
+	case want == nil:
+	case out.Body == nil && !want.Omissible() && !want.Optional && want.Kind != value.Any:
+		t.add(diag.Errorf(CodeType, span, "%s answers %s with a body: %s", sig.Name(), p, want).Hintf("write it behind the %s, or malformed if the answer shall break the signature", p))
+	case out.Body != nil:
+		if ok, why := out.Body.Type().AssignableTo(want); !ok {
+			t.add(diag.Errorf(CodeType, st.Body.Span, "the body of %s is %s: %s", p, want, why).Hintf("malformed answers with what breaks the signature"))
+		}
+	}
+}
+
+// testFlow is one test while it is compiled.
+type testFlow struct {
+	*tester
+	tree   *syntax.Test
+	scope  *testScope
+	deeds  []*syntax.Deed // of the next run
+	ran    *graph.Graph   // the last run; nil before the first
+	said   bool           // something was expected of it
+	result *suite.Test
+}
+
+func (t *tester) test(tree *syntax.Test) *suite.Test {
+	f := &testFlow{tester: t, tree: tree, result: &suite.Test{Name: tree.Name.Value, Span: tree.Name.Span}}
+	f.scope = &testScope{scope: t.base.child(), tester: t, refs: map[string]*value.Type{}}
+	if tree.Var != nil {
+		f.result.Var = tree.Var.Text
+		f.result.Cases = t.flow.compileIn(tree.Cases, t.base)
+		elem := value.TAny
+		switch list := f.result.Cases.Type(); {
+		case list.Kind == value.List:
+			elem = list.Elem
+		case list.Kind != value.Any:
+			t.add(diag.Errorf(CodeType, tree.Cases.Span, "a test is repeated for the values of a list, not of %s", article(list)))
+		}
+		f.scope.define(*tree.Var, elem)
+	}
+	for i, st := range tree.Stmts {
+		f.stmt(st, tree.Stmts[i+1:])
+	}
+	switch {
+	case f.ran == nil:
+		t.add(diag.Errorf(CodeEmptyStep, tree.Name.Span, "this test runs nothing").Hintf("add: run WORKFLOW { … }"))
+	case !f.said:
+		t.add(diag.Errorf(CodeEmptyStep, tree.Name.Span, "this test expects nothing of its last run, so it cannot fail").Hintf("add: expect completed"))
+	}
+	for _, d := range f.deeds {
+		t.add(diag.Errorf(CodeMisplaced, d.Span, "no run follows to which this could happen").Hintf("write it before the run"))
+	}
+	return f.result
+}
+
+func (f *testFlow) emit(st suite.Stmt) { f.result.Body = append(f.result.Body, st) }
+
+func (f *testFlow) stmt(st syntax.TestStmt, rest []syntax.TestStmt) {
+	switch st := st.(type) {
+	case *syntax.Let:
+		f.let(st)
+	case *syntax.Mock:
+		for _, item := range st.Items {
+			if tab, ok := item.(*syntax.Table); ok {
+				f.add(diag.Errorf(CodeMisplaced, tab.Span, "a table is declared outside tests, where all of them know it"))
+			}
+		}
+		for _, m := range f.mock(st, f.scope.scope) {
+			f.emit(m)
+		}
+	case *syntax.Put:
+		if p := f.put(st, f.scope.scope, ""); p != nil {
+			f.emit(p)
+		}
+	case *syntax.Call:
+		sig := f.step.signature(st)
+		setup := &suite.Setup{Sig: sig, Span: st.Span}
+		if st.Args != nil {
+			setup.Args = f.compile(st.Args, f.scope)
+		}
+		if !sig.Handler {
+			f.step.arguments(st, sig, setup.Args)
+		}
+		f.emit(setup)
+	case *syntax.Seed:
+		f.emit(&suite.Seed{Value: f.expect(st.Value, f.scope, value.TInt, "seed")})
+	case *syntax.Deed:
+		f.deeds = append(f.deeds, st)
+	case *syntax.Run:
+		f.run(st, rest)
+	case *syntax.Expect:
+		f.expectation(st)
+	}
+}
+
+func (f *testFlow) let(l *syntax.Let) {
+	switch {
+	case l.Value != nil:
+		p := f.compile(l.Value, f.scope)
+		b := f.scope.define(l.Name, p.Type())
+		f.flow.lets = append(f.flow.lets, b)
+		f.emit(&graph.Let{Name: l.Name.Text, Value: p, Span: l.Span})
+	case l.Read != nil:
+		let := f.readLet(l)
+		f.scope.define(l.Name, let.Value.Type())
+		f.emit(let)
+	default:
+		f.flow.misplaced(l, "a test names values and files")
+	}
+}
+
+// readLet is a let with the content of a JSON file, which the loader has read.
+func (c *checker) readLet(l *syntax.Let) *graph.Let {
+	v, ok := c.unit.Data[l]
+	p := expr.Constant(v, value.TypeOf(v), l.Read.Span)
+	if !ok { // the loader has said why
+		p = expr.Constant(nil, value.TAny, l.Read.Span)
+	}
+	return &graph.Let{Name: l.Name.Text, Value: p, Span: l.Span}
+}
+
+// workflowNamed finds a workflow of the imports, by name or full name.
+func (t *tester) workflowNamed(names []syntax.Name) *graph.Graph {
+	want := written(names)
+	var known []string
+	for _, file := range t.files(t.unit.Main) {
+		for _, d := range file.Decls {
+			w, ok := d.(*syntax.Workflow)
+			if !ok {
+				continue
+			}
+			full, short := written(w.Name), w.Name[len(w.Name)-1].Text
+			if want == full || want == short {
+				if t.graphs[w] == nil {
+					t.graphs[w] = t.workflow(t.space(file), w)
+				}
+				return t.graphs[w]
+			}
+			known = append(known, short)
+		}
+	}
+	d := diag.Errorf(CodeUnknownName, names[0].Span.To(names[len(names)-1].Span), "there is no workflow %s", want)
+	if d.Hint = diag.DidYouMean(want, known); d.Hint == "" {
+		d.Hintf(`import the file that defines it: import "….wf"`)
+	}
+	t.add(d)
+	return nil
+}
+
+func (f *testFlow) run(st *syntax.Run, rest []syntax.TestStmt) {
+	g := f.workflowNamed(st.Workflow)
+	run := &suite.Run{Graph: g, Span: st.Span}
+	if st.Input != nil {
+		run.Input = f.compile(st.Input, f.scope)
+	}
+	if g == nil {
+		g = &graph.Graph{Input: &value.Type{Kind: value.Record, Open: true}}
+		f.scope.unknown = true
+	} else if !refusalExpected(rest) {
+		f.input(st, run, g)
+	}
+	for _, d := range f.deeds {
+		f.emit(f.deed(d, g))
+	}
+	f.deeds = nil
+	if f.ran != nil && !f.said {
+		f.said = true // an earlier run prepares the one below
+	}
+	f.ran, f.said = g, false
+	f.scope.after(g)
+	if run.Graph != nil {
+		f.emit(run)
+	}
+}
+
+// refusalExpected reports whether the next run is expected to be refused for its
+// input, which is then wrong on purpose.
+func refusalExpected(rest []syntax.TestStmt) bool {
+	for _, st := range rest {
+		switch st := st.(type) {
+		case *syntax.Run:
+			return false
+		case *syntax.Expect:
+			if st.Ending != nil && st.Ending.Text == suite.Refused {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (f *testFlow) input(st *syntax.Run, run *suite.Run, g *graph.Graph) {
+	given, span := value.RecordOf(), st.Workflow[0].Span.To(st.Workflow[len(st.Workflow)-1].Span)
+	if run.Input != nil {
+		given, span = run.Input.Type(), st.Input.Span
+	}
+	if ok, why := given.AssignableTo(g.Input); !ok {
+		f.add(diag.Errorf(CodeArgumentType, span, "this is no input of %s: %s", g.FullName(), why).
+			Hintf("a run whose input is wrong on purpose says so: expect refused"))
+	}
+}
+
+func (f *testFlow) deed(d *syntax.Deed, g *graph.Graph) *suite.Deed {
+	out := &suite.Deed{At: f.expect(d.At, f.scope, value.TDuration, "after"), Span: d.Span}
+	if d.Step == nil {
+		return out
+	}
+	out.Step = d.Step.Text
+	out.Result = f.compile(d.Result, f.scope)
+	s := stepNamed(g, d.Step.Text)
+	if s == nil {
+		f.unknownStep(*d.Step, g)
+		return out
+	}
+	if ok, why := out.Result.Type().AssignableTo(s.Result); !ok {
+		f.add(diag.Errorf(CodeType, d.Result.Span, "step %s returns %s: %s", s.Name, s.Result, why))
+	}
+	return out
+}
+
+func stepNamed(g *graph.Graph, name string) *graph.Step {
+	for _, s := range g.Steps {
+		if s != nil && s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+func (f *testFlow) unknownStep(name syntax.Name, g *graph.Graph) {
+	if f.scope.unknown {
+		return
+	}
+	d := diag.Errorf(CodeUnknownStep, name.Span, "%s has no step %s", g.FullName(), name.Text)
+	if d.Hint = diag.DidYouMean(name.Text, stepNamesOf(g)); d.Hint == "" {
+		d.Hintf("it has %s", strings.Join(stepNamesOf(g), ", "))
+	}
+	f.add(d)
+}
+
+func stepNamesOf(g *graph.Graph) []string {
+	names := make([]string, 0, len(g.Steps))
+	for _, s := range g.Steps {
+		if s != nil {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+func (f *testFlow) expectation(st *syntax.Expect) {
+	if f.ran == nil {
+		f.add(diag.Errorf(CodeMisplaced, st.Span, "nothing has run of which this could be expected").Hintf("write the run first"))
+		return
+	}
+	f.said = true
+	if st.Golden {
+		f.emit(&suite.Golden{Span: st.Span})
+		return
+	}
+	if st.Ending != nil {
+		f.endingExpected(st)
+		return
+	}
+	if st.Cond == nil {
+		return
+	}
+	conditions, problems := expr.CompileConditions(source(st.Cond), f.scope)
+	f.problems = append(f.problems, problems...)
+	if problems.HasErrors() {
+		return
+	}
+	for _, c := range conditions {
+		e := &suite.Expect{Cond: c.Program, Span: c.Span()}
+		if c.Operator != "" {
+			e.Sides = &suite.Sides{Operator: c.Operator, Left: c.Left, Right: c.Right}
+		}
+		f.emit(e)
+	}
+}
+
+// endings of steps and of runs.
+var (
+	stepEndings = []string{"completed", "degraded", "skipped", "failed", "cancelled", "not_run", "resolved"}
+	runEndings  = []string{"completed", "degraded", "failed", "cancelled", suite.Refused}
+)
+
+func (f *testFlow) endingExpected(st *syntax.Expect) {
+	e := &suite.Expect{Ending: st.Ending.Text, Span: st.Span}
+	known, what := runEndings, "a run"
+	if st.Step != nil {
+		known, what = stepEndings, "a step"
+		e.Step = st.Step.Text
+		if stepNamed(f.ran, e.Step) == nil {
+			f.unknownStep(*st.Step, f.ran)
+		}
+	}
+	if !slices.Contains(known, e.Ending) {
+		f.add(diag.Errorf(CodeType, st.Ending.Span, "%s never ends %s", what, e.Ending).Hintf("it ends %s", strings.Join(known, ", ")))
+	}
+	if st.Code != nil {
+		e.Code = st.Code.Text
+		f.codeExpected(st)
+	}
+	if st.Path != nil {
+		e.Path = st.Path.Value
+	}
+	if st.Attempts != nil {
+		e.Attempts = f.expect(st.Attempts, f.scope, value.TInt, "attempts")
+		if st.Step == nil {
+			f.add(diag.Errorf(CodeMisplaced, st.Attempts.Span, "attempts are those of a step").Hintf("write expect STEP %s after … attempts", e.Ending))
+		}
+	}
+	f.emit(e)
+}
+
+var statusCode = regexp.MustCompile(`^HTTP_[1-5]\d\d$`)
+
+// commonCodes are codes of failures that no definition names.
+var commonCodes = []string{"TIMEOUT", "UNREACHABLE", "MALFORMED", "DEADLINE_EXCEEDED", "EXPRESSION_ERROR", "INVALID_ARGUMENT", "CANCELLED"}
+
+// codeExpected reports a code with which nothing of the workflow can fail.
+func (f *testFlow) codeExpected(st *syntax.Expect) {
+	if st.Ending.Text != "failed" {
+		f.add(diag.Errorf(CodeMisplaced, st.Code.Span, "only a failure has a code").Hintf("write expect failed %s", st.Code.Text))
+		return
+	}
+	code := st.Code.Text
+	known := slices.Clone(commonCodes)
+	for _, s := range f.ran.Steps {
+		if s != nil {
+			known = append(known, failCodes(s.Body)...)
+		}
+	}
+	known = append(known, failCodes(f.ran.Prelude)...)
+	if f.scope.unknown || statusCode.MatchString(code) || slices.Contains(known, code) {
+		return
+	}
+	d := diag.Errorf(CodeUnknownName, st.Code.Span, "%s never fails with %s", f.ran.FullName(), code)
+	if d.Hint = diag.DidYouMean(code, known); d.Hint == "" {
+		d.Hintf("a failed call has the code HTTP_nnn, or TIMEOUT, UNREACHABLE, MALFORMED")
+	}
+	f.add(d)
+}
+
+// failCodes lists the codes that the statements, and the services they call, fail
+// with.
+func failCodes(body []graph.Stmt) []string {
+	var out []string
+	for _, st := range body {
+		switch st := st.(type) {
+		case *graph.Fail:
+			out = append(out, st.Code)
+		case *graph.Ensure:
+			out = append(out, failCodes([]graph.Stmt{st.Else})...)
+		case *graph.Call:
+			for _, o := range st.Sig.Outcomes {
+				if o.Name != "" {
+					out = append(out, o.Name)
+				}
+			}
+			for _, c := range st.Clauses {
+				out = append(out, failCodes(c.Body)...)
+			}
+		}
+	}
+	return out
+}
+
+// testScope is what the expressions of a test may read: its names, and after a run
+// what came of it.
+type testScope struct {
+	*scope
+	tester  *tester
+	ran     *graph.Graph
+	refs    map[string]*value.Type // functions of steps and operations met so far
+	unknown bool                   // the workflow is not known, so nothing of it is reported
+}
+
+var testRunType = value.RecordOf(
+	&value.Field{Name: "id", Type: value.TString}, &value.Field{Name: "correlation_id", Type: value.TString}, &value.Field{Name: "started_at", Type: value.TTime},
+	&value.Field{Name: "ending", Type: endingType(runEndings)}, &value.Field{Name: "took", Type: value.TDuration}, &value.Field{Name: "saved", Type: value.TDuration},
+	&value.Field{Name: "error", Optional: true, Type: value.RecordOf(&value.Field{Name: "code", Type: value.TString}, &value.Field{Name: "message", Type: value.TString}, &value.Field{Name: "step", Type: value.TString, Optional: true})},
+)
+
+func endingType(names []string) *value.Type {
+	values := make([]any, len(names))
+	for i, n := range names {
+		values[i] = n
+	}
+	return value.EnumOf(values...)
+}
+
+// after makes the results of a run readable.
+func (s *testScope) after(g *graph.Graph) {
+	if s.ran != nil {
+		for _, name := range append(stepNamesOf(s.ran), "run", "output") {
+			delete(s.names, name)
+		}
+	}
+	s.ran = g
+	s.names["run"] = &binding{name: "run", typ: testRunType, used: true}
+	output := value.TNil
+	if g.Output != nil {
+		output = g.Output.Type()
+	}
+	s.names["output"] = &binding{name: "output", typ: output, used: true}
+	for _, st := range g.Steps {
+		if st == nil {
+			continue
+		}
+		if first := s.find(st.Name); first != nil {
+			s.tester.add(diag.Errorf(CodeDuplicate, first.place, "%s is a step of %s, so it cannot be another name in its tests", st.Name, g.FullName()).See(st.Span, "the step"))
+		}
+		// a step without a result fails the expectation when it is read
+		s.names[st.Name] = &binding{name: st.Name, typ: st.Result.Req(), used: true}
+	}
+	for service, tables := range s.tester.tables {
+		if s.find(service) != nil {
+			continue
+		}
+		t := value.RecordOf()
+		for _, name := range sortedNames(tables) {
+			t.Fields = append(t.Fields, &value.Field{Name: name, Type: value.ListOf(tables[name].Row)})
+		}
+		s.names[service] = &binding{name: service, typ: t, used: true}
+	}
+}
+
+func sortedNames[T any](m map[string]T) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Lookup also knows the functions of steps and operations that Refer has typed.
+func (s *testScope) Lookup(name string) (*value.Type, bool) {
+	if t := s.refs[name]; t != nil {
+		return t, true
+	}
+	if t, ok := s.scope.Lookup(name); ok || !s.unknown {
+		return t, ok
+	}
+	return value.TAny, true
+}
+
+// stepFunctions are the functions of steps.
+var stepFunctions = map[string]*value.Type{
+	"ending": endingType(stepEndings), "attempts": value.TInt, "started": value.TDuration, "ended": value.TDuration, "reason": value.TString, "code": value.TString,
+}
+
+// Refer types functions of steps and operations.
+func (s *testScope) Refer(function, path string, span diag.Span) (*value.Type, *diag.Diagnostic, bool) {
+	text := function + "(" + path + ")"
+	if t := stepFunctions[function]; t != nil {
+		switch {
+		case s.ran == nil:
+			return nil, diag.Errorf(CodeTooLate, span, "nothing has run yet").Hintf("write the run first"), true
+		case stepNamed(s.ran, path) == nil && !s.unknown:
+			d := diag.Errorf(CodeUnknownStep, span, "%s takes a step of %s", function, s.ran.FullName())
+			if d.Hint = diag.DidYouMean(path, stepNamesOf(s.ran)); d.Hint == "" {
+				d.Hintf("it has %s", strings.Join(stepNamesOf(s.ran), ", "))
+			}
+			return nil, d, true
+		}
+		s.refs[text] = t
+		return t, nil, true
+	}
+	if function != "calls" {
+		return nil, nil, false
+	}
+	service, operation, ok := strings.Cut(path, ".")
+	if !ok {
+		return nil, diag.Errorf(CodeUnknownOp, span, "calls takes an operation").Hintf("write calls(service.operation)"), true
+	}
+	at := syntax.Node{Span: span}
+	sig := s.tester.signature(syntax.Name{Node: at, Text: service}, syntax.Name{Node: at, Text: operation})
+	s.refs[text] = value.ListOf(callType(sig))
+	return s.refs[text], nil, true
+}

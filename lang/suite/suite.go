@@ -1,0 +1,132 @@
+// Package suite is the compiled form of test files: mocks that say how services
+// behave, and tests. It is data only; package golden runs it.
+package suite
+
+import (
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/value"
+)
+
+// Suite is one test file.
+type Suite struct {
+	File    string
+	Prelude []*graph.Let // of the file and its imports, in order; those with a constant value included
+	Mocks   []*Mock      // of the file and its imports: service mocks, then those of single operations
+	Puts    []*Put       // made before every test
+	Tests   []*Test
+}
+
+// Test is a scenario, or one for each of Cases.
+type Test struct {
+	Name  string
+	Span  diag.Span
+	Var   string        // name each of Cases is known by; "" for a single scenario
+	Cases *expr.Program // a list; nil for a single scenario
+	Body  []Stmt        // in order
+}
+
+// Stmt is *graph.Let, *Mock, *Put, *Setup, *Seed, *Deed, *Run, *Expect or *Golden.
+type Stmt interface{}
+
+type (
+	// Mock is how a service behaves, or one of its operations.
+	Mock struct {
+		Service   string
+		Operation string // "" for a whole service
+		Tables    []*Table
+		Replies   map[string]*Replies // by operation
+		Pass      bool                // whole services: what is not in Replies is answered by the mock below
+		Span      diag.Span
+	}
+	// Table is state of a mock service.
+	Table struct {
+		Service string
+		Name    string
+		Row     *value.Type // a record; its first field is the key
+		Span    diag.Span
+	}
+	// Replies is what answers the calls of an operation. Once says that each reply
+	// answers one call, unless it says otherwise.
+	Replies struct {
+		Sig  *value.Signature
+		Once bool
+		Body []Reaction
+		Span diag.Span
+	}
+	// Reaction is *graph.Let, *Put, *When or *Reply.
+	Reaction interface{}
+	// When holds reactions under a condition.
+	When struct {
+		Cond *expr.Program
+		Body []Reaction
+		Span diag.Span
+	}
+	// Reply is one answer.
+	Reply struct {
+		Index   int // among the replies of its Replies
+		Pass    bool
+		Outcome value.Pattern // a status or a class
+		Body    *expr.Program // nil: none
+		Headers *expr.Program // nil: none
+		After   *expr.Program // nil: as long as the mock below, or 10ms
+		Times   *expr.Program // nil: once, if its Replies say so
+		Always  bool
+		Lost    bool
+		Span    diag.Span
+	}
+	// Put adds or changes a row. Name is what a let calls it, "" for nothing.
+	Put struct {
+		Service, Table string
+		Name           string
+		Row            *expr.Program
+		Span           diag.Span
+	}
+	// Setup is a call made before the next run, to bring the services into a state.
+	Setup struct {
+		Sig  *value.Signature
+		Args *expr.Program // nil: {}
+		Span diag.Span
+	}
+	// Seed is the seed of the runs below.
+	Seed struct{ Value *expr.Program }
+	// Deed is done at a moment of the next run.
+	Deed struct {
+		At     *expr.Program
+		Step   string        // resolved with Result; "" if the run is cancelled
+		Result *expr.Program // nil if the run is cancelled
+		Span   diag.Span
+	}
+	// Run runs a workflow.
+	Run struct {
+		Graph *graph.Graph
+		Input *expr.Program // nil: {}
+		Span  diag.Span
+	}
+	// Expect is an expectation of the last run. Exactly one of Ending and Cond is set.
+	Expect struct {
+		Step     string // of Ending; "" is the run
+		Ending   string
+		Code     string        // of a failure; "" is any
+		Path     string        // of a refused input; "" is any
+		Attempts *expr.Program // nil: any number
+		Cond     *expr.Program
+		Sides    *Sides // of Cond, if it compares; nil otherwise
+		Span     diag.Span
+	}
+	// Sides are the operands of a comparison, so that a failure can show both.
+	Sides struct {
+		Operator    string
+		Left, Right *expr.Program
+	}
+	// Golden compares the trace of the last run with a file.
+	Golden struct{ Span diag.Span }
+)
+
+// Endings a run may be expected to have beside those of the machine.
+const Refused = "refused" // the input did not fit, and nothing was run
+
+// EveryCall reports whether the reply answers every call that reaches it; once says
+// that a reply which says nothing answers one.
+func (r *Reply) EveryCall(once bool) bool { return r.Always || !once && r.Times == nil }

@@ -1,0 +1,230 @@
+package syntax
+
+import (
+	"slices"
+
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+)
+
+// The nodes of test files: mocks, which say how services behave, and tests.
+
+// MockItem is *Table, *MockOperation or *Pass.
+type MockItem interface{ mockItem() }
+
+// MockStmt is *Let, *Put, *When or *Reply.
+type MockStmt interface{ mockStmt() }
+
+// TestStmt is *Let, *Mock, *Put, *Call, *Seed, *Deed, *Run or *Expect.
+type TestStmt interface{ testStmt() }
+
+type (
+	// Mock says how a service behaves. With an Operation, Replies answer the calls of
+	// that operation one after the other; else Items are the services' tables and
+	// operations, and their replies answer every call.
+	Mock struct {
+		Node
+		Service   Name       `parser:"'mock' @@"`
+		Operation *Name      `parser:"( '.' @@"`
+		Replies   []MockStmt `parser:"'{' @@* '}'"`
+		More      []Name     `parser:"| ( ',' @@ )*"` // further services that behave so
+		Items     []MockItem `parser:"'{' @@* '}' )"`
+	}
+	// Table is state of a mock: rows of a record type whose first field is the key.
+	Table struct {
+		Node
+		Name  Name  `parser:"'table' @@"`
+		Shape Shape `parser:"@@"`
+	}
+	// MockOperation is how an operation of a mock service answers.
+	MockOperation struct {
+		Node
+		Name    Name       `parser:"'operation' @@"`
+		Replies []MockStmt `parser:"'{' @@* '}'"`
+	}
+	// Pass lets all operations that are not given be answered by the mock below.
+	Pass struct {
+		Node
+		Word string `parser:"@'pass'"`
+	}
+	// When holds replies that answer only if a condition holds.
+	When struct {
+		Node
+		Cond    *Expr      `parser:"'when' @@"`
+		Replies []MockStmt `parser:"'{' @@* '}'"`
+	}
+	// Put adds a row to a table, or changes the one with its key. In a test the
+	// service is named too.
+	Put struct {
+		Node
+		raw
+		Table []Name `parser:"'put' @@ ( '.' @@ )*"`
+		Row   *Expr  `parser:"@@"`
+	}
+	// Reply is one answer. Pass takes it from the mock below; a Lost one takes effect
+	// and is never heard.
+	Reply struct {
+		Node
+		Pass    bool    `parser:"( @'pass'"`
+		Outcome Outcome `parser:"| @@ )"`
+		Body    *Expr   `parser:"( (?! 'headers' | 'after' | 'always' | 'times' | 'lost' ) @@ )?"` // nil: none
+		Headers *Expr   `parser:"( 'headers' @@"`
+		After   *Expr   `parser:"| 'after' @@"` // how long the answer takes; nil: as long as the mock below, or 10ms
+		Times   *Expr   `parser:"| 'times' @@"` // how many calls it answers; nil: one
+		Always  bool    `parser:"| @'always'"`
+		Lost    bool    `parser:"| @'lost' )*"`
+	}
+)
+
+type (
+	// Test is one scenario, or one for each value of a list.
+	Test struct {
+		Node
+		Name  Text       `parser:"'test' @@"`
+		Var   *Name      `parser:"( 'for' @@"` // nil: a single one
+		Cases *Expr      `parser:"'in' @@ )?"`
+		Stmts []TestStmt `parser:"'{' @@* '}'"`
+	}
+	// Seed sets the seed of the runs below.
+	Seed struct {
+		Node
+		Value *Expr `parser:"'seed' @@"`
+	}
+	// Deed is something done from outside at a moment of the next run: it is
+	// cancelled, or a person says what a failed step should have returned.
+	Deed struct {
+		Node
+		At     *Expr `parser:"'after' @@"`
+		Cancel bool  `parser:"( @'cancel'"`
+		Step   *Name `parser:"| 'resolve' @@"` // nil: none is resolved
+		Result *Expr `parser:"@@ )"`
+	}
+	// Run runs a workflow. A nil Input is {}.
+	Run struct {
+		Node
+		Workflow []Name `parser:"'run' @@ ( '.' @@ )*"`
+		Input    *Expr  `parser:"@@?"`
+	}
+	// Expect says what must be true of the last run: its trace is the golden one, it or
+	// a step ended in a way, or an expression holds.
+	Expect struct {
+		Node
+		Golden   bool
+		Step     *Name // of Ending; nil: the run
+		Ending   *Name // nil: none is expected
+		Code     *Name // with which it failed; nil: any
+		Path     *Text // of the input that was refused; nil: any
+		Attempts *Expr // how often its call was tried; nil: any number
+		Cond     *Expr // nil: no expression
+	}
+)
+
+// Endings lists what may be expected of a run or step, beside an expression. A run
+// is refused when its input does not fit.
+var Endings = []string{"completed", "degraded", "skipped", "failed", "cancelled", "not_run", "resolved", "refused"}
+
+// Parse reads what stands behind expect. Two names in a row, the second an ending, are
+// never an expression.
+func (e *Expect) Parse(lex *lexer.PeekingLexer) error {
+	if t := lex.Peek(); t.Type != tIdent || t.Value != "expect" {
+		return participle.NextMatch
+	}
+	lex.Next()
+	first, second := peek(lex, 0), peek(lex, 1)
+	switch {
+	case isWord(first, "golden") && ends(second):
+		lex.Next()
+		e.Golden = true
+		return nil
+	case isEnding(first) && (ends(second) || second.Type == tIdent && !binaryWords[second.Value] || second.Type == tString):
+		return e.ending(lex)
+	case first.Type == tIdent && isEnding(second):
+		e.Step = &Name{}
+		if err := e.Step.Parse(lex); err != nil {
+			return err
+		}
+		return e.ending(lex)
+	}
+	e.Cond = &Expr{}
+	if err := e.Cond.Parse(lex); err != nil {
+		if err == participle.NextMatch {
+			return participle.Errorf(lex.Peek().Pos, "unexpected token %q (expected Expr)", lex.Peek().Value)
+		}
+		return err
+	}
+	return nil
+}
+
+// ending reads an ending with what may follow it.
+func (e *Expect) ending(lex *lexer.PeekingLexer) error {
+	e.Ending = &Name{}
+	if err := e.Ending.Parse(lex); err != nil {
+		return err
+	}
+	switch t := lex.Peek(); {
+	case t.Type == tString && e.Ending.Text == "refused":
+		e.Path = &Text{}
+		if err := e.Path.Parse(lex); err != nil {
+			return err
+		}
+	case t.Type == tIdent && t.Value != "after":
+		e.Code = &Name{}
+		if err := e.Code.Parse(lex); err != nil {
+			return err
+		}
+	}
+	if !isWord(*lex.Peek(), "after") {
+		return nil
+	}
+	lex.Next()
+	e.Attempts = &Expr{}
+	if err := e.Attempts.Parse(lex); err != nil {
+		return err
+	}
+	if t := lex.Peek(); !isWord(*t, "attempts") && !isWord(*t, "attempt") {
+		return participle.Errorf(t.Pos, "unexpected token %q (expected \"attempts\")", t.Value)
+	}
+	lex.Next()
+	return nil
+}
+
+// peek looks n tokens ahead.
+func peek(lex *lexer.PeekingLexer, n int) lexer.Token {
+	mark := lex.MakeCheckpoint()
+	defer lex.LoadCheckpoint(mark)
+	for range n {
+		lex.Next()
+	}
+	return *lex.Peek()
+}
+
+func isWord(t lexer.Token, word string) bool { return t.Type == tIdent && t.Value == word }
+
+func isEnding(t lexer.Token) bool { return t.Type == tIdent && slices.Contains(Endings, t.Value) }
+
+// ends reports whether a statement ends before the token.
+func ends(t lexer.Token) bool {
+	return t.EOF() || t.Type == tNewline || t.Type == tOp && (t.Value == "," || t.Value == "}")
+}
+
+func (*Mock) decl() {}
+func (*Put) decl()  {}
+func (*Test) decl() {}
+
+func (*Table) mockItem()         {}
+func (*MockOperation) mockItem() {}
+func (*Pass) mockItem()          {}
+
+func (*Let) mockStmt()   {}
+func (*Put) mockStmt()   {}
+func (*When) mockStmt()  {}
+func (*Reply) mockStmt() {}
+
+func (*Let) testStmt()    {}
+func (*Mock) testStmt()   {}
+func (*Put) testStmt()    {}
+func (*Call) testStmt()   {}
+func (*Seed) testStmt()   {}
+func (*Deed) testStmt()   {}
+func (*Run) testStmt()    {}
+func (*Expect) testStmt() {}
