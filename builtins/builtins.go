@@ -23,6 +23,7 @@ type Call struct {
 	Service, Operation string
 	Args               map[string]any // complete and checked; must not be written to
 	Context            map[string]any // handlers only: input, results, config
+	Place              string         // of the call in the graph, "charge" or "charge.found"
 	Key                string         // idempotency key, the same for all attempts
 	RunID              string
 	CorrelationID      string
@@ -38,6 +39,7 @@ type Answer struct {
 	Headers map[string]string // names in lower case
 	Body    any
 	Latency time.Duration // how long the driver lets the answer take; simulated services set it
+	Lost    bool          // the service did its work, and the answer never arrives
 }
 
 // Func carries out one attempt. An error means that no answer came: its class is
@@ -59,6 +61,11 @@ type Operation struct {
 	Func Func
 
 	sig func() *value.Signature // of a declared one
+}
+
+// Services finds operations. A *[Registry] does.
+type Services interface {
+	Lookup(service, operation string) (*Operation, bool)
 }
 
 // Registry is a set of operations. The zero Registry is empty and ready; it must

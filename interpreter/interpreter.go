@@ -20,7 +20,7 @@ import (
 
 // Options of [Run].
 type Options struct {
-	Registry *builtins.Registry
+	Registry builtins.Services
 	Seed     uint64
 	Start    time.Time // what the clock of the run shows when it begins; zero: now
 	RunID    string
@@ -193,7 +193,9 @@ func (d *driver) call(ctx context.Context, t *task, c machine.Call) {
 			return
 		}
 	}
-	d.send(arrival{c.ID, t, sim.Answered(c.ID, 0, a, err)})
+	if ev, arrives := sim.Answered(c, 0, a, err); arrives {
+		d.send(arrival{c.ID, t, ev})
+	}
 }
 
 // send hands over what happened, unless nobody takes it any more.

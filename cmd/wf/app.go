@@ -65,6 +65,7 @@ func onInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
 type cli struct {
 	Run      runCmd      `cmd:"" help:"Run a workflow." group:"run"`
 	Check    checkCmd    `cmd:"" help:"Find everything that is wrong with definitions, without running them." group:"author"`
+	Test     testCmd     `cmd:"" help:"Run the test files beside the definitions." group:"author"`
 	Graph    graphCmd    `cmd:"" help:"Draw the step graph of a workflow." group:"author"`
 	Fmt      fmtCmd      `cmd:"" help:"Lay files out in the one style." group:"author"`
 	Services servicesCmd `cmd:"" help:"List the services and operations that are built in." group:"author"`
@@ -76,6 +77,7 @@ const about = `wf runs small declarative workflows that can be trusted before th
 
 Examples:
   wf check workflows
+  wf test workflows
   wf run workflows/user_registration.wf --input input.json --virtual
   wf graph workflows/user_registration.wf --format svg -o graph.svg
   wf explain WF205

@@ -19,12 +19,21 @@ import (
 
 // Options of [Run].
 type Options struct {
-	Registry *builtins.Registry
+	Registry builtins.Services
 	Seed     uint64
 	Start    time.Time // what the clock of the run shows when it begins
 	RunID    string
 	Trace    func(machine.Entry) // nil: nobody listens
 	CancelAt *time.Duration      // nil: never
+	Deeds    []Deed              // done from outside, in any order
+}
+
+// Deed is something done from outside at a moment of a run: it is cancelled, or, if
+// Step is set, a person says what that failed step should have returned.
+type Deed struct {
+	At     time.Duration
+	Step   string
+	Result any
 }
 
 // MaxEvents bounds how long a simulated run may go on.
@@ -47,6 +56,9 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 	d.push(machine.Started{})
 	if opts.CancelAt != nil {
 		d.push(machine.CancelRequested{At: *opts.CancelAt})
+	}
+	for _, deed := range opts.Deeds {
+		d.push(machine.CancelRequested{At: deed.At})
 	}
 	for n := 0; !d.m.Done(); n++ {
 		if n > MaxEvents {
@@ -78,7 +90,7 @@ func CorrelationID(input map[string]any) string {
 }
 
 // Bound reports every operation of a graph that the registry does not have.
-func Bound(g *graph.Graph, r *builtins.Registry) error {
+func Bound(g *graph.Graph, r builtins.Services) error {
 	var missing []error
 	seen := map[*value.Signature]bool{}
 	for _, s := range g.Steps {
@@ -147,7 +159,9 @@ func (d *driver) push(ev machine.Event) {
 func (d *driver) carryOut(c machine.Command, now time.Duration) {
 	switch c := c.(type) {
 	case machine.Call:
-		d.push(d.call(c, now))
+		if ev, arrives := d.call(c, now); arrives {
+			d.push(ev)
+		}
 	case machine.SetTimer:
 		d.push(machine.TimerFired{At: c.At, ID: c.ID})
 	case machine.CancelCall:
@@ -159,15 +173,15 @@ func (d *driver) carryOut(c machine.Command, now time.Duration) {
 }
 
 // call asks the service at once and plans when its answer arrives.
-func (d *driver) call(c machine.Call, now time.Duration) machine.Event {
+func (d *driver) call(c machine.Call, now time.Duration) (ev machine.Event, arrives bool) {
 	op, _ := d.opts.Registry.Lookup(c.Call.Sig.Service, c.Call.Sig.Operation)
 	a, err := Ask(context.Background(), op, Request(c, d.opts.RunID, d.correlation, d.opts.Seed, d.opts.Start.Add(now)))
-	return Answered(c.ID, now+max(0, a.Latency), a, err)
+	return Answered(c, now+max(0, a.Latency), a, err)
 }
 
 // Request is a call command as a service sees it.
 func Request(c machine.Call, runID, correlationID string, seed uint64, at time.Time) builtins.Call {
-	return builtins.Call{Service: c.Call.Sig.Service, Operation: c.Call.Sig.Operation, Args: c.Args, Context: c.Context, Key: c.Key,
+	return builtins.Call{Service: c.Call.Sig.Service, Operation: c.Call.Sig.Operation, Args: c.Args, Context: c.Context, Place: c.ID.Place, Key: c.Key,
 		RunID: runID, CorrelationID: correlationID, Attempt: c.ID.Attempt, At: at, Seed: seed}
 }
 
@@ -181,16 +195,26 @@ func Ask(ctx context.Context, op *builtins.Operation, c builtins.Call) (a builti
 	return op.Func(ctx, c)
 }
 
-// Answered is the event for what a service said.
-func Answered(id machine.ID, at time.Duration, a builtins.Answer, err error) machine.Event {
+// Answered is the event for what a service said. arrives is false if nothing is ever
+// heard of the call, which its timeout then ends; without one a lost answer is a broken
+// connection.
+func Answered(c machine.Call, at time.Duration, a builtins.Answer, err error) (ev machine.Event, arrives bool) {
 	var named *builtins.Error
+	silent := a.Lost || a.Class == value.Timeout
 	switch {
+	case err == nil && silent && c.Call.Policy.Timeout != nil:
+		return nil, false
+	case err == nil && a.Lost:
+		return machine.CallFailed{At: at, ID: c.ID, Class: value.Unreachable, Message: "the connection broke before the answer"}, true
+	case err == nil && (a.Class == value.Timeout || a.Class == value.Unreachable):
+		message, _ := a.Body.(string)
+		return machine.CallFailed{At: at, ID: c.ID, Class: a.Class, Message: message}, true
 	case errors.As(err, &named):
-		return machine.CallReturned{At: at, ID: id, Class: named.Class, Headers: a.Headers, Body: map[string]any{"error": named.Message}}
+		return machine.CallReturned{At: at, ID: c.ID, Class: named.Class, Headers: a.Headers, Body: map[string]any{"error": named.Message}}, true
 	case errors.Is(err, context.DeadlineExceeded):
-		return machine.CallFailed{At: at, ID: id, Class: value.Timeout, Message: err.Error()}
+		return machine.CallFailed{At: at, ID: c.ID, Class: value.Timeout, Message: err.Error()}, true
 	case err != nil:
-		return machine.CallFailed{At: at, ID: id, Class: value.Unreachable, Message: err.Error()}
+		return machine.CallFailed{At: at, ID: c.ID, Class: value.Unreachable, Message: err.Error()}, true
 	}
-	return machine.CallReturned{At: at, ID: id, Status: a.Status, Class: a.Class, Headers: a.Headers, Body: a.Body}
+	return machine.CallReturned{At: at, ID: c.ID, Status: a.Status, Class: a.Class, Headers: a.Headers, Body: a.Body}, true
 }

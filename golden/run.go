@@ -1,0 +1,462 @@
+package golden
+
+import (
+	"fmt"
+	"io/fs"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"wf/builtins"
+	"wf/interpreter"
+	"wf/interpreter/machine"
+	"wf/interpreter/sim"
+	"wf/lang"
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/suite"
+	"wf/lang/value"
+	"wf/mocks"
+)
+
+// Start is what the clock shows when the first run of a test begins.
+var Start = time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
+
+// Codes of the ways in which a test fails.
+const (
+	CodeExpect   diag.Code = "WF901" // an expectation that does not hold
+	CodeMock     diag.Code = "WF902" // a call that no mock answers, or a mock that fails
+	CodeUnused   diag.Code = "WF903" // a mock that was not used
+	CodeGolden   diag.Code = "WF904" // a trace that differs from its golden file
+	CodeRefused  diag.Code = "WF905" // an input that does not fit its workflow
+	CodeBroken   diag.Code = "WF906" // a test that cannot be carried out
+	CodeOrphaned diag.Code = "WF907" // a golden file that belongs to no test
+)
+
+// Options of [Run]. The zero value runs every test of a file without golden files.
+type Options struct {
+	Builtins func() builtins.Services // fresh registered services for one test; nil: there are none
+	Filter   *regexp.Regexp           // of "test name" and "test name/case"; nil: all
+	Seed     uint64                   // of runs whose test sets none; 0: 1
+	Files    Files                    // where golden files are; nil: `expect golden` fails
+	Update   bool                     // write golden files instead of comparing
+	Workers  int                      // tests at once; 0: as many as there are processors
+	FailFast bool                     // begin no further test once one has failed
+	Report   func(*Result)            // told of every result, in the order of the file; nil: nobody
+}
+
+// Files are the golden files of a test file. Names are relative to the folder that the
+// definition was loaded from.
+type Files interface {
+	fs.FS
+	Write(name string, data []byte) error
+	Remove(name string) error
+}
+
+// Result is what came of one test, or of one case of it.
+type Result struct {
+	File     string
+	Name     string // "the answer is lost", or with a case "cancelled [1.2s]"
+	Span     diag.Span
+	Failures []*Failure
+	Seed     uint64
+	Runs     int
+	Virtual  time.Duration // on the clock of the test
+	Took     time.Duration // on ours
+	Golden   string        // golden file it was compared with; "" for none
+	Changed  string        // "new" or "changed" if Update wrote it
+	Skipped  bool          // not run, because another one failed
+}
+
+// Passed reports whether nothing failed.
+func (r *Result) Passed() bool { return len(r.Failures) == 0 }
+
+// Failure is one thing that is not as the test says.
+type Failure struct {
+	diag.Diagnostic
+	Detail string // expected and actual, or the difference; may have several lines
+	Trace  string // what happened around it; "" if nothing ran
+}
+
+// Run runs the tests of a file.
+func Run(p *lang.Program, opts Options) []*Result {
+	if p.Suite == nil {
+		return nil
+	}
+	if opts.Seed == 0 {
+		opts.Seed = 1
+	}
+	base, err := prelude(p.Suite)
+	var all []*scenario
+	for _, t := range p.Suite.Tests {
+		if err != nil {
+			r := &Result{File: p.Suite.File, Name: t.Name, Span: t.Span, Seed: opts.Seed}
+			r.fail(CodeBroken, t.Span, "the names of the file have no value: %v", err)
+			all = append(all, &scenario{result: r})
+			continue
+		}
+		all = append(all, scenarios(p, t, base, &opts)...)
+	}
+	nameFiles(all)
+	if opts.Filter != nil {
+		all = slices.DeleteFunc(all, func(s *scenario) bool { return !opts.Filter.MatchString(s.result.Name) })
+	}
+	return runAll(all, opts)
+}
+
+// nameFiles gives every scenario the golden file it may use; where the names of two
+// tests give the same one, they are numbered.
+func nameFiles(all []*scenario) {
+	taken := map[string]int{}
+	for _, s := range all {
+		name := FileName(s.result.File, s.result.Name)
+		if taken[name]++; taken[name] > 1 {
+			name = fmt.Sprintf("%s_%d.trace", strings.TrimSuffix(name, ".trace"), taken[name])
+		}
+		s.file = name
+	}
+}
+
+// runAll runs scenarios at once and reports them in order.
+func runAll(all []*scenario, opts Options) []*Result {
+	results := make([]*Result, len(all))
+	done := make([]chan struct{}, len(all))
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
+	var mu sync.Mutex
+	next, failed := 0, false
+	workers := opts.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	for range min(workers, len(all)) {
+		go func() {
+			for {
+				mu.Lock()
+				i := next
+				next++
+				skip := failed && opts.FailFast
+				mu.Unlock()
+				if i >= len(all) {
+					return
+				}
+				results[i] = all[i].result
+				if skip {
+					results[i].Skipped = true
+				} else if all[i].test != nil {
+					all[i].run()
+				}
+				if !results[i].Passed() {
+					mu.Lock()
+					failed = true
+					mu.Unlock()
+				}
+				close(done[i])
+			}
+		}()
+	}
+	for i := range all {
+		<-done[i]
+		if opts.Report != nil {
+			opts.Report(results[i])
+		}
+	}
+	return results
+}
+
+// prelude evaluates the lets of the file.
+func prelude(s *suite.Suite) (map[string]any, error) {
+	env, m := map[string]any{}, expr.NewMachine()
+	for _, l := range s.Prelude {
+		v, err := l.Value.Eval(m, env)
+		if err != nil {
+			return nil, err
+		}
+		env[l.Name] = v
+	}
+	return env, nil
+}
+
+// scenario is one test, or one case of it, while it runs.
+type scenario struct {
+	program *lang.Program
+	test    *suite.Test // nil if it cannot be run
+	file    string      // golden file, if it expects one
+	opts    *Options
+	result  *Result
+	env     map[string]any // names of the file, the case and the test
+	eval    *expr.Machine
+	stage   *mocks.Stage
+	own     []*suite.Mock // mocks of the test itself, whose use is checked
+	deeds   []*suite.Deed // of the next run
+	seed    uint64
+	clock   time.Time
+	setups  int
+	last    *outcome
+}
+
+// outcome is what came of the last run of a scenario.
+type outcome struct {
+	graph   *graph.Graph
+	refused value.Violations // not nil if the input did not fit
+	result  *machine.Result  // nil if refused
+	entries []machine.Entry
+	start   time.Time
+}
+
+// scenarios lists a test, or its cases.
+func scenarios(p *lang.Program, t *suite.Test, base map[string]any, opts *Options) []*scenario {
+	make1 := func(name string, env map[string]any) *scenario {
+		return &scenario{program: p, test: t, opts: opts, env: env, eval: expr.NewMachine(), seed: opts.Seed, clock: Start,
+			result: &Result{File: p.Suite.File, Name: name, Span: t.Span, Seed: opts.Seed}}
+	}
+	if t.Cases == nil {
+		return []*scenario{make1(t.Name, clone(base, 4))}
+	}
+	v, err := t.Cases.Eval(expr.NewMachine(), base)
+	list, ok := v.([]any)
+	if err != nil || !ok {
+		s := make1(t.Name, nil)
+		s.test = nil
+		s.result.fail(CodeBroken, t.Cases.Span(), "the cases cannot be listed: %v", err)
+		return []*scenario{s}
+	}
+	var all []*scenario
+	for i, v := range list {
+		env := clone(base, 4)
+		env[t.Var] = v
+		all = append(all, make1(fmt.Sprintf("%s [%s]", t.Name, label(v, i)), env))
+	}
+	return all
+}
+
+// label names a case: by its value if that is short, else by its name, else by its
+// place.
+func label(v any, i int) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case map[string]any:
+		if name, ok := v["name"].(string); ok {
+			return name
+		}
+		return fmt.Sprint(i + 1)
+	case []any:
+		return fmt.Sprint(i + 1)
+	}
+	return value.Literal(v)
+}
+
+func clone(m map[string]any, more int) map[string]any {
+	out := make(map[string]any, len(m)+more)
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+func (r *Result) fail(code diag.Code, span diag.Span, format string, args ...any) *Failure {
+	f := &Failure{Diagnostic: *diag.Errorf(code, span, format, args...)}
+	r.Failures = append(r.Failures, f)
+	return f
+}
+
+// run carries the statements of the test out in order.
+func (s *scenario) run() {
+	began := time.Now()
+	defer func() { s.result.Took = time.Since(began) }()
+	s.stage = mocks.NewStage(s.program.Suite, s.env, onceServices(s.opts.Builtins))
+	for _, p := range s.program.Suite.Puts {
+		if err := s.stage.Put(p, s.env); err != nil {
+			s.result.fail(CodeBroken, p.Span, "%v", err)
+		}
+	}
+	for _, st := range s.test.Body {
+		if !s.stmt(st) {
+			break
+		}
+	}
+	if s.result.Passed() {
+		for _, p := range s.stage.Unused(s.own) {
+			s.result.fail(CodeUnused, p.Span, "%s", p.Message).Hintf("remove it, or find out why the workflow does not get there")
+		}
+	}
+}
+
+// onceServices makes the registered services when they are first asked for.
+func onceServices(fresh func() builtins.Services) func() builtins.Services {
+	if fresh == nil {
+		return nil
+	}
+	return sync.OnceValue(fresh)
+}
+
+// stmt carries one statement out; false ends the test.
+func (s *scenario) stmt(st suite.Stmt) bool {
+	switch st := st.(type) {
+	case *graph.Let:
+		v, err := st.Value.Eval(s.eval, s.env)
+		if err != nil {
+			s.result.fail(CodeBroken, spanOf(err, st.Span), "%s has no value: %v", st.Name, err)
+			return false
+		}
+		s.env[st.Name] = v
+	case *suite.Mock:
+		s.stage.Mock(st)
+		s.own = append(s.own, st)
+	case *suite.Put:
+		if err := s.stage.Put(st, s.env); err != nil {
+			s.result.fail(CodeBroken, spanOf(err, st.Span), "%v", err)
+			return false
+		}
+	case *suite.Setup:
+		return s.setup(st)
+	case *suite.Seed:
+		n, err := st.Value.Int(s.eval, s.env)
+		if err != nil {
+			s.result.fail(CodeBroken, st.Value.Span(), "seed: %v", err)
+			return false
+		}
+		s.seed = uint64(n)
+		s.result.Seed = s.seed
+	case *suite.Deed:
+		s.deeds = append(s.deeds, st)
+	case *suite.Run:
+		return s.execute(st)
+	case *suite.Expect:
+		s.expect(st)
+	case *suite.Golden:
+		s.golden(st)
+	default:
+		panic(fmt.Sprintf("unknown statement %T", st))
+	}
+	return true
+}
+
+// setup makes a call that prepares the services.
+func (s *scenario) setup(st *suite.Setup) bool {
+	args := any(map[string]any{})
+	if st.Args != nil {
+		var err error
+		if args, err = st.Args.Eval(s.eval, s.env); err != nil {
+			s.result.fail(CodeBroken, spanOf(err, st.Span), "%v", err)
+			return false
+		}
+	}
+	done, violations := st.Sig.Input.Conform(args, s.env)
+	if len(violations) > 0 {
+		s.result.fail(CodeBroken, st.Span, "%s: %v", st.Sig.Name(), violations)
+		return false
+	}
+	s.setups++
+	before := len(s.stage.Problems())
+	s.stage.Setup(builtins.Call{Service: st.Sig.Service, Operation: st.Sig.Operation, Args: done.(map[string]any), Key: fmt.Sprintf("setup:%d", s.setups),
+		RunID: "setup", CorrelationID: "setup", Attempt: 1, At: s.clock, Seed: s.seed})
+	for _, p := range s.stage.Problems()[before:] {
+		s.result.fail(CodeMock, orSpan(p.Span, st.Span), "%s", p.Message)
+		return false
+	}
+	return true
+}
+
+func orSpan(a, b diag.Span) diag.Span {
+	if a.IsZero() {
+		return b
+	}
+	return a
+}
+
+// spanOf is where an expression failed, or else a place.
+func spanOf(err error, span diag.Span) diag.Span {
+	if e, ok := err.(*expr.Error); ok && !e.Span.IsZero() {
+		return e.Span
+	}
+	return span
+}
+
+// execute runs the workflow.
+func (s *scenario) execute(st *suite.Run) bool {
+	raw := any(map[string]any{})
+	if st.Input != nil {
+		var err error
+		if raw, err = st.Input.Eval(s.eval, s.env); err != nil {
+			s.result.fail(CodeBroken, spanOf(err, st.Span), "the input has no value: %v", err)
+			return false
+		}
+	}
+	s.result.Runs++
+	runID := fmt.Sprintf("run_%d", s.result.Runs)
+	s.last = &outcome{graph: st.Graph, start: s.clock}
+	deeds, ok := s.planned()
+	if !ok {
+		return false
+	}
+	s.stage.Begin(s.clock)
+	input, violations := interpreter.Prepare(st.Graph, raw, runID, s.clock)
+	if s.last.refused = violations; len(violations) > 0 {
+		if !s.expectsRefusal() {
+			s.result.fail(CodeRefused, st.Span, "the input does not fit %s: %s", st.Graph.FullName(), violations).
+				Hintf("if that is what the test is about, write: expect refused")
+			return false
+		}
+		return true
+	}
+	before := len(s.stage.Problems())
+	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds,
+		Trace: func(e machine.Entry) { s.last.entries = append(s.last.entries, e) }})
+	if err != nil {
+		f := s.result.fail(CodeBroken, st.Span, "%v", err)
+		f.Trace = s.traceText("", nil)
+		return false
+	}
+	s.last.result = result
+	s.clock = s.clock.Add(result.Summary.Total.Truncate(time.Second) + time.Second)
+	s.result.Virtual += result.Summary.Total
+	for _, p := range s.stage.Problems()[before:] {
+		f := s.result.fail(CodeMock, orSpan(p.Span, st.Span), "%s", p.Message)
+		f.Hint = p.Hint
+		f.Trace = s.traceText("", nil)
+	}
+	return s.result.Passed()
+}
+
+// expectsRefusal reports whether a statement behind the run expects its input to be
+// refused.
+func (s *scenario) expectsRefusal() bool {
+	runs := 0
+	for _, st := range s.test.Body {
+		switch st := st.(type) {
+		case *suite.Run:
+			runs++
+		case *suite.Expect:
+			if runs == s.result.Runs && st.Ending == suite.Refused {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// planned evaluates what is done from outside during the next run.
+func (s *scenario) planned() ([]sim.Deed, bool) {
+	var out []sim.Deed
+	for _, d := range s.deeds {
+		at, err := d.At.Duration(s.eval, s.env)
+		deed := sim.Deed{At: at, Step: d.Step}
+		if err == nil && d.Step != "" {
+			deed.Result, err = d.Result.Eval(s.eval, s.env)
+		}
+		if err != nil {
+			s.result.fail(CodeBroken, spanOf(err, d.Span), "%v", err)
+			return nil, false
+		}
+		out = append(out, deed)
+	}
+	s.deeds = nil
+	return out, true
+}

@@ -1,0 +1,461 @@
+package mocks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"wf/builtins"
+	"wf/lang/diag"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/suite"
+	"wf/lang/value"
+)
+
+// Stage is the services of one test scenario as its mocks describe them. It answers
+// what a run asks, keeps the tables of the mocks, and notes every call, and what went
+// wrong with the mocks themselves. It is not for concurrent use.
+type Stage struct {
+	eval     *expr.Machine
+	base     map[string]any           // what every mock may read: the lets of the file and the test
+	below    func() builtins.Services // what `pass` reaches in the end; nil: nothing
+	services map[string]*suite.Mock   // mocks of whole services
+	scripts  map[string][]*script     // mocks of single operations, nearest last
+	tables   map[string]map[string]*table
+	ops      map[string]*builtins.Operation
+	start    time.Time // of the current run
+	calls    []Made
+	problems []Problem
+}
+
+// Made is a call that was made, and what became of it.
+type Made struct {
+	builtins.Call
+	Offset  time.Duration // since the start of the run
+	Outcome string        // "201", "timeout"
+	Lost    bool          // it took effect, and the answer was lost
+}
+
+// Problem is something wrong with the mocks, or with what was asked of them.
+type Problem struct {
+	Span    diag.Span // the mock; zero if there is none
+	Message string
+	Hint    string
+}
+
+// script is a mock of one operation while its replies are used up.
+type script struct {
+	mock    *suite.Mock
+	replies *suite.Replies
+	used    []int                // by the index of the reply
+	taken   map[*suite.When]bool // conditions that held once
+}
+
+// table is the rows of a mock's table, in the order in which they were made.
+type table struct {
+	decl *suite.Table
+	rows []any
+}
+
+// NewStage makes the services of a scenario of a suite. names is what its mocks may
+// read beside the call, and may grow as the test goes on; below gives the registered
+// services that `pass` may reach; nil if there are none.
+func NewStage(s *suite.Suite, names map[string]any, below func() builtins.Services) *Stage {
+	st := &Stage{eval: expr.NewMachine(), base: names, below: below, services: map[string]*suite.Mock{}, scripts: map[string][]*script{}, tables: map[string]map[string]*table{},
+		ops: map[string]*builtins.Operation{}}
+	for _, m := range s.Mocks {
+		st.Mock(m)
+	}
+	return st
+}
+
+// Begin forgets the calls and problems of the run before and sets the clock.
+func (s *Stage) Begin(start time.Time) { s.start, s.calls = start, nil }
+
+// Calls lists the calls since Begin, in order.
+func (s *Stage) Calls() []Made { return s.calls }
+
+// Problems lists what went wrong with the mocks so far.
+func (s *Stage) Problems() []Problem { return s.problems }
+
+// Mock adds a mock; it comes before those added earlier.
+func (s *Stage) Mock(m *suite.Mock) {
+	if m.Operation != "" {
+		for op, r := range m.Replies {
+			name := m.Service + "." + op
+			s.scripts[name] = append(s.scripts[name], &script{mock: m, replies: r, used: make([]int, countReplies(r.Body)), taken: map[*suite.When]bool{}})
+		}
+		return
+	}
+	s.services[m.Service] = m
+	for _, t := range m.Tables {
+		if s.tables[t.Service] == nil {
+			s.tables[t.Service] = map[string]*table{}
+		}
+		if s.tables[t.Service][t.Name] == nil {
+			s.tables[t.Service][t.Name] = &table{decl: t}
+		}
+	}
+}
+
+func countReplies(body []suite.Reaction) int {
+	n := 0
+	for _, r := range body {
+		switch r := r.(type) {
+		case *suite.Reply:
+			n++
+		case *suite.When:
+			n += countReplies(r.Body)
+		}
+	}
+	return n
+}
+
+// Tables gives the rows of a service's tables, for expectations.
+func (s *Stage) Tables(service string) map[string]any {
+	out := make(map[string]any, len(s.tables[service]))
+	for name, t := range s.tables[service] {
+		out[name] = slices.Clone(t.rows)
+	}
+	return out
+}
+
+// Services lists the services that have tables, sorted.
+func (s *Stage) Services() []string { return slices.Sorted(maps.Keys(s.tables)) }
+
+// Lookup gives every operation there is: one that nobody mocked fails when it is
+// called, and is noted.
+func (s *Stage) Lookup(service, operation string) (*builtins.Operation, bool) {
+	name := service + "." + operation
+	if op := s.ops[name]; op != nil {
+		return op, true
+	}
+	op := &builtins.Operation{Func: func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return s.serve(c), nil }}
+	s.ops[name] = op
+	return op, true
+}
+
+// serve answers a call of a run and notes it.
+func (s *Stage) serve(c builtins.Call) builtins.Answer {
+	name := c.Service + "." + c.Operation
+	scripts := s.scripts[name]
+	a := s.from(c, len(scripts))
+	made := Made{Call: c, Offset: c.At.Sub(s.start), Outcome: a.Class, Lost: a.Lost}
+	if a.Class == "" {
+		made.Outcome = fmt.Sprint(a.Status)
+	}
+	s.calls = append(s.calls, made)
+	return a
+}
+
+// Setup makes a call that prepares the services, past the scripts of single operations.
+func (s *Stage) Setup(c builtins.Call) builtins.Answer { return s.from(c, 0) }
+
+// from answers a call by the n-th script, or by what is below it: the mock of the
+// service, then what is registered.
+func (s *Stage) from(c builtins.Call, n int) builtins.Answer {
+	name := c.Service + "." + c.Operation
+	if n > 0 {
+		return s.script(c, n)
+	}
+	m := s.services[c.Service]
+	switch {
+	case m != nil && m.Replies[c.Operation] != nil:
+		p := &performance{stage: s, call: c, replies: m.Replies[c.Operation], pass: func() builtins.Answer { return s.registered(c, m.Span) }}
+		if a, ok := p.answer(); ok {
+			return a
+		}
+		return s.unanswered(m.Replies[c.Operation].Span, "the mock of %s has no reply for this call%s", name, about(c))
+	case m != nil && m.Pass:
+		return s.registered(c, m.Span)
+	case m != nil:
+		return s.unanswered(m.Span, "the mock of %s does not say what %s answers%s", c.Service, c.Operation, about(c))
+	}
+	return s.unanswered(diag.Span{}, "%s is called, and nobody mocks it%s", name, about(c))
+}
+
+// about says which call of a run a problem is about.
+func about(c builtins.Call) string {
+	if c.Place == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s, attempt %d)", c.Place, c.Attempt)
+}
+
+func (s *Stage) script(c builtins.Call, n int) builtins.Answer {
+	name := c.Service + "." + c.Operation
+	sc := s.scripts[name][n-1]
+	p := &performance{stage: s, call: c, replies: sc.replies, script: sc, pass: func() builtins.Answer {
+		if n == 1 && s.services[c.Service] == nil {
+			return s.registered(c, sc.mock.Span)
+		}
+		return s.from(c, n-1)
+	}}
+	if a, ok := p.answer(); ok {
+		return a
+	}
+	return s.unanswered(sc.mock.Span, "%s is called once more than its mock has replies%s", name, about(c))
+}
+
+// registered asks the service that is registered in Go.
+func (s *Stage) registered(c builtins.Call, span diag.Span) builtins.Answer {
+	if s.below != nil {
+		if op, ok := s.below().Lookup(c.Service, c.Operation); ok {
+			a, err := op.Func(context.Background(), c)
+			if err == nil {
+				return a
+			}
+			var named *builtins.Error
+			if errors.As(err, &named) {
+				return builtins.Answer{Class: named.Class, Body: map[string]any{"error": named.Message}}
+			}
+			return builtins.Answer{Class: value.Unreachable, Body: err.Error()}
+		}
+	}
+	return s.unanswered(span, "pass finds no mock below: %s.%s is not built in", c.Service, c.Operation)
+}
+
+// unanswered notes a problem; the run sees a service that cannot be reached.
+func (s *Stage) unanswered(span diag.Span, format string, args ...any) builtins.Answer {
+	s.problems = append(s.problems, Problem{Span: span, Message: fmt.Sprintf(format, args...)})
+	return builtins.Answer{Class: value.Unreachable, Body: "no mock answers"}
+}
+
+// Unused tells what of a test's own mocks was not used.
+func (s *Stage) Unused(mocks []*suite.Mock) []Problem {
+	var out []Problem
+	for _, m := range mocks {
+		for _, list := range s.scripts {
+			for _, sc := range list {
+				if sc.mock == m {
+					out = append(out, sc.unused(sc.replies.Body)...)
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Problem) int { return a.Span.Start - b.Span.Start })
+	return out
+}
+
+func (sc *script) unused(body []suite.Reaction) []Problem {
+	var out []Problem
+	for _, r := range body {
+		switch r := r.(type) {
+		case *suite.When:
+			if !sc.taken[r] {
+				out = append(out, Problem{Span: r.Span, Message: "this condition of the mock never held"})
+				continue
+			}
+			out = append(out, sc.unused(r.Body)...)
+		case *suite.Reply:
+			if sc.used[r.Index] == 0 {
+				out = append(out, Problem{Span: r.Span, Message: "this reply of the mock was never used"})
+			}
+		}
+	}
+	return out
+}
+
+// performance is a mock while it answers one call.
+type performance struct {
+	stage   *Stage
+	call    builtins.Call
+	replies *suite.Replies
+	script  *script // nil: replies answer every call
+	env     map[string]any
+	pass    func() builtins.Answer
+}
+
+// answer executes the reactions until one replies.
+func (p *performance) answer() (builtins.Answer, bool) {
+	c := p.call
+	p.env = make(map[string]any, 8+len(p.stage.base))
+	maps.Copy(p.env, p.stage.base)
+	p.env["input"], p.env["attempt"], p.env["key"] = any(c.Args), c.Attempt, c.Key
+	p.env["run"] = map[string]any{"id": c.RunID, "correlation_id": c.CorrelationID, "now": stamp(c.At)}
+	for name, t := range p.stage.tables[c.Service] {
+		p.env[name] = t.rows
+	}
+	return p.block(p.replies.Body)
+}
+
+func (p *performance) block(body []suite.Reaction) (a builtins.Answer, answered bool) {
+	for _, r := range body {
+		var err error
+		switch r := r.(type) {
+		case *graph.Let:
+			p.env[r.Name], err = r.Value.Eval(p.stage.eval, p.env)
+		case *suite.Put:
+			err = p.put(r)
+		case *suite.When:
+			var yes bool
+			if yes, err = r.Cond.Bool(p.stage.eval, p.env); yes {
+				if p.script != nil {
+					p.script.taken[r] = true
+				}
+				a, answered = p.block(r.Body)
+			}
+		case *suite.Reply:
+			a, answered, err = p.reply(r)
+		}
+		if err != nil {
+			return p.stage.unanswered(placeOf(r, err), "the mock of %s.%s fails: %v", p.call.Service, p.call.Operation, err), true
+		}
+		if answered {
+			return a, true
+		}
+	}
+	return a, false
+}
+
+// placeOf is where an error happened: in an expression, or else at the reaction.
+func placeOf(r suite.Reaction, err error) diag.Span {
+	var e *expr.Error
+	if errors.As(err, &e) {
+		return e.Span
+	}
+	switch r := r.(type) {
+	case *suite.Put:
+		return r.Span
+	case *suite.Reply:
+		return r.Span
+	}
+	return diag.Span{}
+}
+
+func (p *performance) put(r *suite.Put) error {
+	row, err := p.stage.put(r, p.env)
+	if err != nil {
+		return err
+	}
+	p.env[r.Table] = p.stage.tables[r.Service][r.Table].rows
+	if r.Name != "" {
+		p.env[r.Name] = row
+	}
+	return nil
+}
+
+// Put changes a table as a test says.
+func (s *Stage) Put(r *suite.Put, env map[string]any) error {
+	if s.tables[r.Service][r.Table] == nil {
+		return fmt.Errorf("no mock here has the table %s.%s", r.Service, r.Table)
+	}
+	_, err := s.put(r, env)
+	return err
+}
+
+// put adds a row, or changes the one with the same key. A row without a key gets the
+// next number.
+func (s *Stage) put(r *suite.Put, env map[string]any) (map[string]any, error) {
+	t := s.tables[r.Service][r.Table]
+	v, err := r.Row.Eval(s.eval, env)
+	if err != nil {
+		return nil, err
+	}
+	given, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("a row of %s is a record, not %s", r.Table, value.KindOf(v))
+	}
+	key := t.decl.Row.Fields[0]
+	row, at := map[string]any{}, len(t.rows)
+	if k := given[key.Name]; k != nil {
+		for i, old := range t.rows {
+			if old := old.(map[string]any); old[key.Name] == k {
+				row, at = maps.Clone(old), i
+			}
+		}
+	} else if key.Type.Kind == value.Int {
+		row[key.Name] = t.next(key.Name)
+	}
+	for name, v := range given {
+		if v != nil {
+			row[name] = v
+		}
+	}
+	done, violations := t.decl.Row.Conform(row, nil)
+	if len(violations) > 0 {
+		return nil, fmt.Errorf("a row of %s: %w", r.Table, violations)
+	}
+	row = done.(map[string]any)
+	rows := slices.Clone(t.rows) // who has read the table keeps what it was
+	if at == len(rows) {
+		rows = append(rows, row)
+	} else {
+		rows[at] = row
+	}
+	t.rows = rows
+	return row, nil
+}
+
+// next is one more than the largest key.
+func (t *table) next(key string) int {
+	most := 0
+	for _, row := range t.rows {
+		if n, ok := row.(map[string]any)[key].(int); ok {
+			most = max(most, n)
+		}
+	}
+	return most + 1
+}
+
+// reply gives an answer, unless it is used up.
+func (p *performance) reply(r *suite.Reply) (a builtins.Answer, answered bool, err error) {
+	eval := p.stage.eval
+	if p.script != nil && !r.Always {
+		times := 1
+		if r.Times != nil {
+			if times, err = r.Times.Int(eval, p.env); err != nil {
+				return a, false, err
+			}
+		}
+		if p.script.used[r.Index] >= times {
+			return a, false, nil
+		}
+	}
+	if p.script != nil {
+		p.script.used[r.Index]++
+	}
+	if r.Pass {
+		a = p.pass()
+	} else if a, err = p.own(r); err != nil {
+		return a, false, err
+	}
+	if r.After != nil {
+		if a.Latency, err = r.After.Duration(eval, p.env); err != nil {
+			return a, false, err
+		}
+	}
+	a.Lost = a.Lost || r.Lost
+	return a, true, nil
+}
+
+// own is the answer a reply writes out.
+func (p *performance) own(r *suite.Reply) (a builtins.Answer, err error) {
+	a = builtins.Answer{Status: r.Outcome.Status, Class: r.Outcome.Name, Latency: 10 * time.Millisecond}
+	if r.Body != nil {
+		if a.Body, err = r.Body.Eval(p.stage.eval, p.env); err != nil {
+			return a, err
+		}
+	}
+	if r.Headers != nil {
+		v, err := r.Headers.Eval(p.stage.eval, p.env)
+		if err != nil {
+			return a, err
+		}
+		a.Headers = map[string]string{}
+		for name, v := range v.(map[string]any) {
+			a.Headers[strings.ToLower(name)] = fmt.Sprint(v)
+		}
+	}
+	if want, ok := p.replies.Sig.Body(a.Status, a.Class); ok && want != nil && a.Class != value.Malformed {
+		if _, violations := want.Conform(a.Body, nil); len(violations) > 0 {
+			return a, fmt.Errorf("its %s breaks the signature: %w", r.Outcome, violations)
+		}
+	}
+	return a, nil
+}
