@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/diff"
 
 	"wf/interpreter/machine"
 	"wf/lang/suite"
@@ -36,7 +36,7 @@ func (s *scenario) runEnding(e *suite.Expect) {
 	}
 	if actual != e.Ending || e.Code != "" && code != e.Code {
 		f := s.result.fail(CodeExpect, e.Span, "the run should be %s, and is %s", want, s.describe())
-		f.Trace = s.traceText("", nil)
+		f.Trace = s.traceText("")
 		return
 	}
 	if e.Path == "" {
@@ -110,7 +110,7 @@ func (s *scenario) stepEnding(e *suite.Expect) {
 	}
 	if bad {
 		f := s.result.fail(CodeExpect, e.Span, "step %s should be %s, and is %s", e.Step, want, is)
-		f.Trace = s.traceText(e.Step, nil)
+		f.Trace = s.traceText(e.Step)
 	}
 }
 
@@ -140,14 +140,14 @@ func (s *scenario) condition(e *suite.Expect) {
 	ok, err := e.Cond.Bool(s.eval, env)
 	if err != nil {
 		f := s.result.fail(CodeExpect, spanOf(err, e.Span), "%s cannot be judged: %v%s", e.Cond, err, s.missing(e.Cond.Refs()))
-		f.Trace = s.traceText(s.stepIn(e.Cond.Refs()), nil)
+		f.Trace = s.traceText(s.stepIn(e.Cond.Refs()))
 		return
 	}
 	if ok {
 		return
 	}
 	f := s.result.fail(CodeExpect, e.Span, "%s does not hold", e.Cond)
-	f.Trace = s.traceText(s.stepIn(e.Cond.Refs()), nil)
+	f.Trace = s.traceText(s.stepIn(e.Cond.Refs()))
 	if e.Sides == nil {
 		return
 	}
@@ -162,16 +162,25 @@ func (s *scenario) condition(e *suite.Expect) {
 // lists that should be equal as a diff.
 func difference(sides *suite.Sides, left, right any) string {
 	if sides.Operator == "==" && isComposite(left) && isComposite(right) {
-		return fmt.Sprintf("--- %s (expected)\n+++ %s (actual)\n%s", sides.Right, sides.Left, cmp.Diff(right, left))
+		return string(diff.Diff("expected", lines(right), "actual", lines(left)))
 	}
-	if _, constant := sides.Right.Const(); constant && sides.Operator == "==" {
-		return fmt.Sprintf("expected %s\n  actual %s", show(right), show(left))
+	if _, constant := sides.Right.Const(); constant {
+		return fmt.Sprintf("%s is %s", sides.Left, show(left))
 	}
 	width := max(len(sides.Left.String()), len(sides.Right.String()))
 	if width > 60 {
 		return fmt.Sprintf(" left is %s\nright is %s", show(left), show(right))
 	}
 	return fmt.Sprintf("%*s is %s\n%*s is %s", width, sides.Left, show(left), width, sides.Right, show(right))
+}
+
+// lines writes a value over several lines, so that it can be compared by line.
+func lines(v any) []byte {
+	text, err := value.EncodeJSON(v, "  ")
+	if err != nil {
+		text = fmt.Append(nil, v)
+	}
+	return append(text, '\n')
 }
 
 func isComposite(v any) bool {
@@ -311,10 +320,10 @@ func (s *scenario) calls(operation string) []any {
 }
 
 // maxTrace is how many lines of a trace a failure shows.
-const maxTrace = 24
+const maxTrace = 12
 
 // traceText is the trace of the last run around a step, or its end.
-func (s *scenario) traceText(step string, keep func(machine.Entry) bool) string {
+func (s *scenario) traceText(step string) string {
 	if s.last == nil || len(s.last.entries) == 0 {
 		return ""
 	}

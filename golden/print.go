@@ -1,7 +1,6 @@
 package golden
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 // WriteFailures prints why a test failed: each failure with its place in the test
 // file, what was expected and what is, and what happened around it.
 func WriteFailures(w io.Writer, sources diag.Sources, r *Result, opts diag.Options) error {
+	shown := ""
 	for i, f := range r.Failures {
 		if i > 0 {
 			if _, err := io.WriteString(w, "\n"); err != nil {
@@ -21,19 +21,32 @@ func WriteFailures(w io.Writer, sources diag.Sources, r *Result, opts diag.Optio
 		if err := diag.Write(w, sources, diag.List{&d}, opts); err != nil {
 			return err
 		}
-		for _, part := range []struct{ title, text string }{{"", f.Detail}, {"what happened:", f.Trace}} {
-			if part.text == "" {
-				continue
-			}
-			if part.title != "" {
-				part.text = part.title + "\n" + indent(part.text)
-			}
-			if _, err := fmt.Fprint(w, indent(part.text)); err != nil {
-				return err
-			}
+		text := ""
+		if f.Detail != "" {
+			text = indent(f.Detail)
+		}
+		if f.Trace != "" && f.Trace != shown {
+			text += "  what happened:\n" + indent(indent(cut(f.Trace)))
+			shown = f.Trace
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// maxWidth is how many letters of a line of a trace are shown.
+const maxWidth = 160
+
+func cut(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if r := []rune(l); len(r) > maxWidth {
+			lines[i] = string(r[:maxWidth-1]) + "…"
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func indent(text string) string {

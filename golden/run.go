@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
@@ -408,21 +409,22 @@ func (s *scenario) execute(st *suite.Run) bool {
 	}
 	before := len(s.stage.Problems())
 	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds,
+		Stop:  func() bool { return len(s.stage.Problems()) > before },
 		Trace: func(e machine.Entry) { s.last.entries = append(s.last.entries, e) }})
-	if err != nil {
-		f := s.result.fail(CodeBroken, st.Span, "%v", err)
-		f.Trace = s.traceText("", nil)
+	switch {
+	case errors.Is(err, sim.ErrStopped):
+		p := s.stage.Problems()[before]
+		f := s.result.fail(CodeMock, orSpan(p.Span, st.Span), "%s", p.Message)
+		f.Hint, f.Trace = p.Hint, s.traceText("")
+		return false
+	case err != nil:
+		s.result.fail(CodeBroken, st.Span, "%v", err).Trace = s.traceText("")
 		return false
 	}
 	s.last.result = result
 	s.clock = s.clock.Add(result.Summary.Total.Truncate(time.Second) + time.Second)
 	s.result.Virtual += result.Summary.Total
-	for _, p := range s.stage.Problems()[before:] {
-		f := s.result.fail(CodeMock, orSpan(p.Span, st.Span), "%s", p.Message)
-		f.Hint = p.Hint
-		f.Trace = s.traceText("", nil)
-	}
-	return s.result.Passed()
+	return true
 }
 
 // expectsRefusal reports whether a statement behind the run expects its input to be

@@ -26,7 +26,11 @@ type Options struct {
 	Trace    func(machine.Entry) // nil: nobody listens
 	CancelAt *time.Duration      // nil: never
 	Deeds    []Deed              // done from outside, in any order
+	Stop     func() bool         // asked after every event; true gives the run up with [ErrStopped]; nil: never
 }
+
+// ErrStopped is the error of a run that Options.Stop gave up.
+var ErrStopped = errors.New("the run was given up")
 
 // Deed is something done from outside at a moment of a run: it is cancelled, or, if
 // Step is set, a person says what that failed step should have returned.
@@ -78,6 +82,9 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		}
 		for _, c := range commands {
 			d.carryOut(c, next.at)
+		}
+		if opts.Stop != nil && opts.Stop() {
+			return nil, ErrStopped
 		}
 	}
 	return d.m.Result(), nil

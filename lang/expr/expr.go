@@ -223,6 +223,7 @@ func (b *builder) part(n ast.Node, text string, t *value.Type) *Program {
 	if p.plan, err = b.build(n); err != nil {
 		b.problems.Add(b.problem(err))
 	}
+	_, p.fixed = p.plan.(constant)
 	return p
 }
 
