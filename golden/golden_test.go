@@ -197,10 +197,18 @@ func (c *testCase) cancelAt(t *testing.T) *time.Duration {
 	return &d
 }
 
+// deeds is what is done from outside.
+func (c *testCase) deeds(t *testing.T) []sim.Deed {
+	if at := c.cancelAt(t); at != nil {
+		return []sim.Deed{{At: *at}}
+	}
+	return nil
+}
+
 func (c *testCase) simulate(t *testing.T, p *lang.Program, g *graph.Graph, input map[string]any, runID string) ([]byte, *machine.Result) {
 	r, script := c.services(t, p)
 	var entries []machine.Entry
-	result, err := sim.Run(g, input, sim.Options{Registry: r, Seed: c.opts.Seed, Start: start, RunID: runID, CancelAt: c.cancelAt(t),
+	result, err := sim.Run(g, input, sim.Options{Registry: r, Seed: c.opts.Seed, Start: start, RunID: runID, Deeds: c.deeds(t),
 		Trace: func(e machine.Entry) { entries = append(entries, e) }})
 	if err != nil {
 		t.Fatal(err)

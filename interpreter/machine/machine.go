@@ -41,6 +41,7 @@ type Machine struct {
 	out       []Command
 	err       *RunError // first failure
 	cancelled bool
+	stopped   bool // ended as a whole: cancelled, or out of time
 	services  []ServiceTime
 	result    *Result
 }
@@ -117,7 +118,7 @@ func (m *Machine) Apply(ev Event) ([]Command, error) {
 		return nil, fmt.Errorf("event %T before Started", ev)
 	}
 	m.out = m.out[:0]
-	if m.done {
+	if _, reopens := ev.(StepResolved); m.done && !reopens {
 		return nil, nil
 	}
 	was := m.now
@@ -142,6 +143,8 @@ func (m *Machine) apply(ev Event) error {
 		return m.fired(ev.ID)
 	case CancelRequested:
 		m.stop(Cancelled, &RunError{Code: CodeCancelled, Message: "the run was cancelled"})
+	case StepResolved:
+		return m.resolve(ev.Step, ev.Result)
 	default:
 		panic(fmt.Sprintf("unknown event %T", ev))
 	}
@@ -270,6 +273,7 @@ func (m *Machine) settle(i int, ending Ending, reason string) {
 
 // stop ends the run at once: running steps are cancelled, others are not run.
 func (m *Machine) stop(ending Ending, why *RunError) {
+	m.stopped = true
 	reason := "the run was cancelled"
 	if ending == Failed {
 		reason = "the run failed: " + why.Code

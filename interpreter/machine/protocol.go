@@ -37,8 +37,8 @@ func (id ID) String() string {
 	return fmt.Sprintf("%s#%d%s", id.Place, id.Attempt, suffix)
 }
 
-// Event is Started, CallReturned, CallFailed, TimerFired or CancelRequested. Every
-// event carries the time since the start of the run; it never goes back.
+// Event is Started, CallReturned, CallFailed, TimerFired, CancelRequested or
+// StepResolved. Every event carries the time since the start of the run; it never goes back.
 type Event interface{ event() time.Duration }
 
 type (
@@ -68,6 +68,13 @@ type (
 	}
 	// CancelRequested ends the run as soon as possible.
 	CancelRequested struct{ At time.Duration }
+	// StepResolved says that a person decided what a failed step should have returned.
+	// The run, even one that has ended, goes on with the steps that could not be run.
+	StepResolved struct {
+		At     time.Duration
+		Step   string
+		Result any
+	}
 )
 
 func (e Started) event() time.Duration         { return e.At }
@@ -75,6 +82,7 @@ func (e CallReturned) event() time.Duration    { return e.At }
 func (e CallFailed) event() time.Duration      { return e.At }
 func (e TimerFired) event() time.Duration      { return e.At }
 func (e CancelRequested) event() time.Duration { return e.At }
+func (e StepResolved) event() time.Duration    { return e.At }
 
 // Command is Call, CancelCall, SetTimer, CancelTimer or Finish.
 type Command interface{ command() }

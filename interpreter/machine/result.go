@@ -9,7 +9,7 @@ import (
 // Ending is how a step or run ended.
 type Ending string
 
-// Endings. A run is never Skipped or NotRun.
+// Endings. A run is never Skipped, NotRun or Resolved.
 const (
 	Completed Ending = "completed"
 	Degraded  Ending = "degraded"  // a fallback stood in
@@ -17,6 +17,7 @@ const (
 	Failed    Ending = "failed"    //
 	Cancelled Ending = "cancelled" // while it was running
 	NotRun    Ending = "not_run"   // something it needs failed, or the run ended before
+	Resolved  Ending = "resolved"  // it failed, and a person said what it should have returned
 )
 
 // Codes of failures that no definition names.

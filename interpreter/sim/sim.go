@@ -24,7 +24,6 @@ type Options struct {
 	Start    time.Time // what the clock of the run shows when it begins
 	RunID    string
 	Trace    func(machine.Entry) // nil: nobody listens
-	CancelAt *time.Duration      // nil: never
 	Deeds    []Deed              // done from outside, in any order
 	Stop     func() bool         // asked after every event; true gives the run up with [ErrStopped]; nil: never
 }
@@ -58,13 +57,15 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		d.correlation = opts.RunID
 	}
 	d.push(machine.Started{})
-	if opts.CancelAt != nil {
-		d.push(machine.CancelRequested{At: *opts.CancelAt})
-	}
+	outside := len(opts.Deeds)
 	for _, deed := range opts.Deeds {
-		d.push(machine.CancelRequested{At: deed.At})
+		if deed.Step == "" {
+			d.push(machine.CancelRequested{At: deed.At})
+		} else {
+			d.push(machine.StepResolved{At: deed.At, Step: deed.Step, Result: deed.Result})
+		}
 	}
-	for n := 0; !d.m.Done(); n++ {
+	for n := 0; !d.m.Done() || outside > 0; n++ {
 		if n > MaxEvents {
 			return nil, fmt.Errorf("the run took more than %d events", MaxEvents)
 		}
@@ -78,7 +79,11 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		}
 		commands, err := d.m.Apply(next.event)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("at +%s: %w", value.FormatDuration(next.at), err)
+		}
+		switch next.event.(type) {
+		case machine.CancelRequested, machine.StepResolved:
+			outside--
 		}
 		for _, c := range commands {
 			d.carryOut(c, next.at)
@@ -151,6 +156,8 @@ func (d *driver) push(ev machine.Event) {
 	t := timed{seq: d.seq, event: ev}
 	switch ev := ev.(type) {
 	case machine.CancelRequested:
+		t.at = ev.At
+	case machine.StepResolved:
 		t.at = ev.At
 	case machine.CallReturned:
 		t.at, t.id = ev.At, ev.ID
