@@ -263,6 +263,7 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 	m.spend(cs)
 	bodyType := m.check(cs, &a)
 	cs.answer = a
+	m.reached(cs.call, a.String())
 	m.traceAnswer(x, cs, bodyType)
 	m.show(x, cs)
 	for _, c := range cs.call.Clauses {
@@ -373,17 +374,20 @@ func (m *Machine) holds(x *exec, c *graph.Clause) (bool, *RunError) {
 	if err != nil {
 		return false, expressionError(err)
 	}
+	m.judged(c.When, ok)
 	return ok, nil
 }
 
 // enter executes a clause for an answer.
 func (m *Machine) enter(x *exec, cs *callState, c *graph.Clause) {
+	m.reached(c, "taken")
 	m.execute(x, frame{body: c.Body, owner: cs, label: c.Label})
 }
 
 // enterVerdict executes a clause for exhausted or failed; outer is what `error` meant
 // before.
 func (m *Machine) enterVerdict(x *exec, cs *callState, c *graph.Clause, outer any) {
+	m.reached(c, "taken")
 	m.execute(x, frame{body: c.Body, owner: cs, label: c.Label, verdict: true, outer: outer})
 }
 
@@ -415,6 +419,7 @@ func (m *Machine) again(x *exec, cs *callState, p *graph.Policy) {
 		return
 	}
 	if cs.attempt >= most {
+		m.reached(cs.call, value.Exhausted)
 		m.decided(x, fmt.Sprintf("attempt %d of %d was the last", cs.attempt, most))
 		m.verdict(x, cs, value.Exhausted)
 		return

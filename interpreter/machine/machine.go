@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"wf/lang/expr"
@@ -17,6 +18,18 @@ type Config struct {
 	Seed          uint64 // of jitter
 	Start         time.Time
 	Trace         func(Entry) // told of everything that happens, in order; nil: nobody listens
+	Cover         Cover       // told which parts of the definition a run reaches; nil: nobody listens
+}
+
+// Cover is told which parts of a definition a run reaches.
+type Cover interface {
+	// Reached is told a part and what became of it: a *graph.Step and its ending; a
+	// *graph.Call and its outcome, or "exhausted"; a *graph.Clause ("taken"); a
+	// *graph.Ensure, *graph.Return, *graph.Degrade, *graph.Fail or *graph.Retry
+	// ("reached"); a condition, *expr.Program, and "true" or "false".
+	Reached(part any, what string)
+	// Evaluated is told an expression, compiled with probes, and what it read.
+	Evaluated(p *expr.Program, env map[string]any)
 }
 
 // Machine is one run.
@@ -68,6 +81,9 @@ func New(g *graph.Graph, input map[string]any, cfg Config) *Machine {
 	n := len(g.Steps)
 	m := &Machine{g: g, cfg: cfg, eval: expr.NewMachine(), steps: make([]stepState, n), left: n, first: make([]int32, n+1)}
 	m.env = make(map[string]any, len(g.Prelude)+2)
+	if cfg.Cover != nil {
+		m.eval.Observe = cfg.Cover.Evaluated
+	}
 	m.env["input"] = input
 	m.env["run"] = map[string]any{"id": cfg.RunID, "started_at": cfg.Start.UTC().Format(time.RFC3339Nano)}
 	m.link()
@@ -181,6 +197,7 @@ func (m *Machine) prelude() *RunError {
 			if err != nil {
 				return expressionError(err)
 			}
+			m.judged(st.Cond, ok)
 			if !ok {
 				return m.failure(st.Else.(*graph.Fail), m.env)
 			}
@@ -207,6 +224,19 @@ func (m *Machine) bounds() *RunError {
 		m.limit = max(m.limit, 1)
 	}
 	return nil
+}
+
+func (m *Machine) reached(part any, what string) {
+	if m.cfg.Cover != nil {
+		m.cfg.Cover.Reached(part, what)
+	}
+}
+
+// judged tells how a condition came out.
+func (m *Machine) judged(p *expr.Program, held bool) {
+	if m.cfg.Cover != nil {
+		m.cfg.Cover.Reached(p, strconv.FormatBool(held))
+	}
 }
 
 func (m *Machine) emit(c Command) { m.out = append(m.out, c) }
@@ -268,6 +298,7 @@ func (m *Machine) settle(i int, ending Ending, reason string) {
 	}
 	st.ending, st.reason, st.ended = ending, reason, m.now
 	m.left--
+	m.reached(m.g.Steps[i], string(ending))
 	m.traceStepEnded(i)
 }
 
@@ -387,6 +418,7 @@ func expressionError(err error) *RunError {
 
 // failure makes the error of a `fail` statement.
 func (m *Machine) failure(st *graph.Fail, env map[string]any) *RunError {
+	m.reached(st, "reached")
 	out := &RunError{Code: st.Code, Span: st.Span}
 	if st.Message == nil {
 		return out

@@ -56,6 +56,7 @@ func (m *Machine) begin(i int) {
 			m.fail(x, expressionError(err))
 			return
 		}
+		m.judged(s.When, yes)
 		if !yes {
 			m.ended(i, Skipped, "when "+s.When.String()+" is false")
 			return
@@ -134,6 +135,7 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 			m.fail(x, expressionError(err))
 			return true
 		}
+		m.judged(st.Cond, ok)
 		if ok {
 			return false
 		}
@@ -143,15 +145,18 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		m.call(x, st)
 		return true
 	case *graph.Return:
+		m.reached(st, "reached")
 		m.finishWith(x, Completed, st.Value)
 		return true
 	case *graph.Degrade:
+		m.reached(st, "reached")
 		m.finishWith(x, Degraded, st.Value)
 		return true
 	case *graph.Fail:
 		m.fail(x, m.failure(st, x.env))
 		return true
 	case *graph.Retry:
+		m.reached(st, "reached")
 		owner := x.leave()
 		x.call = owner
 		m.again(x, owner, st.Policy)

@@ -68,6 +68,7 @@ type Program struct {
 	fixed  bool // plan is a constant
 	secret bool // reads a secret: what goes wrong is not told
 	dur    time.Duration
+	probes []Probe // nil unless the scope asks for them
 }
 
 // Type is the static type of the result; never nil.
@@ -133,6 +134,9 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 	if p.plan, err = b.build(tree.Node); err != nil {
 		p.typ = value.TAny
 		return p, append(c.problems, b.problem(err))
+	}
+	if _, ok := scope.(Prober); ok {
+		p.probes = b.probes(tree.Node)
 	}
 	if !c.ambient {
 		return p, append(c.problems, p.fold()...)
@@ -431,7 +435,13 @@ func (b *builder) problem(err error) *diag.Diagnostic {
 }
 
 // Machine evaluates programs, reusing its memory. It is not for concurrent use.
-type Machine struct{ vm vm.VM }
+type Machine struct {
+	vm vm.VM
+
+	// Observe is told of every program with probes before it is evaluated; nil:
+	// nobody listens.
+	Observe func(p *Program, env map[string]any)
+}
 
 // NewMachine returns a machine.
 func NewMachine() *Machine { return &Machine{} }
@@ -450,6 +460,9 @@ func (e *Error) Error() string { return e.Message }
 func (p *Program) Eval(m *Machine, env map[string]any) (any, error) {
 	if p.plan == nil {
 		return nil, &Error{p.span, "the expression did not compile"}
+	}
+	if m.Observe != nil && len(p.probes) > 0 {
+		m.Observe(p, env)
 	}
 	v, err := p.plan.eval(m, env)
 	if err == nil {
