@@ -16,7 +16,15 @@ type Probe struct {
 	Span diag.Span
 	Text string // what decides, as written
 
+	cond   *Program
+	guards []guard // what must hold for evaluation to get here
+}
+
+// guard is a condition on the way to a place.
+type guard struct {
 	cond *Program
+	want bool // the condition holds; of ?? that the value is there
+	nils bool // the value is compared with nil
 }
 
 // Probes lists the places of the expression where evaluation goes one of two ways, in
@@ -25,53 +33,85 @@ type Probe struct {
 func (p *Program) Probes() []Probe { return p.probes }
 
 // Side tells which way evaluation goes in env: for ?? and ?. whether the value is
-// there, for ?:, and, or whether the condition holds. ok is false if it is not reached
-// or fails.
+// there, for ?:, and, or whether the condition holds. ok is false if evaluation does
+// not get there, or fails.
 func (p *Probe) Side(m *Machine, env map[string]any) (yes, ok bool) {
-	v, err := p.cond.plan.eval(m, env)
+	for _, g := range p.guards {
+		if yes, ok := g.cond.side(m, env, g.nils); !ok || yes != g.want {
+			return false, false
+		}
+	}
+	return p.cond.side(m, env, p.Kind == "??" || p.Kind == "?.")
+}
+
+func (p *Program) side(m *Machine, env map[string]any, nils bool) (yes, ok bool) {
+	v, err := p.plan.eval(m, env)
 	if err != nil {
 		return false, false
 	}
-	if p.Kind == "??" || p.Kind == "?." {
+	if nils {
 		return v != nil, true
 	}
-	b, ok := v.(bool)
-	return b, ok
+	yes, ok = v.(bool)
+	return yes, ok
 }
 
 // probes makes the probes of a typed tree.
 func (b *builder) probes(n ast.Node) []Probe {
-	var out []Probe
-	add := func(kind string, cond ast.Node) {
-		out = append(out, Probe{Kind: kind, Span: b.place(extent(cond)), Text: canonical(cond), cond: b.part(cond, "", value.TAny)})
-	}
-	var walk func(n ast.Node)
-	walk = func(n ast.Node) {
-		switch n := n.(type) {
-		case *ast.PredicateNode:
+	p := prober{builder: b}
+	p.walk(n, nil)
+	return p.out
+}
+
+type prober struct {
+	*builder
+	out []Probe
+}
+
+func (p *prober) add(kind string, cond ast.Node, guards []guard) *Program {
+	prog := p.part(cond, canonical(cond), value.TAny)
+	p.out = append(p.out, Probe{Kind: kind, Span: prog.span, Text: prog.text, cond: prog, guards: guards})
+	return prog
+}
+
+func (p *prober) walk(n ast.Node, guards []guard) {
+	with := func(g guard) []guard { return append(guards[:len(guards):len(guards)], g) }
+	switch n := n.(type) {
+	case *ast.PredicateNode:
+		return
+	case *ast.MemberNode:
+		if n.Optional {
+			p.add("?.", n.Node, guards)
+		}
+	case *ast.ConditionalNode:
+		cond := p.add("?:", n.Cond, guards)
+		p.walk(n.Cond, guards)
+		p.walk(n.Exp1, with(guard{cond, true, false}))
+		p.walk(n.Exp2, with(guard{cond, false, false}))
+		return
+	case *ast.BinaryNode:
+		var left *Program
+		g := guard{}
+		switch n.Operator {
+		case "??":
+			left = p.add("??", n.Left, guards)
+			g = guard{left, false, true}
+		case "and", "&&":
+			left = p.add("and", n.Left, guards)
+			g = guard{left, true, false}
+			p.add("and", n.Right, with(g))
+		case "or", "||":
+			left = p.add("or", n.Left, guards)
+			g = guard{left, false, false}
+			p.add("or", n.Right, with(g))
+		}
+		if left != nil {
+			p.walk(n.Left, guards)
+			p.walk(n.Right, with(g))
 			return
-		case *ast.MemberNode:
-			if n.Optional {
-				add("?.", n.Node)
-			}
-		case *ast.ConditionalNode:
-			add("?:", n.Cond)
-		case *ast.BinaryNode:
-			switch n.Operator {
-			case "??":
-				add("??", n.Left)
-			case "and", "&&":
-				add("and", n.Left)
-				add("and", n.Right)
-			case "or", "||":
-				add("or", n.Left)
-				add("or", n.Right)
-			}
-		}
-		for _, child := range children(n) {
-			walk(child)
 		}
 	}
-	walk(n)
-	return out
+	for _, child := range children(n) {
+		p.walk(child, guards)
+	}
 }
