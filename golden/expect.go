@@ -262,10 +262,15 @@ func (s *scenario) readable(refs []string) map[string]any {
 
 func (s *scenario) runValue() map[string]any {
 	ending, _ := s.endingOf()
-	run := map[string]any{"ending": ending, "started_at": s.last.start.Format("2006-01-02T15:04:05.999999999Z07:00"), "took": "0s", "saved": "0s", "id": "", "correlation_id": ""}
+	run := map[string]any{"ending": ending, "started_at": s.last.start.Format("2006-01-02T15:04:05.999999999Z07:00"), "took": "0s", "saved": "0s", "id": "", "correlation_id": "", "services": []any{}}
 	if r := s.last.result; r != nil {
 		run["id"], run["correlation_id"] = r.RunID, r.CorrelationID
 		run["took"], run["saved"] = value.FormatDuration(r.Summary.Total), value.FormatDuration(r.Summary.Saved)
+		services := make([]any, len(r.Summary.Services))
+		for i, t := range r.Summary.Services {
+			services[i] = map[string]any{"service": t.Service, "calls": t.Calls, "time": value.FormatDuration(t.Time)}
+		}
+		run["services"] = services
 		if r.Error != nil {
 			e := map[string]any{"code": r.Error.Code, "message": r.Error.Message}
 			if r.Error.Step != "" {
@@ -295,6 +300,8 @@ func (s *scenario) function(name, path string) any {
 		return value.FormatDuration(st.Started)
 	case "ended":
 		return value.FormatDuration(st.Ended)
+	case "took":
+		return value.FormatDuration(st.Ended - st.Started)
 	case "reason":
 		return st.Reason
 	case "code":

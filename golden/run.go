@@ -198,11 +198,11 @@ type scenario struct {
 	seed    uint64
 	clock   time.Time
 	setups  int
-	last    *outcome
+	last    *lastRun
 }
 
-// outcome is what came of the last run of a scenario.
-type outcome struct {
+// lastRun is what came of the last run of a scenario.
+type lastRun struct {
 	graph   *graph.Graph
 	refused value.Violations // not nil if the input did not fit
 	result  *machine.Result  // nil if refused
@@ -356,13 +356,30 @@ func (s *scenario) setup(st *suite.Setup) bool {
 	}
 	s.setups++
 	before := len(s.stage.Problems())
-	s.stage.Setup(builtins.Call{Service: st.Sig.Service, Operation: st.Sig.Operation, Args: done.(map[string]any), Key: fmt.Sprintf("setup:%d", s.setups),
+	a := s.stage.Setup(builtins.Call{Service: st.Sig.Service, Operation: st.Sig.Operation, Args: done.(map[string]any), Key: fmt.Sprintf("setup:%d", s.setups),
 		RunID: "setup", CorrelationID: "setup", Attempt: 1, At: s.clock, Seed: s.seed})
 	for _, p := range s.stage.Problems()[before:] {
 		s.result.fail(CodeMock, orSpan(p.Span, st.Span), "%s", p.Message)
 		return false
 	}
+	if st.Name == "" {
+		return true
+	}
+	body, err := value.Normalize(a.Body)
+	if d, _ := value.Classify(st.Sig.Rules, a.Status, a.Class); d != value.Success || err != nil {
+		s.result.fail(CodeBroken, st.Span, "%s has no value: the call was answered %s", st.Name, outcome(a))
+		return false
+	}
+	s.env[st.Name] = body
 	return true
+}
+
+// outcome names an answer.
+func outcome(a builtins.Answer) string {
+	if a.Class != "" {
+		return a.Class
+	}
+	return fmt.Sprint(a.Status)
 }
 
 func orSpan(a, b diag.Span) diag.Span {
@@ -392,7 +409,7 @@ func (s *scenario) execute(st *suite.Run) bool {
 	}
 	s.result.Runs++
 	runID := fmt.Sprintf("run_%d", s.result.Runs)
-	s.last = &outcome{graph: st.Graph, start: s.clock}
+	s.last = &lastRun{graph: st.Graph, start: s.clock}
 	deeds, ok := s.planned()
 	if !ok {
 		return false

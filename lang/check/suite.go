@@ -472,15 +472,7 @@ func (f *testFlow) stmt(st syntax.TestStmt, rest []syntax.TestStmt) {
 			f.emit(p)
 		}
 	case *syntax.Call:
-		sig := f.step.signature(st)
-		setup := &suite.Setup{Sig: sig, Span: st.Span}
-		if st.Args != nil {
-			setup.Args = f.compile(st.Args, f.scope)
-		}
-		if !sig.Handler {
-			f.step.arguments(st, sig, setup.Args)
-		}
-		f.emit(setup)
+		f.emit(f.setup(st))
 	case *syntax.Seed:
 		f.emit(&suite.Seed{Value: f.expect(st.Value, f.scope, value.TInt, "seed")})
 	case *syntax.Deed:
@@ -503,9 +495,31 @@ func (f *testFlow) let(l *syntax.Let) {
 		let := f.readLet(l)
 		f.scope.define(l.Name, let.Value.Type())
 		f.emit(let)
+	case l.Call != nil:
+		setup := f.setup(l.Call)
+		setup.Name = l.Name.Text
+		body, any := f.step.successes(&graph.Call{Sig: setup.Sig, Policy: &graph.Policy{Rules: setup.Sig.Rules}})
+		if !any || body == nil {
+			body = value.TAny
+		}
+		f.scope.define(l.Name, body)
+		f.emit(setup)
 	default:
-		f.flow.misplaced(l, "a test names values and files")
+		f.flow.misplaced(l, "a test names values, files and answers")
 	}
+}
+
+// setup compiles a call that a test itself makes.
+func (f *testFlow) setup(call *syntax.Call) *suite.Setup {
+	sig := f.step.signature(call)
+	setup := &suite.Setup{Sig: sig, Span: call.Span}
+	if call.Args != nil {
+		setup.Args = f.compile(call.Args, f.scope)
+	}
+	if !sig.Handler {
+		f.step.arguments(call, sig, setup.Args)
+	}
+	return setup
 }
 
 // readLet is a let with the content of a JSON file, which the loader has read.
@@ -779,6 +793,7 @@ type testScope struct {
 var testRunType = value.RecordOf(
 	&value.Field{Name: "id", Type: value.TString}, &value.Field{Name: "correlation_id", Type: value.TString}, &value.Field{Name: "started_at", Type: value.TTime},
 	&value.Field{Name: "ending", Type: endingType(runEndings)}, &value.Field{Name: "took", Type: value.TDuration}, &value.Field{Name: "saved", Type: value.TDuration},
+	&value.Field{Name: "services", Type: value.ListOf(value.RecordOf(&value.Field{Name: "service", Type: value.TString}, &value.Field{Name: "calls", Type: value.TInt}, &value.Field{Name: "time", Type: value.TDuration}))},
 	&value.Field{Name: "error", Optional: true, Type: value.RecordOf(&value.Field{Name: "code", Type: value.TString}, &value.Field{Name: "message", Type: value.TString}, &value.Field{Name: "step", Type: value.TString, Optional: true})},
 )
 
@@ -848,7 +863,7 @@ func (s *testScope) Lookup(name string) (*value.Type, bool) {
 
 // stepFunctions are the functions of steps.
 var stepFunctions = map[string]*value.Type{
-	"ending": endingType(stepEndings), "attempts": value.TInt, "started": value.TDuration, "ended": value.TDuration, "reason": value.TString, "code": value.TString,
+	"ending": endingType(stepEndings), "attempts": value.TInt, "started": value.TDuration, "ended": value.TDuration, "took": value.TDuration, "reason": value.TString, "code": value.TString,
 }
 
 // Refer types functions of steps and operations.

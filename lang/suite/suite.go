@@ -83,8 +83,10 @@ type (
 		Row            *expr.Program
 		Span           diag.Span
 	}
-	// Setup is a call made before the next run, to bring the services into a state.
+	// Setup is a call the test makes itself, to bring the services into a state or to
+	// ask for it. Name is what a let calls the body of the answer, "" for nothing.
 	Setup struct {
+		Name string
 		Sig  *value.Signature
 		Args *expr.Program // nil: {}
 		Span diag.Span
