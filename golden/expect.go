@@ -8,6 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"wf/interpreter/machine"
+	"wf/lang/expr"
 	"wf/lang/suite"
 	"wf/lang/value"
 )
@@ -99,7 +100,7 @@ func (s *scenario) stepEnding(e *suite.Expect) {
 	}
 	bad := string(st.Ending) != e.Ending || e.Code != "" && (st.Error == nil || st.Error.Code != e.Code)
 	if e.Attempts != nil {
-		n, err := e.Attempts.Int(s.eval, s.env)
+		n, err := e.Attempts.Int(s.eval, s.names(e.Attempts))
 		if err != nil {
 			s.result.fail(CodeBroken, spanOf(err, e.Span), "%v", err)
 			return
@@ -136,7 +137,7 @@ func plural(n int, word string) string {
 
 // condition judges an expression, and shows both sides of a comparison.
 func (s *scenario) condition(e *suite.Expect) {
-	env := s.readable(e.Cond.Refs())
+	env := s.names(e.Cond)
 	ok, err := e.Cond.Bool(s.eval, env)
 	if err != nil {
 		f := s.result.fail(CodeExpect, spanOf(err, e.Span), "%s cannot be judged: %v%s", e.Cond, err, s.missing(e.Cond.Refs()))
@@ -234,8 +235,13 @@ func (s *scenario) missing(refs []string) string {
 	return ""
 }
 
-// readable is what an expectation reads.
-func (s *scenario) readable(refs []string) map[string]any {
+// names is what an expression of the test may read: its names, and what came of the
+// last run.
+func (s *scenario) names(p *expr.Program) map[string]any {
+	if s.last == nil {
+		return s.env
+	}
+	refs := p.Refs()
 	env := clone(s.env, len(refs))
 	for _, ref := range refs {
 		if function, path, ok := strings.Cut(strings.TrimSuffix(ref, ")"), "("); ok {

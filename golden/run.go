@@ -301,7 +301,7 @@ func onceServices(fresh func() builtins.Services) func() builtins.Services {
 func (s *scenario) stmt(st suite.Stmt) bool {
 	switch st := st.(type) {
 	case *graph.Let:
-		v, err := st.Value.Eval(s.eval, s.env)
+		v, err := st.Value.Eval(s.eval, s.names(st.Value))
 		if err != nil {
 			s.result.fail(CodeBroken, spanOf(err, st.Span), "%s has no value: %v", st.Name, err)
 			return false
@@ -311,14 +311,14 @@ func (s *scenario) stmt(st suite.Stmt) bool {
 		s.stage.Mock(st)
 		s.own = append(s.own, st)
 	case *suite.Put:
-		if err := s.stage.Put(st, s.env); err != nil {
+		if err := s.stage.Put(st, s.names(st.Row)); err != nil {
 			s.result.fail(CodeBroken, spanOf(err, st.Span), "%v", err)
 			return false
 		}
 	case *suite.Setup:
 		return s.setup(st)
 	case *suite.Seed:
-		n, err := st.Value.Int(s.eval, s.env)
+		n, err := st.Value.Int(s.eval, s.names(st.Value))
 		if err != nil {
 			s.result.fail(CodeBroken, st.Value.Span(), "seed: %v", err)
 			return false
@@ -344,7 +344,7 @@ func (s *scenario) setup(st *suite.Setup) bool {
 	args := any(map[string]any{})
 	if st.Args != nil {
 		var err error
-		if args, err = st.Args.Eval(s.eval, s.env); err != nil {
+		if args, err = st.Args.Eval(s.eval, s.names(st.Args)); err != nil {
 			s.result.fail(CodeBroken, spanOf(err, st.Span), "%v", err)
 			return false
 		}
@@ -402,7 +402,7 @@ func (s *scenario) execute(st *suite.Run) bool {
 	raw := any(map[string]any{})
 	if st.Input != nil {
 		var err error
-		if raw, err = st.Input.Eval(s.eval, s.env); err != nil {
+		if raw, err = st.Input.Eval(s.eval, s.names(st.Input)); err != nil {
 			s.result.fail(CodeBroken, spanOf(err, st.Span), "the input has no value: %v", err)
 			return false
 		}
@@ -465,10 +465,10 @@ func (s *scenario) expectsRefusal() bool {
 func (s *scenario) planned() ([]sim.Deed, bool) {
 	var out []sim.Deed
 	for _, d := range s.deeds {
-		at, err := d.At.Duration(s.eval, s.env)
+		at, err := d.At.Duration(s.eval, s.names(d.At))
 		deed := sim.Deed{At: at, Step: d.Step}
 		if err == nil && d.Step != "" {
-			deed.Result, err = d.Result.Eval(s.eval, s.env)
+			deed.Result, err = d.Result.Eval(s.eval, s.names(d.Result))
 		}
 		if err != nil {
 			s.result.fail(CodeBroken, spanOf(err, d.Span), "%v", err)

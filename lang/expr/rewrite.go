@@ -98,7 +98,7 @@ func (r *rewriter) token(i int) {
 	switch t.Kind {
 	case token.EOF:
 	case token.Newline:
-		if r.inObject() && !r.continues(i) {
+		if r.inList() && !r.continues(i) {
 			r.out.WriteByte(',')
 		}
 	case token.Ident:
@@ -143,6 +143,9 @@ func (r *rewriter) top() byte {
 
 func (r *rewriter) inObject() bool { return r.top() == '{' || r.top() == predicateOpen }
 
+// inList reports whether newlines separate: in an object, and in a list.
+func (r *rewriter) inList() bool { return r.inObject() || r.top() == '[' }
+
 // wordOps are the operators that are words.
 var wordOps = map[string]bool{"and": true, "or": true, "not": true, "in": true, "matches": true, "contains": true, "startsWith": true, "endsWith": true}
 
@@ -153,7 +156,7 @@ var negatable = map[string]bool{"in": true, "matches": true, "contains": true, "
 // object, next to a comma, or in the midst of an expression.
 func (r *rewriter) continues(i int) bool {
 	prev, next := r.word(i-1), r.word(i+1)
-	if i+1 >= len(r.tokens) || r.tokens[i+1].Kind == token.EOF || next == "}" || next == "," || prev == "{" || prev == "," || prev == ":" || i == 0 {
+	if i+1 >= len(r.tokens) || r.tokens[i+1].Kind == token.EOF || next == "}" || next == "]" || next == "," || prev == "{" || prev == "[" || prev == "," || prev == ":" || i == 0 {
 		return true
 	}
 	if r.tokens[i-1].Kind == token.Op && !strings.Contains(")]}#", prev) || r.tokens[i-1].Kind == token.Ident && wordOps[prev] && !r.isKey(i-1) && r.word(i-2) != "." && r.word(i-2) != "?." {
