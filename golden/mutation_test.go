@@ -1,0 +1,281 @@
+package golden_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"wf/builtins"
+	"wf/golden"
+	"wf/lang"
+	"wf/lang/syntax"
+	"wf/mocks"
+	"wf/workflows"
+)
+
+// TestPlantedDefects plants defects in the shipped workflows, one at a time, and
+// demands that their test files notice each: a suite that does not is no suite.
+func TestPlantedDefects(t *testing.T) {
+	files, err := fs.Glob(workflows.FS, "*_test.wf")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no test files: %v", err)
+	}
+	planted := 0
+	for _, file := range files {
+		definition := strings.TrimSuffix(file, "_test.wf") + ".wf"
+		src, err := fs.ReadFile(workflows.FS, definition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range mutants(definition, src) {
+			planted++
+			t.Run(strings.TrimSuffix(definition, ".wf")+"/"+m.name, func(t *testing.T) {
+				if reason := equivalent[definition+": "+m.name]; reason != "" {
+					return
+				}
+				if notices(t, file, definition, m.text) {
+					return
+				}
+				t.Errorf("no test notices this defect:\n%s", m.text)
+			})
+		}
+	}
+	if planted < 25 {
+		t.Errorf("only %d defects were planted", planted)
+	}
+}
+
+// equivalent lists mutants that behave as the original does, with the reason.
+var equivalent = map[string]string{}
+
+// notices reports whether the check or a test fails with the changed definition.
+func notices(t *testing.T, file, definition, text string) bool {
+	fsys := overlay{FS: workflows.FS, over: fstest.MapFS{definition: {Data: []byte(text)}}}
+	r := builtins.New()
+	mocks.Register(r, mocks.Options{Seed: 1})
+	p, problems := lang.Load(fsys, file, lang.Options{Catalog: r})
+	if problems.HasErrors() {
+		return true
+	}
+	failed := false
+	for _, res := range golden.Run(p, golden.Options{Files: readOnly{os.DirFS("../workflows")}, FailFast: true, Builtins: func() builtins.Services {
+		r := builtins.New()
+		mocks.Register(r, mocks.Options{Seed: 1})
+		return r
+	}}) {
+		failed = failed || !res.Passed()
+	}
+	return failed
+}
+
+// overlay reads files from over, and all others from FS.
+type overlay struct {
+	fs.FS
+	over fstest.MapFS
+}
+
+func (o overlay) Open(name string) (fs.File, error) {
+	if _, ok := o.over[path.Clean(name)]; ok {
+		return o.over.Open(path.Clean(name))
+	}
+	return o.FS.Open(name)
+}
+
+type readOnly struct{ fs.FS }
+
+func (readOnly) Write(name string, _ []byte) error { return fmt.Errorf("%s is not written", name) }
+func (readOnly) Remove(name string) error          { return fmt.Errorf("%s is not removed", name) }
+
+// mutant is a definition with one defect.
+type mutant struct{ name, text string }
+
+// mutants lists every single defect of the kinds below that a definition can have.
+func mutants(name string, src []byte) []mutant {
+	var out []mutant
+	for _, kind := range []struct {
+		name  string
+		apply func(f *syntax.File, n int) (where string, ok bool)
+	}{
+		{"drops", drop}, {"swaps", swapClauses}, {"forgets to wait for", dropAfter}, {"is not marked as degraded in", undegrade}, {"says otherwise in", reword}, {"fails differently in", recode},
+	} {
+		for n := 0; ; n++ {
+			f, problems := syntax.Parse(name, src)
+			if problems.HasErrors() {
+				panic(problems)
+			}
+			where, ok := kind.apply(f, n)
+			if !ok {
+				break
+			}
+			out = append(out, mutant{fmt.Sprintf("%s %s", kind.name, where), string(syntax.Format(f, src))})
+		}
+	}
+	return out
+}
+
+// eachBlock visits every list of statements with what it belongs to.
+func eachBlock(f *syntax.File, visit func(owner string, block *[]syntax.Stmt)) {
+	step := ""
+	syntax.Walk(f, func(n any) bool {
+		switch n := n.(type) {
+		case *syntax.Workflow:
+			visit("the workflow", &n.Stmts)
+		case *syntax.Step:
+			step = n.Name.Text
+			visit(step, &n.Stmts)
+		case *syntax.On:
+			visit(step, &n.Stmts)
+		}
+		return true
+	})
+}
+
+// drop removes the n-th retry, timeout, ensure or clause.
+func drop(f *syntax.File, n int) (where string, ok bool) {
+	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
+		for i, st := range *block {
+			what := ""
+			switch st := st.(type) {
+			case *syntax.Retry:
+				what = "retry"
+			case *syntax.Timeout:
+				what = "timeout"
+			case *syntax.Ensure:
+				what = "ensure"
+			case *syntax.On:
+				what = "on " + outcomes(st)
+			}
+			if what == "" || ok {
+				continue
+			}
+			if n--; n < 0 {
+				*block = slices.Delete(slices.Clone(*block), i, i+1)
+				where, ok = what+" of "+owner, true
+				return
+			}
+		}
+	})
+	return where, ok
+}
+
+func outcomes(on *syntax.On) string {
+	var words []string
+	for _, o := range on.Outcomes {
+		if o.Name != "" {
+			words = append(words, o.Name)
+		} else {
+			words = append(words, fmt.Sprint(o.Status))
+		}
+	}
+	return strings.Join(words, ",")
+}
+
+// swapClauses exchanges what the n-th pair of neighbouring clauses does.
+func swapClauses(f *syntax.File, n int) (where string, ok bool) {
+	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
+		for i := 1; i < len(*block) && !ok; i++ {
+			a, isOn := (*block)[i-1].(*syntax.On)
+			b, isToo := (*block)[i].(*syntax.On)
+			if !isOn || !isToo {
+				continue
+			}
+			if n--; n < 0 {
+				a.Outcomes, b.Outcomes = b.Outcomes, a.Outcomes
+				where, ok = fmt.Sprintf("on %s and on %s of %s", outcomes(b), outcomes(a), owner), true
+			}
+		}
+	})
+	return where, ok
+}
+
+// dropAfter removes the n-th step that an `after` names.
+func dropAfter(f *syntax.File, n int) (where string, ok bool) {
+	syntax.Walk(f, func(node any) bool {
+		if s, isStep := node.(*syntax.Step); isStep && !ok {
+			if n < len(s.After) {
+				where, ok = s.After[n].Text+" in "+s.Name.Text, true
+				s.After = slices.Delete(slices.Clone(s.After), n, n+1)
+			} else {
+				n -= len(s.After)
+			}
+		}
+		return true
+	})
+	return where, ok
+}
+
+// undegrade turns the n-th degrade into a return.
+func undegrade(f *syntax.File, n int) (where string, ok bool) {
+	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
+		for i, st := range *block {
+			d, isDegrade := st.(*syntax.Degrade)
+			if !isDegrade || ok {
+				continue
+			}
+			if n--; n < 0 {
+				(*block)[i] = &syntax.Return{Node: d.Node, Value: d.Value}
+				where, ok = owner, true
+			}
+		}
+	})
+	return where, ok
+}
+
+// reword changes the n-th text in a return, degrade, argument or output.
+func reword(f *syntax.File, n int) (where string, ok bool) {
+	change := func(owner string, e *syntax.Expr) {
+		for i := 0; e != nil && !ok && i < len(e.Text); i++ {
+			end := strings.IndexByte(e.Text[i+1:], '"') + i + 1
+			if e.Text[i] != '"' || end <= i {
+				continue
+			}
+			if n--; n < 0 {
+				where, ok = fmt.Sprintf("%s of %s", e.Text[i:end+1], owner), true
+				e.Text = e.Text[:i] + `"mutant"` + e.Text[end+1:]
+				return
+			}
+			i = end
+		}
+	}
+	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
+		for _, st := range *block {
+			switch st := st.(type) {
+			case *syntax.Return:
+				change(owner, st.Value)
+			case *syntax.Degrade:
+				change(owner, st.Value)
+			case *syntax.Call:
+				change(owner, st.Args)
+			case *syntax.Output:
+				change(owner, st.Value)
+			}
+		}
+	})
+	return where, ok
+}
+
+// recode changes the code of the n-th fail.
+func recode(f *syntax.File, n int) (where string, ok bool) {
+	change := func(owner string, st syntax.Stmt) {
+		if fail, isFail := st.(*syntax.Fail); isFail && !ok {
+			if n--; n < 0 {
+				where, ok = fail.Code.Text+" of "+owner, true
+				fail.Code.Text = "MUTANT"
+			}
+		}
+	}
+	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
+		for _, st := range *block {
+			if e, isEnsure := st.(*syntax.Ensure); isEnsure {
+				change(owner, e.Else)
+			}
+			change(owner, st)
+		}
+	})
+	return where, ok
+}
