@@ -32,6 +32,10 @@ func TestPlantedDefects(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if notices(t, file, definition, string(src)) {
+			t.Errorf("%s fails without a defect, so it proves nothing", file)
+			continue
+		}
 		for _, m := range mutants(definition, src) {
 			planted++
 			t.Run(strings.TrimSuffix(definition, ".wf")+"/"+m.name, func(t *testing.T) {
