@@ -1,7 +1,9 @@
 package check
 
 import (
+	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -227,10 +229,34 @@ func (c *checker) rules(s *space, t *value.Type, rules []*syntax.Rule) *value.Ty
 	}
 	n := *t
 	n.Name = ""
+	seen := map[string]diag.Span{}
 	for _, r := range rules {
+		word := r.Word()
+		if r.Pattern != nil {
+			word += " a pattern"
+		}
+		if first, twice := seen[word]; twice {
+			c.add(diag.Errorf(CodeRule, r.Span, "%s is given twice", word).See(first, "first here"))
+			continue
+		}
+		seen[word] = r.Span
 		c.rule(&n, r)
 	}
+	if cmp.Compare(asFloat(n.Rules.Min, math.Inf(-1)), asFloat(n.Rules.Max, math.Inf(1))) > 0 {
+		c.add(diag.Errorf(CodeRule, seen["min"], "nothing is at least %v and at most %v", n.Rules.Min, n.Rules.Max).See(seen["max"], "max"))
+	}
 	return &n
+}
+
+// asFloat is a bound as a number; absent stands for one not given.
+func asFloat(v any, absent float64) float64 {
+	switch v := v.(type) {
+	case int:
+		return float64(v)
+	case float64:
+		return v
+	}
+	return absent
 }
 
 func (c *checker) rule(t *value.Type, r *syntax.Rule) {
