@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -242,7 +241,7 @@ func (c *checker) rules(s *space, t *value.Type, rules []*syntax.Rule) *value.Ty
 		seen[word] = r.Span
 		c.rule(&n, r)
 	}
-	if cmp.Compare(asFloat(n.Rules.Min, math.Inf(-1)), asFloat(n.Rules.Max, math.Inf(1))) > 0 {
+	if asFloat(n.Rules.Min, math.Inf(-1)) > asFloat(n.Rules.Max, math.Inf(1)) {
 		c.add(diag.Errorf(CodeRule, seen["min"], "nothing is at least %v and at most %v", n.Rules.Min, n.Rules.Max).See(seen["max"], "max"))
 	}
 	return &n

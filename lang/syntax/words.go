@@ -1,0 +1,44 @@
+package syntax
+
+import (
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+)
+
+// Words lists the words that mean something to the grammar, sorted. None of them is
+// reserved; the operators and constants of expressions are not among them.
+func Words() []string {
+	set := map[string]bool{}
+	for _, known := range words {
+		for _, word := range known {
+			set[word] = true
+		}
+	}
+	tagged(reflect.TypeFor[rules](), set, map[reflect.Type]bool{})
+	return slices.Sorted(maps.Keys(set))
+}
+
+// Later lists the words that are kept for later versions of the language.
+func Later() []string { return slices.Clone(later) }
+
+var wordTag = regexp.MustCompile(`'([a-z]+)'`)
+
+// tagged collects the words in the grammar tags of a type and of everything it is made of.
+func tagged(t reflect.Type, set map[string]bool, seen map[reflect.Type]bool) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || seen[t] {
+		return
+	}
+	seen[t] = true
+	for i := range t.NumField() {
+		f := t.Field(i)
+		for _, m := range wordTag.FindAllStringSubmatch(f.Tag.Get("parser"), -1) {
+			set[m[1]] = true
+		}
+		tagged(f.Type, set, seen)
+	}
+}
