@@ -20,7 +20,7 @@ func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, more b
 		s.reachable(g, on, pats)
 		in := &inClause{call: g, parts: level, verdict: hasVerdict(pats)}
 		inner := sc.child()
-		typ := s.bodyOf(g.Sig, pats)
+		typ := s.bodyOf(g, pats)
 		inner.setAnswer(typ)
 		if in.verdict {
 			inner.names["error"] = &binding{name: "error", typ: errorType, used: true}
@@ -135,9 +135,10 @@ func covers(list []value.Pattern, p value.Pattern) bool {
 	return false
 }
 
-// bodyOf is the type of body in a clause for these outcomes.
-func (s *stepFlow) bodyOf(sig *value.Signature, pats []value.Pattern) *value.Type {
-	if sig.Handler {
+// bodyOf is the type of body in a clause for these outcomes, below the clauses that g
+// has already.
+func (s *stepFlow) bodyOf(g *graph.Call, pats []value.Pattern) *value.Type {
+	if g.Sig.Handler {
 		return value.TAny
 	}
 	var out *value.Type
@@ -148,22 +149,22 @@ func (s *stepFlow) bodyOf(sig *value.Signature, pats []value.Pattern) *value.Typ
 		case p.Name == value.Malformed || isVerdict(p):
 			return value.TAny
 		default:
-			out = joinBody(out, declaredBody(sig, p))
+			out = joinBody(out, declaredBody(g, p))
 		}
 	}
 	return out
 }
 
-func declaredBody(sig *value.Signature, p value.Pattern) *value.Type {
+func declaredBody(g *graph.Call, p value.Pattern) *value.Type {
 	if p.Class == 0 {
-		if t, ok := sig.Body(p.Status, p.Name); ok && t != nil {
+		if t, ok := g.Sig.Body(p.Status, p.Name); ok && t != nil {
 			return t
 		}
 		return value.TAny
 	}
 	var out *value.Type
-	for _, o := range sig.Outcomes {
-		if p.Covers(o.Pattern) {
+	for _, o := range g.Sig.Outcomes {
+		if p.Covers(o.Pattern) && !takenAlways(g, o.Pattern) {
 			if o.Body == nil {
 				return value.TAny
 			}

@@ -185,7 +185,7 @@ func plain(msg string) string {
 		return "the number does not fit 64 bits"
 	}
 	for _, r := range [...]struct{ from, to string }{
-		{"runtime error: ", ""}, {"reflect: slice index out of range", "the index is outside the list"},
+		{"runtime error: ", ""}, {"reflect: slice index out of range", "the index is outside the list"}, {"array length is", "the list has"},
 		{"unexpected token EOF", "it ends too early"}, {"unexpected token Operator", "unexpected"}, {"unexpected token Bracket", "unexpected"},
 		{"unexpected token Identifier", "unexpected name"}, {"unexpected token Number", "unexpected number"}, {"unexpected token String", "unexpected string"},
 		{"<nil>", "nil"}, {"map[string]interface {}", "an object"}, {"[]interface {}", "a list"}, {"interface {}", "any"}, {"float64", "float"},
