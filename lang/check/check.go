@@ -86,7 +86,9 @@ func Check(u *Unit, opts Options) (*Result, diag.List) {
 		names[full] = w.Name[len(w.Name)-1].Span
 		res.Workflows = append(res.Workflows, g)
 	}
-	res.Suite = c.suite(u.Main, files)
+	if res.Suite = c.suite(u.Main, files); res.Suite == nil && len(res.Workflows) == 0 {
+		c.constantsAlone(main)
+	}
 	c.withoutDoubts()
 	c.problems.Sort()
 	return res, c.problems

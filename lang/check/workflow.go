@@ -192,6 +192,12 @@ func (f *flow) constants(sc *scope) {
 	}
 }
 
+// constantsAlone checks the lets of files without a workflow that reads them.
+func (c *checker) constantsAlone(s *space) {
+	f := &flow{checker: c, space: s, graph: &graph.Graph{Input: value.RecordOf()}, read: map[string]bool{}, below: map[string]bool{}}
+	f.constants(&scope{flow: f, names: map[string]*binding{}, early: true})
+}
+
 // letOrder is the lets of the files, each after those it reads, but for those that
 // are made of themselves.
 func (f *flow) letOrder() []*syntax.Let {
