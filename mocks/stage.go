@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"wf/builtins"
@@ -19,8 +20,9 @@ import (
 
 // Stage is the services of one test scenario as its mocks describe them. It answers
 // what a run asks, keeps the tables of the mocks, and notes every call, and what went
-// wrong with the mocks themselves. It is not for concurrent use.
+// wrong with the mocks themselves. Calls may come at once.
 type Stage struct {
+	mu       sync.Mutex // of everything below, while a call is answered
 	eval     *expr.Machine
 	base     map[string]any           // what every mock may read: the lets of the file and the test
 	below    func() builtins.Services // what `pass` reaches in the end; nil: nothing
@@ -132,6 +134,8 @@ func (s *Stage) Services() []string { return slices.Sorted(maps.Keys(s.tables)) 
 // called, and is noted.
 func (s *Stage) Lookup(service, operation string) (*builtins.Operation, bool) {
 	name := service + "." + operation
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if op := s.ops[name]; op != nil {
 		return op, true
 	}
@@ -142,6 +146,8 @@ func (s *Stage) Lookup(service, operation string) (*builtins.Operation, bool) {
 
 // serve answers a call of a run and notes it.
 func (s *Stage) serve(c builtins.Call) builtins.Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	name := c.Service + "." + c.Operation
 	scripts := s.scripts[name]
 	a := s.from(c, len(scripts))
@@ -276,7 +282,7 @@ func (p *performance) answer() (builtins.Answer, bool) {
 	c := p.call
 	p.env = make(map[string]any, 8+len(p.stage.base))
 	maps.Copy(p.env, p.stage.base)
-	p.env["input"], p.env["attempt"], p.env["key"] = any(c.Args), c.Attempt, c.Key
+	p.env["input"], p.env["attempt"], p.env["key"], p.env["place"] = any(c.Args), c.Attempt, c.Key, c.Place
 	p.env["run"] = map[string]any{"id": c.RunID, "correlation_id": c.CorrelationID, "now": stamp(c.At)}
 	for name, t := range p.stage.tables[c.Service] {
 		p.env[name] = t.rows
@@ -452,10 +458,21 @@ func (p *performance) own(r *suite.Reply) (a builtins.Answer, err error) {
 			a.Headers[strings.ToLower(name)] = fmt.Sprint(v)
 		}
 	}
-	if want, ok := p.replies.Sig.Body(a.Status, a.Class); ok && want != nil && a.Class != value.Malformed {
-		if _, violations := want.Conform(a.Body, nil); len(violations) > 0 {
-			return a, fmt.Errorf("its %s breaks the signature: %w", r.Outcome, violations)
-		}
+	return a, p.fits(r, a)
+}
+
+// fits holds a written answer against the signature.
+func (p *performance) fits(r *suite.Reply, a builtins.Answer) error {
+	want, declared := p.replies.Sig.Body(a.Status, a.Class)
+	if !declared || want == nil || a.Class == value.Malformed {
+		return nil
 	}
-	return a, nil
+	_, violations := want.Conform(a.Body, nil)
+	switch {
+	case r.Broken && len(violations) == 0:
+		return fmt.Errorf("its %s fits the signature, and should be malformed", r.Outcome)
+	case !r.Broken && len(violations) > 0:
+		return fmt.Errorf("its %s breaks the signature: %w", r.Outcome, violations)
+	}
+	return nil
 }

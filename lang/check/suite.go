@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -200,6 +201,7 @@ func (t *tester) replies(sig *value.Signature, once bool, body []syntax.MockStmt
 	given("run", mockRunType)
 	given("attempt", value.TInt)
 	given("key", value.TString)
+	given("place", value.TString)
 	for name, tab := range t.tables[sig.Service] {
 		given(name, value.ListOf(tab.Row))
 	}
@@ -348,7 +350,7 @@ func written(names []syntax.Name) string {
 
 // reply compiles one answer and holds it against the signature.
 func (t *tester) reply(st *syntax.Reply, r *suite.Replies, sc *scope) *suite.Reply {
-	out := &suite.Reply{Pass: st.Pass, Always: st.Always, Lost: st.Lost, Span: st.Span}
+	out := &suite.Reply{Pass: st.Pass, Always: st.Always, Lost: st.Lost, Broken: st.Undeclared || st.Malformed, Span: st.Span}
 	if st.Headers != nil {
 		out.Headers = t.flow.expectIn(st.Headers, sc, &value.Type{Kind: value.Record, Open: true}, "headers")
 	}
@@ -362,7 +364,7 @@ func (t *tester) reply(st *syntax.Reply, r *suite.Replies, sc *scope) *suite.Rep
 		out.Body = t.flow.compileIn(st.Body, sc)
 	}
 	if st.Pass {
-		if st.Body != nil || st.Headers != nil {
+		if st.Body != nil || st.Headers != nil || out.Broken {
 			t.add(diag.Errorf(CodeMisplaced, st.Span, "pass answers what the mock below answers").Hintf("leave body and headers out"))
 		}
 		return out
@@ -387,26 +389,48 @@ func (t *tester) fitsSignature(st *syntax.Reply, out *suite.Reply, sig *value.Si
 		return
 	case p.Name == value.Malformed, sig.Handler:
 		return
+	case st.Undeclared:
+		if sig.Possible(p) || p.Status == 0 {
+			t.add(diag.Errorf(CodeType, span, "%s answers %s as declared", sig.Name(), p).Hintf("remove undeclared"))
+		}
+		return
 	case !sig.Possible(p) || isVerdict(p):
-		var names []string
-		for _, o := range sig.Outcomes {
-			names = append(names, o.String())
-		}
-		d := diag.Errorf(CodeImpossible, span, "%s never answers %s", sig.Name(), p)
-		if d.Hint = diag.DidYouMean(p.String(), append(names, value.Unconditional...)); d.Hint == "" || p.Name == "" {
-			d.Hintf("it answers %s; what breaks the signature is malformed", strings.Join(append(names, value.Unconditional...), ", "))
-		}
-		t.add(d)
+		t.impossible(p, span, sig)
 		return
 	}
+	t.fitsBody(st, out, sig)
+}
+
+func (t *tester) impossible(p value.Pattern, span diag.Span, sig *value.Signature) {
+	var names []string
+	for _, o := range sig.Outcomes {
+		names = append(names, o.String())
+	}
+	names = append(names, value.Unconditional...)
+	d := diag.Errorf(CodeImpossible, span, "%s never answers %s", sig.Name(), p)
+	if d.Hint = diag.DidYouMean(p.String(), names); d.Hint == "" || p.Name == "" {
+		d.Hintf("it answers %s", strings.Join(names, ", "))
+		if p.Status != 0 {
+			d.Hint += fmt.Sprintf("; if it shall do so all the same: %s undeclared", p)
+		}
+	}
+	t.add(d)
+}
+
+func (t *tester) fitsBody(st *syntax.Reply, out *suite.Reply, sig *value.Signature) {
+	p := out.Outcome
 	want, _ := sig.Body(p.Status, p.Name)
 	switch {
-	case want == nil:
+	case st.Malformed && want == nil:
+		t.add(diag.Errorf(CodeType, st.Outcome.Span, "nothing is declared of the body of %s, so it is never malformed", p))
+	case want == nil, st.Malformed:
 	case out.Body == nil && !want.Omissible() && !want.Optional && want.Kind != value.Any:
-		t.add(diag.Errorf(CodeType, span, "%s answers %s with a body: %s", sig.Name(), p, want).Hintf("write it behind the %s, or malformed if the answer shall break the signature", p))
+		t.add(diag.Errorf(CodeType, st.Outcome.Span, "%s answers %s with a body: %s", sig.Name(), p, want).
+			Hintf("write it behind the %s; an answer without one on purpose is %s malformed", p, p))
 	case out.Body != nil:
 		if ok, why := out.Body.Type().AssignableTo(want); !ok {
-			t.add(diag.Errorf(CodeType, st.Body.Span, "the body of %s is %s: %s", p, want, why).Hintf("malformed answers with what breaks the signature"))
+			t.add(diag.Errorf(CodeType, st.Body.Span, "the body of %s is %s: %s", p, want, why).
+				Hintf("if it shall break the signature, write malformed behind it"))
 		}
 	}
 }

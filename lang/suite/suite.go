@@ -74,6 +74,7 @@ type (
 		Times   *expr.Program // nil: once, if its Replies say so
 		Always  bool
 		Lost    bool
+		Broken  bool // it breaks the signature on purpose
 		Span    diag.Span
 	}
 	// Put adds or changes a row. Name is what a let calls it, "" for nothing.

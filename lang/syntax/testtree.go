@@ -62,17 +62,20 @@ type (
 		Row   *Expr  `parser:"@@"`
 	}
 	// Reply is one answer. Pass takes it from the mock below; a Lost one takes effect
-	// and is never heard.
+	// and is never heard; Undeclared and Malformed ones break the signature on purpose.
 	Reply struct {
 		Node
 		Pass    bool    `parser:"( @'pass'"`
 		Outcome Outcome `parser:"| @@ )"`
-		Body    *Expr   `parser:"( (?! 'headers' | 'after' | 'always' | 'times' | 'lost' ) @@ )?"` // nil: none
+		Body    *Expr   `parser:"( (?! 'headers' | 'after' | 'always' | 'times' | 'lost' | 'undeclared' | 'malformed' ) @@ )?"` // nil: none
 		Headers *Expr   `parser:"( 'headers' @@"`
 		After   *Expr   `parser:"| 'after' @@"` // how long the answer takes; nil: as long as the mock below, or 10ms
 		Times   *Expr   `parser:"| 'times' @@"` // how many calls it answers; nil: one
 		Always  bool    `parser:"| @'always'"`
-		Lost    bool    `parser:"| @'lost' )*"`
+		Lost    bool    `parser:"| @'lost'"`
+
+		Undeclared bool `parser:"| @'undeclared'"`   // the signature does not know the status
+		Malformed  bool `parser:"| @'malformed' )*"` // the body is not what the signature promises
 	}
 )
 
