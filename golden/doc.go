@@ -13,7 +13,7 @@ txtar archive that shows a definition, what it was given and what came of it on 
 page.
 
 	-- flow.wf --          the definition (or flow.yaml); other .wf files may be imported
-	-- services.yaml --    scripted services, see mocks.Script; absent: the stock mocks
+	-- services.wf --      mocks of the services; absent: the built-in ones
 	-- input.json --       the run's input; absent: the case is only checked
 	-- options.json --     {"seed": 1, "cancel": "3s", "environment": "test"}
 	-- out/diag --         diagnostics

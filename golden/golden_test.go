@@ -25,6 +25,7 @@ import (
 	"wf/lang"
 	"wf/lang/diag"
 	"wf/lang/graph"
+	"wf/lang/suite"
 	"wf/lang/value"
 	"wf/mocks"
 )
@@ -84,11 +85,11 @@ type options struct {
 }
 
 type testCase struct {
-	fsys   fstest.MapFS
-	main   string
-	opts   options
-	input  []byte
-	script []byte
+	fsys  fstest.MapFS
+	main  string
+	mocks bool // services.wf is given
+	opts  options
+	input []byte
 }
 
 func newCase(t *testing.T, ar *txtar.Archive) *testCase {
@@ -102,10 +103,9 @@ func newCase(t *testing.T, ar *txtar.Archive) *testCase {
 			}
 		case f.Name == "input.json":
 			c.input = f.Data
-		case f.Name == "services.yaml":
-			c.script = f.Data
 		default:
 			c.fsys[f.Name] = &fstest.MapFile{Data: f.Data}
+			c.mocks = c.mocks || f.Name == "services.wf"
 			if strings.HasPrefix(f.Name, "flow.") {
 				c.main = f.Name
 			}
@@ -119,8 +119,7 @@ func newCase(t *testing.T, ar *txtar.Archive) *testCase {
 
 // run produces the out/ sections.
 func (c *testCase) run(t *testing.T) []txtar.File {
-	r, _ := c.services(t, nil)
-	p, problems := lang.Load(c.fsys, c.main, lang.Options{Catalog: r, Environment: c.opts.Environment, StubHandlers: c.opts.StubHandlers})
+	p, problems := lang.Load(c.fsys, c.main, lang.Options{Catalog: c.catalog(), Environment: c.opts.Environment, StubHandlers: c.opts.StubHandlers})
 	if c.opts.Strict {
 		problems = problems.Strict()
 	}
@@ -153,37 +152,46 @@ func (c *testCase) run(t *testing.T) []txtar.File {
 		}
 		return append(out, txtar.File{Name: "out/input", Data: b.Bytes()})
 	}
-	trace, result := c.simulate(t, p, g, input, runID)
-	again, _ := c.simulate(t, p, g, input, runID)
+	trace, result := c.simulate(t, g, input, runID)
+	again, _ := c.simulate(t, g, input, runID)
 	if !bytes.Equal(trace, again) {
 		t.Errorf("two runs of one seed differ:\n%s", cmp.Diff(string(trace), string(again)))
 	}
-	c.realTime(t, p, g, input, runID, result)
+	c.realTime(t, g, input, runID, result)
 	return append(out, txtar.File{Name: "out/trace", Data: trace}, txtar.File{Name: "out/result.json", Data: resultJSON(t, result)})
 }
 
-// services gives fresh services; script is nil where the stock mocks answer.
-func (c *testCase) services(t *testing.T, p *lang.Program) (*builtins.Registry, *mocks.Script) {
+// catalog is the services registered in Go that the definition may call.
+func (c *testCase) catalog() *builtins.Registry {
 	r := builtins.New()
-	if c.script == nil {
+	if !c.mocks {
 		mocks.Register(r, mocks.Options{Seed: c.opts.Seed})
-		return r, nil
 	}
-	if p == nil {
-		return r, nil
+	return r
+}
+
+// services gives fresh services; done tells what was wrong with the mocks.
+func (c *testCase) services(t *testing.T) (services builtins.Services, done func()) {
+	if !c.mocks {
+		return c.catalog(), func() {}
 	}
-	script, err := mocks.ParseScript(c.script)
-	if err != nil {
-		t.Fatalf("services.yaml: %v", err)
+	p, problems := lang.Load(c.fsys, "services.wf", lang.Options{})
+	if problems.HasErrors() {
+		var b bytes.Buffer
+		_ = diag.Write(&b, p.Sources, problems, diag.Options{})
+		t.Fatal(b.String())
 	}
-	for _, s := range p.Services {
-		for _, sig := range s.Operations {
-			if err := script.Register(r, sig); err != nil {
-				t.Fatal(err)
-			}
+	mocked := p.Suite
+	if mocked == nil { // nothing is called
+		mocked = &suite.Suite{}
+	}
+	stage := mocks.NewStage(mocked, nil, nil)
+	stage.Begin(start)
+	return stage, func() {
+		for _, p := range append(stage.Problems(), stage.Unused(mocked.Mocks)...) {
+			t.Error(p.Message)
 		}
 	}
-	return r, script
 }
 
 func (c *testCase) cancelAt(t *testing.T) *time.Duration {
@@ -205,19 +213,15 @@ func (c *testCase) deeds(t *testing.T) []sim.Deed {
 	return nil
 }
 
-func (c *testCase) simulate(t *testing.T, p *lang.Program, g *graph.Graph, input map[string]any, runID string) ([]byte, *machine.Result) {
-	r, script := c.services(t, p)
+func (c *testCase) simulate(t *testing.T, g *graph.Graph, input map[string]any, runID string) ([]byte, *machine.Result) {
+	r, done := c.services(t)
 	var entries []machine.Entry
 	result, err := sim.Run(g, input, sim.Options{Registry: r, Seed: c.opts.Seed, Start: start, RunID: runID, Deeds: c.deeds(t),
 		Trace: func(e machine.Entry) { entries = append(entries, e) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if script != nil {
-		if err := script.Done(); err != nil {
-			t.Error(err)
-		}
-	}
+	done()
 	var b bytes.Buffer
 	if err := machine.WriteText(&b, entries); err != nil {
 		t.Fatal(err)
@@ -226,8 +230,8 @@ func (c *testCase) simulate(t *testing.T, p *lang.Program, g *graph.Graph, input
 }
 
 // realTime runs the case by the other driver and compares every step.
-func (c *testCase) realTime(t *testing.T, p *lang.Program, g *graph.Graph, input map[string]any, runID string, want *machine.Result) {
-	r, _ := c.services(t, p)
+func (c *testCase) realTime(t *testing.T, g *graph.Graph, input map[string]any, runID string, want *machine.Result) {
+	r, _ := c.services(t)
 	var got *machine.Result
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())

@@ -389,8 +389,12 @@ func (t *tester) fitsSignature(st *syntax.Reply, out *suite.Reply, sig *value.Si
 		return
 	case p.Name == value.Malformed, sig.Handler:
 		return
-	case st.Undeclared:
-		if sig.Possible(p) || p.Status == 0 {
+	case st.Undeclared: // the status, or a field of the body
+		if want, _ := sig.Body(p.Status, p.Name); want != nil && out.Body != nil && sig.Possible(p) {
+			if ok, _ := out.Body.Type().AssignableTo(want); ok {
+				t.add(diag.Errorf(CodeType, span, "%s answers this as declared", sig.Name()).Hintf("remove undeclared"))
+			}
+		} else if sig.Possible(p) || p.Status == 0 {
 			t.add(diag.Errorf(CodeType, span, "%s answers %s as declared", sig.Name(), p).Hintf("remove undeclared"))
 		}
 		return
