@@ -1,0 +1,128 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+var updateDocs = flag.Bool("update-docs", false, "rewrite the outputs that README.md and docs show")
+
+// TestDocs carries out what README.md and docs show. In a page, a fence with a file
+// name behind its language (```wf order.wf) writes that file; a fence of language
+// console holds commands behind "$ " with all they print. The pages run in a folder
+// with a copy of workflows/, each in its own.
+func TestDocs(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "wf"), ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		t.Run(filepath.Base(page), func(t *testing.T) {
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			if err := os.CopyFS(filepath.Join(dir, "workflows"), os.DirFS(filepath.Join(root, "workflows"))); err != nil {
+				t.Fatal(err)
+			}
+			got := carryOut(t, string(text), dir, bin)
+			switch {
+			case got == string(text):
+			case *updateDocs:
+				if err := os.WriteFile(page, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				t.Errorf("go test ./cmd/wf -run Docs -update-docs rewrites it:\n%s", diff.Diff("shown", text, "printed", []byte(got)))
+			}
+		})
+	}
+}
+
+// carryOut returns the page with what its commands print now.
+func carryOut(t *testing.T, page, dir, bin string) string {
+	var out strings.Builder
+	lines := strings.SplitAfter(page, "\n")
+	for i := 0; i < len(lines); i++ {
+		out.WriteString(lines[i])
+		info, ok := strings.CutPrefix(strings.TrimSpace(lines[i]), "```")
+		if !ok || info == "" {
+			continue
+		}
+		end := i + 1
+		for end < len(lines) && strings.TrimSpace(lines[end]) != "```" {
+			end++
+		}
+		body := lines[i+1 : end]
+		words := strings.Fields(info)
+		switch {
+		case words[0] == "console":
+			out.WriteString(console(t, body, dir, bin))
+		case len(words) == 2:
+			write(t, filepath.Join(dir, filepath.FromSlash(words[1])), strings.Join(body, ""))
+			out.WriteString(strings.Join(body, ""))
+		default:
+			out.WriteString(strings.Join(body, ""))
+		}
+		if i = end; i < len(lines) {
+			out.WriteString(lines[i])
+		}
+	}
+	return out.String()
+}
+
+func write(t *testing.T, name, text string) {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tookTime is what differs from run to run: how long the tests took.
+var tookTime = regexp.MustCompile(`\(\d[\d.]*(µs|ms|s)\)`)
+
+// console runs the commands of a fence.
+func console(t *testing.T, body []string, dir, bin string) string {
+	var out strings.Builder
+	for _, line := range body {
+		command, ok := strings.CutPrefix(line, "$ ")
+		if !ok {
+			continue
+		}
+		out.WriteString(line)
+		command = strings.TrimSpace(command)
+		if strings.HasPrefix(command, "go test") || strings.HasPrefix(command, "git ") {
+			continue // the tests are running
+		}
+		sh := exec.Command("bash", "-c", strings.ReplaceAll(command, "go run ./cmd/wf ", "wf "))
+		sh.Dir = dir
+		sh.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "NO_COLOR=1")
+		printed, err := sh.CombinedOutput()
+		if _, failed := err.(*exec.ExitError); err != nil && !failed {
+			t.Fatalf("%s: %v", command, err)
+		}
+		out.Write(tookTime.ReplaceAll(printed, []byte("(20ms)")))
+		if n := len(printed); n > 0 && printed[n-1] != '\n' {
+			out.WriteByte('\n')
+		}
+	}
+	return out.String()
+}
