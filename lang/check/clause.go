@@ -28,7 +28,7 @@ func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, more b
 		c := &graph.Clause{On: pats, Label: label(on), Span: on.Span}
 		if on.When != nil {
 			c.When = s.expectIn(on.When, inner, value.TBool, "when")
-			inner.assume(on.When, true)
+			inner.assume(c.When, true)
 		}
 		var clauseFalls bool
 		c.Body, clauseFalls = s.block(on.Stmts, inner, in)

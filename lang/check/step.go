@@ -39,7 +39,7 @@ func (f *flow) step(info *stepInfo) {
 	}
 	sc := f.late.child()
 	sc.later = &later{lets, "statements are executed from top to bottom", "put the let above this"}
-	sc.assume(t.When, true)
+	sc.assume(g.When, true)
 	own := f.settings(t.Stmts, "step", head)
 	s.own = hasSettings(t.Stmts)
 	s.policy = own.over(f.base)
@@ -147,8 +147,9 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 		case *syntax.On:
 			s.misplaced(st, "it belongs to the call above it, and there is none")
 		case *syntax.Ensure:
-			made = s.ensure(st, sc, in)
-			sc.assume(st.Cond, true)
+			e := s.ensure(st, sc, in)
+			sc.assume(e.Cond, true)
+			made = e
 		case *syntax.Retry:
 			switch {
 			case in != nil:
@@ -198,7 +199,7 @@ func (s *stepFlow) describe(st *syntax.Describe, in *inClause) {
 	}
 }
 
-func (s *stepFlow) ensure(st *syntax.Ensure, sc *scope, in *inClause) graph.Stmt {
+func (s *stepFlow) ensure(st *syntax.Ensure, sc *scope, in *inClause) *graph.Ensure {
 	e := &graph.Ensure{Cond: s.expectIn(st.Cond, sc, value.TBool, "the condition of ensure"), Span: st.Span}
 	if v, ok := e.Cond.Const(); ok && v == true {
 		s.add(diag.Warnf(CodeUnreachable, st.Cond.Span, "this is always true, so nothing is ensured"))

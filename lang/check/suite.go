@@ -233,11 +233,11 @@ func (t *tester) reactions(r *suite.Replies, body []syntax.MockStmt, sc *scope, 
 		case *syntax.When:
 			w := &suite.When{Cond: t.flow.expectIn(st.Cond, sc, value.TBool, "when"), Span: st.Span}
 			inner := sc.child()
-			inner.assume(st.Cond, true)
+			inner.assume(w.Cond, true)
 			w.Body = t.reactions(r, st.Replies, inner, index)
 			out = append(out, w)
 			if answers(w.Body, r.Once) {
-				sc.assume(st.Cond, false)
+				sc.assume(w.Cond, false)
 			}
 		case *syntax.Reply:
 			reply := t.reply(st, r, sc)

@@ -173,8 +173,9 @@ func (f *flow) prelude() {
 				f.lets = append(f.lets, b)
 			}
 		case *syntax.Ensure:
-			f.graph.Prelude = append(f.graph.Prelude, f.preludeEnsure(st))
-			f.early.assume(st.Cond, true)
+			e := f.preludeEnsure(st)
+			f.graph.Prelude = append(f.graph.Prelude, e)
+			f.early.assume(e.Cond, true)
 		}
 	}
 }
@@ -237,7 +238,7 @@ func (f *flow) letOrder() []*syntax.Let {
 	return out
 }
 
-func (f *flow) preludeEnsure(st *syntax.Ensure) graph.Stmt {
+func (f *flow) preludeEnsure(st *syntax.Ensure) *graph.Ensure {
 	e := &graph.Ensure{Cond: f.expectIn(st.Cond, f.early, value.TBool, "the condition of ensure"), Span: st.Span}
 	fail, ok := st.Else.(*syntax.Fail)
 	if !ok {

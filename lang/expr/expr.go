@@ -69,6 +69,8 @@ type Program struct {
 	secret bool // reads a secret: what goes wrong is not told
 	dur    time.Duration
 	probes []Probe // nil unless the scope asks for them
+
+	ifTrue, ifFalse []string // see Present
 }
 
 // Type is the static type of the result; never nil.
@@ -119,6 +121,7 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 		return p, diag.List{syntaxProblem(err, src, place)}
 	}
 	p.text = canonical(tree.Node)
+	p.ifTrue, p.ifFalse = facts(tree.Node, true), facts(tree.Node, false)
 	c := &inferrer{scope: scope, place: place}
 	p.typ = c.infer(&tree.Node)
 	slices.Sort(c.roots)

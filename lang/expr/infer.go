@@ -21,8 +21,9 @@ type inferrer struct {
 	elems    []*value.Type // element types of the predicates around the node
 	missing  bool          // the chain around the node may end early at a ?.
 	roots    []string
-	ambient  bool // reads a name, so it is not constant
-	secret   bool // reads a secret
+	known    []string // paths that cannot be nil around the node
+	ambient  bool     // reads a name, so it is not constant
+	secret   bool     // reads a secret
 }
 
 func (c *inferrer) add(d *diag.Diagnostic) { c.problems.Add(d) }
@@ -79,7 +80,7 @@ func (c *inferrer) span(n ast.Node) diag.Span { return c.place(extent(n)) }
 
 // infer types a node.
 func (c *inferrer) infer(at *ast.Node) *value.Type {
-	t := c.node(at)
+	t := c.narrow(*at, c.node(at))
 	c.secret = c.secret || t.Secret
 	return t
 }
@@ -202,11 +203,12 @@ func (c *inferrer) conditional(n *ast.ConditionalNode) *value.Type {
 		c.add(diag.Errorf(CodeRefused, c.span(n), "there is no ?: without a value between").Hintf("write condition ? one : other, or maybe ?? other"))
 		return value.TAny
 	}
+	holds, fails := facts(n.Cond, true), facts(n.Cond, false)
 	t := c.present(n.Cond, c.infer(&n.Cond))
 	if !isAny(t) && t.Kind != value.Bool {
 		c.add(diag.Errorf(CodeOperator, c.span(n.Cond), "a condition is a bool, not %s", t))
 	}
-	return value.Join(c.infer(&n.Exp1), c.infer(&n.Exp2))
+	return value.Join(c.assuming(holds, &n.Exp1), c.assuming(fails, &n.Exp2))
 }
 
 func (c *inferrer) array(n *ast.ArrayNode) *value.Type {

@@ -11,7 +11,14 @@ import (
 
 // binary types an operator with two operands.
 func (c *inferrer) binary(at *ast.Node, n *ast.BinaryNode) *value.Type {
-	left, right := c.infer(&n.Left), c.infer(&n.Right)
+	var known []string // of the right side, which is read only then
+	switch n.Operator {
+	case "and", "&&":
+		known = facts(n.Left, true)
+	case "or", "||":
+		known = facts(n.Left, false)
+	}
+	left, right := c.infer(&n.Left), c.assuming(known, &n.Right)
 	switch n.Operator {
 	case "??":
 		return coalesce(left, right)
