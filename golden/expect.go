@@ -163,7 +163,7 @@ func (s *scenario) condition(e *suite.Expect) {
 // lists that should be equal as a diff.
 func difference(sides *suite.Sides, left, right any) string {
 	if sides.Operator == "==" && isComposite(left) && isComposite(right) {
-		return string(diff.Diff("expected", lines(right), "actual", lines(left)))
+		return unified("expected", lines(right), "actual", lines(left))
 	}
 	if _, constant := sides.Right.Const(); constant {
 		return fmt.Sprintf("%s is %s", sides.Left, show(left))
@@ -173,6 +173,12 @@ func difference(sides *suite.Sides, left, right any) string {
 		return fmt.Sprintf(" left is %s\nright is %s", show(left), show(right))
 	}
 	return fmt.Sprintf("%*s is %s\n%*s is %s", width, sides.Left, show(left), width, sides.Right, show(right))
+}
+
+// unified is the difference of two texts in the form that diff -u has.
+func unified(oldName string, before []byte, newName string, after []byte) string {
+	_, text, _ := strings.Cut(string(diff.Diff(oldName, before, newName, after)), "\n") // without the command
+	return text
 }
 
 // lines writes a value over several lines, so that it can be compared by line.

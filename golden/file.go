@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/diff"
-
 	"wf/interpreter/machine"
 	"wf/lang"
 	"wf/lang/diag"
@@ -85,7 +83,7 @@ func (s *scenario) golden(st *suite.Golden) {
 	default:
 		f := s.result.fail(CodeGolden, st.Span, "the trace differs from %s", name)
 		f.Hintf("wf test --update rewrites it, if the new behaviour is right")
-		f.Detail = string(diff.Diff("expected "+name, old, "actual", b.Bytes()))
+		f.Detail = unified("expected "+name, old, "actual", b.Bytes())
 	}
 }
 

@@ -2,21 +2,25 @@ package lang_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"gopkg.in/yaml.v3"
 
 	"wf/builtins"
+	"wf/golden"
 	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
@@ -24,6 +28,7 @@ import (
 	"wf/lang/diag"
 	"wf/lang/expr"
 	"wf/lang/graph"
+	"wf/lang/suite"
 	"wf/lang/syntax"
 	"wf/lang/token"
 	"wf/lang/value"
@@ -36,11 +41,14 @@ another; the kind of each tells what it is:
 
 	wf                         a definition, or the inside of a workflow or step
 	wf text                    its exact diagnostics; without text there are none
-	wf [json] [yaml] text      what a run with that input and those services came to:
+	wf [json] [wf mocks] text  what a run with that input and those services came to:
 	                           the whole trace if the text begins with "trace", the
 	                           violations of the input if it does not fit, else the
 	                           line of each step's end and of the run's
-	wf [json] [yaml] jsonl     the trace as JSON
+	wf [json] [wf mocks] jsonl the trace as JSON
+	wf order.wf                the workflow that the examples of tests import
+	wf test [text]             a test file, and what its failing tests print; without
+	                           text all of them pass
 
 Tables are known by their first line. `go test ./lang -run Spec -update` writes what
 came of everything.
@@ -130,7 +138,7 @@ func follows(a, b string) bool {
 func codesOfSource(t *testing.T) map[string]bool {
 	codes := map[string]bool{}
 	constant := regexp.MustCompile(`diag\.Code\s*=\s*"(WF\d+)"`)
-	for _, pattern := range []string{"*/*.go", "../cmd/wf/*.go"} {
+	for _, pattern := range []string{"*/*.go", "../golden/*.go", "../cmd/wf/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -159,6 +167,7 @@ type spec struct {
 	tables   []*table
 	grammar  string
 	prelude  string         // services that every example may call
+	order    string         // the workflow that examples of tests import
 	names    specScope      // what expressions in tables may read
 	env      map[string]any // and the values
 }
@@ -178,6 +187,7 @@ type fence struct {
 
 // example is a group of blocks; nil ones are absent.
 type example struct {
+	tests                        bool // it is a test file
 	wf                           *fence
 	input, services, text, jsonl *fence
 }
@@ -253,6 +263,14 @@ func (doc *spec) fence(t *testing.T, f *fence, group *example) *example {
 		doc.examples = append(doc.examples, group)
 		doc.show(true)
 		return group
+	case "wf order.wf":
+		doc.order = doc.content(f)
+		return nil
+	case "wf test":
+		group = &example{wf: f, tests: true}
+		doc.examples = append(doc.examples, group)
+		doc.show(true)
+		return group
 	case "ebnf":
 		doc.grammar = doc.content(f)
 		return nil
@@ -264,7 +282,7 @@ func (doc *spec) fence(t *testing.T, f *fence, group *example) *example {
 	switch f.kind {
 	case "json":
 		group.input = f
-	case "yaml":
+	case "wf mocks":
 		group.services = f
 	case "text":
 		group.text = f
@@ -288,6 +306,17 @@ func (doc *spec) code() string {
 	var b strings.Builder
 	for _, ex := range doc.examples {
 		b.WriteString(doc.content(ex.wf))
+	}
+	return b.String()
+}
+
+// mocks is the text of all services that examples mock.
+func (doc *spec) mocks() string {
+	var b strings.Builder
+	for _, ex := range doc.examples {
+		if ex.services != nil {
+			b.WriteString(doc.content(ex.services))
+		}
 	}
 	return b.String()
 }
@@ -379,11 +408,14 @@ func complete(text string) (src string, prefix int) {
 
 // try checks or runs one example.
 func (doc *spec) try(t *testing.T, ex *example) {
+	if ex.tests {
+		doc.tryTests(t, ex)
+		return
+	}
 	text := doc.content(ex.wf)
 	src, prefix := complete(text)
 	fsys := fstest.MapFS{"example.wf": {Data: []byte(src)}, "shop.wf": {Data: []byte(doc.prelude)}}
-	script, reg := doc.services(t, ex)
-	p, problems := lang.Load(fsys, "example.wf", lang.Options{Catalog: reg})
+	p, problems := lang.Load(fsys, "example.wf", lang.Options{Catalog: doc.catalog(t)})
 	for _, d := range problems {
 		shift(&d.Span, prefix)
 		for i := range d.Related {
@@ -408,28 +440,82 @@ func (doc *spec) try(t *testing.T, ex *example) {
 	if said.Len() > 0 {
 		t.Fatalf("%s:%d: this example does not run:\n%s", specFile, ex.wf.line, &said)
 	}
-	doc.run(t, ex, p, reg, script)
+	doc.run(t, ex, p, fsys)
 }
 
+// tryTests runs an example that is a test file.
+func (doc *spec) tryTests(t *testing.T, ex *example) {
+	const head = "import \"order.wf\"\n"
+	text := doc.content(ex.wf)
+	fsys := fstest.MapFS{"order.wf": {Data: []byte(doc.order)}, "order_test.wf": {Data: []byte(head + text)}, "order.json": {Data: []byte(`{"sku": "lamp"}`)}}
+	p, problems := lang.Load(fsys, "order_test.wf", lang.Options{Catalog: doc.catalog(t)})
+	var said bytes.Buffer
+	for _, d := range problems {
+		shift(&d.Span, len(head))
+	}
+	sources := diag.Sources{"order_test.wf": []byte(text), "order.wf": []byte(doc.order)}
+	if err := diag.Write(&said, sources, problems, diag.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if !problems.HasErrors() {
+		for _, r := range golden.Run(p, golden.Options{Files: noFiles{fsys}}) {
+			for _, f := range r.Failures {
+				shift(&f.Span, len(head))
+				f.Trace = ""
+			}
+			if err := golden.WriteFailures(&said, sources, r, diag.Options{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if ex.text != nil {
+		doc.settle(t, ex.text, said.String())
+	} else if said.Len() > 0 {
+		t.Errorf("%s:%d: these tests do not pass:\n%s", specFile, ex.wf.line, &said)
+	}
+}
+
+// noFiles is a place for golden files that has none and takes none.
+type noFiles struct{ fs.FS }
+
+func (noFiles) Write(string, []byte) error { return errors.New("golden files are not written here") }
+func (noFiles) Remove(string) error        { return errors.New("golden files are not removed here") }
+
 func shift(s *diag.Span, by int) {
-	if s.File == "example.wf" {
+	if s.File == "example.wf" || s.File == "order_test.wf" {
 		s.Start, s.End = s.Start-by, s.End-by
 	}
 }
 
-// services registers those of the prelude, which answer as the example says.
-func (doc *spec) services(t *testing.T, ex *example) (*mocks.Script, *builtins.Registry) {
-	answers := "{}"
-	if ex.services != nil {
-		answers = directive.ReplaceAllString(doc.content(ex.services), "")
-	}
-	script, err := mocks.ParseScript([]byte(answers))
-	if err != nil {
-		t.Fatalf("%s:%d: %v", specFile, ex.services.line, err)
-	}
+// catalog is the services of the prelude.
+func (doc *spec) catalog(t *testing.T) *builtins.Registry {
 	reg := builtins.New()
-	doc.register(t, reg, script, doc.preludeProgram(t))
-	return script, reg
+	for _, s := range doc.preludeProgram(t).Services {
+		for _, sig := range s.Operations {
+			if err := reg.Register(sig, func(context.Context, builtins.Call) (builtins.Answer, error) { return builtins.Answer{}, nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return reg
+}
+
+// stage is the services as the mocks of the example describe them.
+func (doc *spec) stage(t *testing.T, ex *example, fsys fstest.MapFS) (stage *mocks.Stage, all *suite.Suite) {
+	all = &suite.Suite{}
+	if ex.services != nil {
+		fsys["mocks.wf"] = &fstest.MapFile{Data: []byte("import \"example.wf\"\n" + directive.ReplaceAllString(doc.content(ex.services), ""))}
+		p, problems := lang.Load(fsys, "mocks.wf", lang.Options{Catalog: doc.catalog(t)})
+		if problems.HasErrors() {
+			t.Fatalf("%s:%d: %v", specFile, ex.services.line, problems)
+		}
+		if p.Suite != nil {
+			all = p.Suite
+		}
+	}
+	stage = mocks.NewStage(all, nil, nil)
+	stage.Begin(specStart)
+	return stage, all
 }
 
 func (doc *spec) preludeProgram(t *testing.T) *lang.Program {
@@ -440,28 +526,14 @@ func (doc *spec) preludeProgram(t *testing.T) *lang.Program {
 	return p
 }
 
-func (doc *spec) register(t *testing.T, reg *builtins.Registry, script *mocks.Script, p *lang.Program) {
-	for _, s := range p.Services {
-		for _, sig := range s.Operations {
-			if _, there := reg.Lookup(sig.Service, sig.Operation); there {
-				continue
-			}
-			if err := script.Register(reg, sig); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
 // directive is a line of the services that is about the run.
-var directive = regexp.MustCompile(`(?m)^(cancel|seed):.*\n`)
+var directive = regexp.MustCompile(`(?m)^(?:after (\S+) cancel|seed (\d+))\n`)
 
 // specStart is when every run of the page begins.
 var specStart = time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
 
 // run executes an example and compares what came of it.
-func (doc *spec) run(t *testing.T, ex *example, p *lang.Program, reg *builtins.Registry, script *mocks.Script) {
-	doc.register(t, reg, script, p)
+func (doc *spec) run(t *testing.T, ex *example, p *lang.Program, fsys fstest.MapFS) {
 	g := p.Workflows[0]
 	raw := any(map[string]any{})
 	if ex.input != nil {
@@ -479,9 +551,10 @@ func (doc *spec) run(t *testing.T, ex *example, p *lang.Program, reg *builtins.R
 		doc.settle(t, ex.text, b.String())
 		return
 	}
-	entries := doc.simulate(t, ex, g, input, reg)
-	if err := script.Done(); err != nil {
-		t.Errorf("%s:%d: %v", specFile, ex.wf.line, err)
+	stage, all := doc.stage(t, ex, fsys)
+	entries := doc.simulate(t, ex, g, input, stage)
+	for _, p := range append(stage.Problems(), stage.Unused(all.Mocks)...) {
+		t.Errorf("%s:%d: %v", specFile, ex.wf.line, p.Message)
 	}
 	var b bytes.Buffer
 	if ex.jsonl != nil {
@@ -508,26 +581,20 @@ func (doc *spec) run(t *testing.T, ex *example, p *lang.Program, reg *builtins.R
 	doc.settle(t, ex.text, b.String())
 }
 
-func (doc *spec) simulate(t *testing.T, ex *example, g *graph.Graph, input map[string]any, reg *builtins.Registry) []machine.Entry {
+func (doc *spec) simulate(t *testing.T, ex *example, g *graph.Graph, input map[string]any, services builtins.Services) []machine.Entry {
 	var entries []machine.Entry
-	opts := sim.Options{Registry: reg, Seed: 1, Start: specStart, RunID: "run_1", Trace: func(e machine.Entry) { entries = append(entries, e) }}
+	opts := sim.Options{Registry: services, Seed: 1, Start: specStart, RunID: "run_1", Trace: func(e machine.Entry) { entries = append(entries, e) }}
 	if ex.services != nil {
-		var about struct {
-			Cancel string
-			Seed   *uint64
-		}
-		if err := yaml.Unmarshal([]byte(doc.content(ex.services)), &about); err != nil {
-			t.Fatal(err)
-		}
-		if about.Seed != nil {
-			opts.Seed = *about.Seed
-		}
-		if about.Cancel != "" {
-			at, err := value.ParseDuration(about.Cancel)
+		for _, m := range directive.FindAllStringSubmatch(doc.content(ex.services), -1) {
+			if m[2] != "" {
+				opts.Seed, _ = strconv.ParseUint(m[2], 10, 64)
+				continue
+			}
+			at, err := value.ParseDuration(m[1])
 			if err != nil {
 				t.Fatal(err)
 			}
-			opts.CancelAt = &at
+			opts.Deeds = append(opts.Deeds, sim.Deed{At: at})
 		}
 	}
 	if _, err := sim.Run(g, input, opts); err != nil {

@@ -141,9 +141,10 @@ func (t *tester) mock(m *syntax.Mock, sc *scope) []*suite.Mock {
 
 func (t *tester) serviceMock(name syntax.Name, m *syntax.Mock, sc *scope) *suite.Mock {
 	out := &suite.Mock{Service: name.Text, Replies: map[string]*suite.Replies{}, Span: name.Span}
+	signature := func(op syntax.Name) *value.Signature { return t.signature(name, op) }
 	if t.flow.space.services.byName[name.Text] == nil && (t.opts.Catalog == nil || len(t.opts.Catalog.Operations(name.Text)) == 0) {
 		t.step.unknownService(name)
-		return out
+		signature = func(op syntax.Name) *value.Signature { return unknownSignature(name.Text, op.Text) }
 	}
 	for _, tab := range m.Items {
 		if tab, ok := tab.(*syntax.Table); ok {
@@ -157,7 +158,7 @@ func (t *tester) serviceMock(name syntax.Name, m *syntax.Mock, sc *scope) *suite
 		case *syntax.Pass:
 			out.Pass = true
 		case *syntax.MockOperation:
-			sig := t.signature(name, item.Name)
+			sig := signature(item.Name)
 			if first := out.Replies[item.Name.Text]; first != nil {
 				t.duplicate("operation", item.Name, syntax.Name{Node: syntax.Node{Span: first.Span}})
 				continue
