@@ -127,6 +127,7 @@ func (s *Script) answer(c builtins.Call) (builtins.Answer, error) {
 	defer s.mu.Unlock()
 	name := c.Service + "." + c.Operation
 	_, place, _ := strings.Cut(c.Key, ":")
+	place, _, _ = strings.Cut(place, "[") // a call made again draws on the same answers
 	r := s.replies[name+"@"+place]
 	if r == nil {
 		r = s.replies[name]

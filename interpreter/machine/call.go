@@ -3,6 +3,7 @@ package machine
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 // callState is one call with all its attempts.
 type callState struct {
 	call    *graph.Call
+	place   string // call.Place; from the second round on followed by "[2]"
 	args    map[string]any
 	context map[string]any // handlers only
 	attempt int            // the current one, from 1
@@ -63,7 +65,7 @@ func (m *Machine) call(x *exec, c *graph.Call) {
 	if x.spare = nil; cs == nil {
 		cs = &callState{}
 	}
-	*cs = callState{call: c, attempt: 1}
+	*cs = callState{call: c, place: x.round(c), attempt: 1}
 	x.call = cs
 	if err := m.arguments(x, cs); err != nil {
 		m.fail(x, err)
@@ -72,21 +74,34 @@ func (m *Machine) call(x *exec, c *graph.Call) {
 	m.attempt(x, cs)
 }
 
+// round counts that a call is made and returns the place of this time: a clause
+// that ends with retry may be taken again, and the calls in it are other calls then.
+func (x *exec) round(c *graph.Call) string {
+	for i := range x.made {
+		if md := &x.made[i]; md.call == c {
+			md.rounds++
+			return c.Place + "[" + strconv.Itoa(md.rounds) + "]"
+		}
+	}
+	x.made = append(x.made, made{call: c, rounds: 1})
+	return c.Place
+}
+
 // arguments evaluates and completes what the call passes.
 func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 	c := cs.call
 	var v any = noArguments
 	if c.Args != nil {
 		var err error
-		if v, err = c.Args.Eval(m.eval, x.env); err != nil {
+		if v, err = c.Args.Eval(&m.eval, m.env); err != nil {
 			return expressionError(err)
 		}
 	}
 	if c.Sig.Handler {
-		cs.context = m.context(x, c, v)
+		cs.context = m.context(c, v)
 		return nil
 	}
-	done, violations := c.Sig.Input.Conform(v, x.env)
+	done, violations := c.Sig.Input.Conform(v, m.env)
 	if len(violations) > 0 {
 		if c.Args != nil && c.Args.Type().HasSecret() {
 			for i := range violations {
@@ -100,12 +115,12 @@ func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 }
 
 // context is what a handler gets: everything known so far.
-func (m *Machine) context(x *exec, c *graph.Call, config any) map[string]any {
+func (m *Machine) context(c *graph.Call, config any) map[string]any {
 	results := make(map[string]any, len(c.Reads))
 	for _, i := range c.Reads {
 		results[m.g.Steps[i].Name] = m.steps[i].result
 	}
-	return map[string]any{"input": x.env["input"], "results": results, "config": config}
+	return map[string]any{"input": m.env["input"], "results": results, "config": config}
 }
 
 // attempt makes one attempt.
@@ -118,7 +133,12 @@ func (m *Machine) attempt(x *exec, cs *callState) {
 	} else {
 		x.other = max(x.other, cs.attempt)
 	}
-	timeout, err := m.duration(x, cs.call.Policy.Timeout, graph.MinDeadline, 0)
+	for i := range x.made {
+		if md := &x.made[i]; md.call == cs.call {
+			md.attempts = cs.attempt
+		}
+	}
+	timeout, err := m.bound(cs.call.Policy.Timeout)
 	if err != nil {
 		m.fail(x, expressionError(err))
 		return
@@ -132,11 +152,14 @@ func (m *Machine) attempt(x *exec, cs *callState) {
 }
 
 func (m *Machine) command(x *exec, cs *callState) Call {
-	return Call{ID: m.callID(x, cs, KindCall), Call: cs.call, Args: cs.args, Context: cs.context, Key: m.cfg.RunID + ":" + cs.call.Place}
+	return Call{ID: m.callID(x, cs, KindCall), Call: cs.call, Args: cs.args, Context: cs.context, Key: m.key(cs)}
 }
 
+// key is the idempotency key of a call.
+func (m *Machine) key(cs *callState) string { return m.cfg.RunID + ":" + cs.place }
+
 func (m *Machine) callID(x *exec, cs *callState, kind Kind) ID {
-	id := ID{Place: cs.call.Place, Attempt: cs.attempt, Kind: kind, step: x.step}
+	id := ID{Place: cs.place, Attempt: cs.attempt, Kind: kind, step: x.step}
 	if kind == KindBackoff {
 		id.Attempt++
 	}
@@ -163,31 +186,59 @@ func (m *Machine) pending(out []Command, x *exec) []Command {
 }
 
 // current finds the call an ID is about; nil if it is over, which is no error: an
-// answer and a cancellation may cross.
+// answer and a cancellation may cross. An ID that this run has not given out is one.
 func (m *Machine) current(id ID) (*exec, *callState, error) {
 	if id.step < 0 || id.step >= len(m.steps) {
 		return nil, nil, fmt.Errorf("%s is no place of this run", id)
 	}
-	st := &m.steps[id.step]
-	if st.exec == nil {
-		if st.ending == "" {
-			return nil, nil, fmt.Errorf("%s has not begun", id)
-		}
-		return nil, nil, nil
-	}
-	cs := st.exec.call
 	attempt := id.Attempt
 	if id.Kind == KindBackoff {
 		attempt--
 	}
-	if cs == nil || cs.call.Place != id.Place || cs.attempt != attempt || cs.waiting != (id.Kind == KindBackoff) {
-		return st.exec, nil, nil
+	x := m.steps[id.step].exec
+	if x != nil && x.call != nil {
+		if cs := x.call; cs.place == id.Place && cs.attempt == attempt && cs.waiting == (id.Kind == KindBackoff) {
+			return x, cs, nil
+		}
 	}
-	return st.exec, cs, nil
+	if !m.known(id, attempt) {
+		return nil, nil, fmt.Errorf("%s was never asked for", id)
+	}
+	return x, nil, nil
+}
+
+// known reports whether the step has made an attempt. Of a step that has ended only
+// the places are known.
+func (m *Machine) known(id ID, attempt int) bool {
+	place, round := split(id.Place)
+	st := &m.steps[id.step]
+	if st.exec != nil {
+		return slices.ContainsFunc(st.exec.made, func(md made) bool {
+			return md.call.Place == place && (round < md.rounds || round == md.rounds && attempt <= md.attempts)
+		})
+	}
+	found := false
+	if st.ending != "" {
+		graph.EachCall(m.g.Steps[id.step].Body, func(c *graph.Call) { found = found || c.Place == place })
+	}
+	return found
+}
+
+// split takes the round off a place.
+func split(place string) (base string, round int) {
+	base, rest, ok := strings.Cut(place, "[")
+	if !ok {
+		return place, 1
+	}
+	round, _ = strconv.Atoi(strings.TrimSuffix(rest, "]"))
+	return base, round
 }
 
 // answered takes the answer of an attempt.
 func (m *Machine) answered(id ID, a answer) error {
+	if id.Kind != KindCall {
+		return fmt.Errorf("%s is no call, so it has no answer", id)
+	}
 	x, cs, err := m.current(id)
 	if err != nil || cs == nil {
 		return err
@@ -195,6 +246,7 @@ func (m *Machine) answered(id ID, a answer) error {
 	if cs.timeout > 0 {
 		m.emit(CancelTimer{m.callID(x, cs, KindTimeout)})
 	}
+	m.resume(x)
 	m.judge(x, cs, a)
 	m.schedule()
 	return nil
@@ -204,116 +256,170 @@ func (m *Machine) answered(id ID, a answer) error {
 func (m *Machine) fired(id ID) error {
 	switch id.Kind {
 	case KindRunWithin:
-		if m.within == 0 || m.now < m.within {
-			return tooEarly(id)
-		}
-		m.stop(Failed, &RunError{Code: CodeDeadline, Message: "the run took longer than its within " + value.FormatDuration(m.within), Span: m.g.Within.Span})
-		return nil
+		return m.runOverdue(id)
 	case KindStepWithin:
-		return m.outOfTime(id)
+		return m.stepOverdue(id)
+	case KindTimeout, KindBackoff:
+	default:
+		return fmt.Errorf("%s is no timer", id)
 	}
 	x, cs, err := m.current(id)
 	if err != nil || cs == nil {
 		return err
 	}
-	if id.Kind == KindTimeout {
-		if cs.timeout == 0 || m.now < cs.timeout {
-			return tooEarly(id)
-		}
-		m.emit(CancelCall{m.callID(x, cs, KindCall)})
-		m.judge(x, cs, answer{class: value.Timeout, message: "no answer within " + value.FormatDuration(cs.timeout-cs.sent) + " (timeout of one attempt)"})
-	} else {
-		if m.now < cs.resume {
-			return tooEarly(id)
-		}
+	due := cs.timeout
+	if id.Kind == KindBackoff {
+		due = cs.resume
+	}
+	if due == 0 && id.Kind == KindTimeout {
+		return fmt.Errorf("%s was never asked for", id)
+	}
+	if m.now < due {
+		return early(id, due)
+	}
+	m.resume(x)
+	if id.Kind == KindBackoff {
 		cs.attempt++
 		m.attempt(x, cs)
+	} else {
+		m.emit(CancelCall{m.callID(x, cs, KindCall)})
+		m.judge(x, cs, answer{class: value.Timeout, message: "no answer within " + value.FormatDuration(cs.timeout-cs.sent) + " (timeout of one attempt)"})
 	}
 	m.schedule()
 	return nil
 }
 
-// outOfTime takes the timer that bounds a step. One of a step that has ended is late,
-// which is no error.
-func (m *Machine) outOfTime(id ID) error {
-	if id.step < 0 || id.step >= len(m.steps) {
-		return fmt.Errorf("%s is no place of this run", id)
+func early(id ID, due time.Duration) error {
+	return fmt.Errorf("%s fired before its time, %s", id, due)
+}
+
+// runOverdue handles the deadline of the run: it fails.
+func (m *Machine) runOverdue(id ID) error {
+	switch {
+	case m.within == 0:
+		return fmt.Errorf("%s was never asked for", id)
+	case m.now < m.within:
+		return early(id, m.within)
+	}
+	why := &RunError{Code: CodeDeadline, Message: "the run took longer than its within " + value.FormatDuration(m.within), Span: m.g.Within.Span}
+	m.within = 0
+	m.stop(Failed, why)
+	return nil
+}
+
+// stepOverdue handles the deadline of a step: what it waits for is given up, and
+// only a `failed` clause may still say how it ends.
+func (m *Machine) stepOverdue(id ID) error {
+	if id.step < 0 || id.step >= len(m.steps) || m.g.Steps[id.step].Within == nil {
+		return fmt.Errorf("%s is no deadline of this run", id)
 	}
 	st := &m.steps[id.step]
+	x := st.exec
 	switch {
-	case st.exec == nil && st.ending == "":
-		return fmt.Errorf("%s has not begun", id)
-	case st.exec == nil:
+	case x == nil && st.ending == "" || x != nil && x.within == 0:
+		return fmt.Errorf("%s was never asked for", id)
+	case x == nil || x.late:
 		return nil
-	case st.exec.within == 0 || m.now < st.exec.within:
-		return tooEarly(id)
+	case m.now < x.within:
+		return early(id, x.within)
 	}
-	m.overdue(st.exec)
+	m.resume(x)
+	x.late = true
+	why := m.deadline(x)
+	m.decided(x, why.Message)
+	cs := x.call
+	m.giveUp(x)
+	m.show(cs)
+	m.conclude(x, cs, value.Failed, why)
 	m.schedule()
 	return nil
 }
-
-// tooEarly is the protocol error of a timer whose time has not come, or that was
-// never set.
-func tooEarly(id ID) error { return fmt.Errorf("timer %s fired before its time", id) }
 
 // judge decides what becomes of an answer: the first clause that matches, else the
 // policy.
 func (m *Machine) judge(x *exec, cs *callState, a answer) {
-	m.spend(cs)
-	bodyType := m.check(cs, &a)
+	m.services.add(cs.call.Sig.Service, m.now-cs.sent)
 	cs.answer = a
-	m.reached(cs.call, a.String())
+	bodyType := m.check(cs)
+	a = cs.answer
+	if m.cfg.Cover != nil {
+		m.reached(cs.call, a.String())
+	}
 	m.traceAnswer(x, cs, bodyType)
-	m.show(x, cs)
+	m.show(cs)
 	for _, c := range cs.call.Clauses {
 		if !takes(c, a) {
 			continue
 		}
-		ok, err := m.holds(x, c)
+		ok, err := m.holds(c)
 		if err != nil {
 			m.fail(x, err)
 			return
 		}
 		if ok {
-			m.enter(x, cs, c)
+			m.enter(x, cs, c, nil)
 			return
 		}
 	}
 	disposition, rule := value.Classify(cs.call.Policy.Rules, a.status, a.class)
-	why := "by default"
-	if rule != nil {
-		why = "by rule " + rule.String()
-	}
-	switch disposition {
-	case value.Success:
+	if disposition == value.Success {
 		x.call = nil
 		m.passed(x, cs)
 		m.run(x)
-	case value.Retryable:
-		m.decided(x, fmt.Sprintf("%s is retryable %s", a, why))
+		return
+	}
+	if m.traced() {
+		why := "by default"
+		if rule != nil {
+			why = "by rule " + rule.String()
+		}
+		m.decided(x, fmt.Sprintf("%s is %s %s", a, disposition, why))
+	}
+	if disposition == value.Retryable {
 		m.again(x, cs, cs.call.Policy)
-	default:
-		m.decided(x, fmt.Sprintf("%s is permanent %s", a, why))
+	} else {
 		m.verdict(x, cs, value.Failed)
 	}
 }
 
-// spend adds the time of an attempt to its service.
-func (m *Machine) spend(cs *callState) {
-	name := cs.call.Sig.Service
-	i := slices.IndexFunc(m.services, func(s ServiceTime) bool { return s.Service == name })
-	if i < 0 {
-		i = len(m.services)
-		m.services = append(m.services, ServiceTime{Service: name})
-	}
-	m.services[i].Calls++
-	m.services[i].Time += m.now - cs.sent
+// ledger adds up the time spent waiting for each service.
+type ledger struct {
+	list []ServiceTime
+	at   map[string]int // place in list; nil while that is short enough to be searched
 }
 
-// check holds an answer against the signature: a body that does not fit makes it
+func (l *ledger) add(service string, d time.Duration) {
+	i := slices.IndexFunc(l.list[:min(len(l.list), searched)], func(s ServiceTime) bool { return s.Service == service })
+	if i < 0 {
+		i = l.index(service)
+	}
+	l.list[i].Calls++
+	l.list[i].Time += d
+}
+
+// searched is how many services are searched for one by one.
+const searched = 8
+
+// index finds or makes the entry of a service that is not among the first.
+func (l *ledger) index(service string) int {
+	i, ok := l.at[service]
+	if !ok {
+		i = len(l.list)
+		l.list = append(l.list, ServiceTime{Service: service})
+		if i >= searched {
+			if l.at == nil {
+				l.at = map[string]int{}
+			}
+			l.at[service] = i
+		}
+	}
+	return i
+}
+
+// check holds the answer against the signature: a body that does not fit makes it
 // malformed. It returns the type of the body, nil if nothing is declared.
-func (m *Machine) check(cs *callState, a *answer) *value.Type {
+func (m *Machine) check(cs *callState) *value.Type {
+	a := &cs.answer
 	body, err := value.Normalize(a.body)
 	if err != nil {
 		*a = answer{class: value.Malformed, message: err.Error(), headers: a.headers}
@@ -345,13 +451,16 @@ func (m *Machine) check(cs *callState, a *answer) *value.Type {
 const maxIgnored = 10
 
 // show makes body, status and headers mean the answer of this call.
-func (m *Machine) show(x *exec, cs *callState) {
-	x.env["body"], x.env["status"] = cs.answer.body, cs.answer.status
-	if len(cs.answer.headers) == 0 {
-		x.env["headers"] = noHeaders
-		return
+func (m *Machine) show(cs *callState) {
+	m.env["body"], m.env["status"] = cs.answer.body, cs.answer.status
+	headers := noHeaders
+	if len(cs.answer.headers) > 0 {
+		headers = make(map[string]any, len(cs.answer.headers))
+		for k, v := range cs.answer.headers {
+			headers[k] = v
+		}
 	}
-	x.env["headers"] = headerValues(cs.answer.headers)
+	m.env["headers"] = headers
 }
 
 var noHeaders, noArguments = map[string]any{}, map[string]any{}
@@ -366,11 +475,11 @@ func takes(c *graph.Clause, a answer) bool {
 	return false
 }
 
-func (m *Machine) holds(x *exec, c *graph.Clause) (bool, *RunError) {
+func (m *Machine) holds(c *graph.Clause) (bool, *RunError) {
 	if c.When == nil {
 		return true, nil
 	}
-	ok, err := c.When.Bool(m.eval, x.env)
+	ok, err := c.When.Bool(&m.eval, m.env)
 	if err != nil {
 		return false, expressionError(err)
 	}
@@ -378,32 +487,20 @@ func (m *Machine) holds(x *exec, c *graph.Clause) (bool, *RunError) {
 	return ok, nil
 }
 
-// enter executes a clause for an answer.
-func (m *Machine) enter(x *exec, cs *callState, c *graph.Clause) {
+// enter executes a clause. why is the failure it is for, nil if it is for an answer.
+func (m *Machine) enter(x *exec, cs *callState, c *graph.Clause, why *RunError) {
 	m.reached(c, "taken")
-	m.execute(x, frame{body: c.Body, owner: cs, label: c.Label})
-}
-
-// enterVerdict executes a clause for exhausted or failed; outer is what `error` meant
-// before.
-func (m *Machine) enterVerdict(x *exec, cs *callState, c *graph.Clause, outer any) {
-	m.reached(c, "taken")
-	m.execute(x, frame{body: c.Body, owner: cs, label: c.Label, verdict: true, outer: outer})
-}
-
-func (m *Machine) execute(x *exec, f frame) {
-	x.call = f.owner
-	m.decided(x, f.label)
+	x.call = cs
+	m.decided(x, c.Label)
 	x.call = nil
-	x.frames = append(x.frames, f)
+	x.frames = append(x.frames, frame{body: c.Body, owner: cs, label: c.Label, why: why})
 	m.run(x)
 }
 
 // passed binds the body of a call that goes on below.
 func (m *Machine) passed(x *exec, cs *callState) {
-	m.show(x, cs)
 	if cs.call.Bind != "" {
-		x.env[cs.call.Bind] = cs.answer.body
+		m.bind(x, cs.call.Bind, cs.answer.body)
 	}
 	if cs.call.Main {
 		x.main = cs.answer.body
@@ -413,14 +510,16 @@ func (m *Machine) passed(x *exec, cs *callState) {
 
 // again plans the next attempt, if the policy grants one.
 func (m *Machine) again(x *exec, cs *callState, p *graph.Policy) {
-	most, err := m.attempts(x, p)
+	most, err := m.attempts(p)
 	if err != nil {
 		m.fail(x, expressionError(err))
 		return
 	}
 	if cs.attempt >= most {
 		m.reached(cs.call, value.Exhausted)
-		m.decided(x, fmt.Sprintf("attempt %d of %d was the last", cs.attempt, most))
+		if m.traced() {
+			m.decided(x, fmt.Sprintf("attempt %d of %d was the last", cs.attempt, most))
+		}
 		m.verdict(x, cs, value.Exhausted)
 		return
 	}
@@ -428,14 +527,14 @@ func (m *Machine) again(x *exec, cs *callState, p *graph.Policy) {
 		m.fail(x, m.deadline(x))
 		return
 	}
-	wait, why, err := m.backoff(x, cs, p)
+	wait, err := m.pause(cs, p)
 	if err != nil {
 		m.fail(x, expressionError(err))
 		return
 	}
 	x.call = cs
-	cs.waiting, cs.resume = true, m.now+wait
-	m.traceWait(x, cs, wait, most, why)
+	cs.waiting, cs.resume = true, m.now+wait.wait
+	m.traceWait(x, cs, most, wait)
 	m.emit(SetTimer{m.callID(x, cs, KindBackoff), cs.resume})
 }
 
@@ -450,34 +549,44 @@ func (m *Machine) verdict(x *exec, cs *callState, class string) {
 	if cs.attempt > 1 {
 		msg += fmt.Sprintf(", after %d attempts", cs.attempt)
 	}
-	m.conclude(x, cs, class, &RunError{Code: a.code(), Message: msg, Place: cs.call.Place, Attempt: cs.attempt, Span: cs.call.Span})
+	m.conclude(x, cs, class, &RunError{Code: a.code(), Message: msg, Place: cs.place, Attempt: cs.attempt, Span: cs.call.Span})
 }
 
 // conclude looks for the clause of a verdict. exhausted is a failure too.
 func (m *Machine) conclude(x *exec, cs *callState, class string, why *RunError) {
-	outer := x.env["error"]
-	x.env["error"] = map[string]any{"code": why.Code, "message": why.Message}
-	for _, name := range []string{class, value.Failed} {
-		for _, c := range cs.call.Clauses {
-			if !slices.ContainsFunc(c.On, func(p value.Pattern) bool { return p.Name == name }) {
-				continue
-			}
-			ok, err := m.holds(x, c)
-			if err != nil {
-				m.fail(x, err)
-				return
-			}
-			if ok {
-				m.enterVerdict(x, cs, c, outer)
-				return
-			}
-		}
-		if name == value.Failed {
-			break
-		}
+	m.tell(x, why)
+	c, err := m.verdictClause(cs.call, class)
+	switch {
+	case err != nil:
+		why = err
+	case c != nil:
+		m.enter(x, cs, c, why)
+		return
+	case class == value.Exhausted:
+		m.conclude(x, cs, value.Failed, why)
+		return
 	}
 	x.call = cs
 	m.fail(x, why)
+}
+
+// tell makes error mean a failure.
+func (m *Machine) tell(x *exec, why *RunError) {
+	m.bind(x, "error", map[string]any{"code": why.Code, "message": why.Message})
+}
+
+// verdictClause is the first clause for exhausted or failed that holds; nil if none
+// does.
+func (m *Machine) verdictClause(call *graph.Call, class string) (*graph.Clause, *RunError) {
+	for _, c := range call.Clauses {
+		if !slices.ContainsFunc(c.On, func(p value.Pattern) bool { return p.Name == class }) {
+			continue
+		}
+		if ok, err := m.holds(c); err != nil || ok {
+			return c, err
+		}
+	}
+	return nil, nil
 }
 
 // deadline is the failure of a step that took too long.
@@ -486,38 +595,18 @@ func (m *Machine) deadline(x *exec) *RunError {
 	return &RunError{Code: CodeDeadline, Message: "step " + s.Name + " took longer than its within", Span: s.Within.Span}
 }
 
-// overdue handles the deadline of a step: what it waits for is given up, and only a
-// `failed` clause may still say how it ends.
-func (m *Machine) overdue(x *exec) {
-	if x.late {
-		return
-	}
-	x.late = true
-	why := m.deadline(x)
-	m.decided(x, why.Message)
+// giveUp gives up what a step waits for. A call that is given up counts for its
+// service all the same.
+func (m *Machine) giveUp(x *exec) {
 	cs := x.call
-	if cs == nil {
-		m.fail(x, why)
-		return
-	}
-	m.cancelCall(x)
-	m.show(x, cs)
-	m.conclude(x, cs, value.Failed, why)
-}
-
-// cancelCall gives up the call a step waits for.
-func (m *Machine) cancelCall(x *exec) {
-	cs := x.call
-	switch {
-	case cs == nil:
-		return
-	case cs.waiting:
-		m.emit(CancelTimer{m.callID(x, cs, KindBackoff)})
-	default:
-		m.emit(CancelCall{m.callID(x, cs, KindCall)})
-		if cs.timeout > 0 {
-			m.emit(CancelTimer{m.callID(x, cs, KindTimeout)})
-		}
-	}
 	x.call = nil
+	if cs.waiting {
+		m.emit(CancelTimer{m.callID(x, cs, KindBackoff)})
+		return
+	}
+	m.services.add(cs.call.Sig.Service, m.now-cs.sent)
+	m.emit(CancelCall{m.callID(x, cs, KindCall)})
+	if cs.timeout > 0 {
+		m.emit(CancelTimer{m.callID(x, cs, KindTimeout)})
+	}
 }

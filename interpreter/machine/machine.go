@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,8 +37,13 @@ type Cover interface {
 type Machine struct {
 	g    *graph.Graph
 	cfg  Config
-	eval *expr.Machine
-	env  map[string]any // what every step may read: input, run, lets of the workflow
+	eval expr.Machine
+
+	// env is what expressions read: input, run, the lets of the workflow and the
+	// results of steps. The names of the step that executes are laid over them, see
+	// resume; those of other steps may linger there and are never read, because
+	// names are not shadowed.
+	env map[string]any
 
 	now       time.Duration
 	begun     bool
@@ -50,18 +56,19 @@ type Machine struct {
 	limit     int           // steps at once; 0: no limit
 	left      int           // steps that have not ended
 	within    time.Duration // when the run's deadline fires; 0: none
-	spare     *exec         // of an ended step, to be used again
+	spare     []*exec       // of ended steps, to be used again
 	out       []Command
 	err       *RunError // first failure
 	cancelled bool
 	stopped   bool // ended as a whole: cancelled, or out of time
-	services  []ServiceTime
+	services  ledger
 	result    *Result
 }
 
 // stepState is what is known of a step during a run.
 type stepState struct {
 	waits          int32 // needs that have not ended
+	read           bool  // other steps read the result
 	ending         Ending
 	reason         string
 	clause         string
@@ -79,38 +86,49 @@ func New(g *graph.Graph, input map[string]any, cfg Config) *Machine {
 		cfg.CorrelationID = cfg.RunID
 	}
 	n := len(g.Steps)
-	m := &Machine{g: g, cfg: cfg, eval: expr.NewMachine(), steps: make([]stepState, n), left: n, first: make([]int32, n+1)}
-	m.env = make(map[string]any, len(g.Prelude)+2)
+	m := &Machine{g: g, cfg: cfg, steps: make([]stepState, n), left: n}
 	if cfg.Cover != nil {
 		m.eval.Observe = cfg.Cover.Evaluated
 	}
+	read := m.link()
+	m.env = make(map[string]any, read+len(g.Prelude)+len(answerNames)+2)
 	m.env["input"] = input
 	m.env["run"] = map[string]any{"id": cfg.RunID, "started_at": cfg.Start.UTC().Format(time.RFC3339Nano)}
-	m.link()
 	return m
 }
 
-// link counts what every step waits for and lists who waits for it.
-func (m *Machine) link() {
-	edges := 0
+// answerNames are bound by every call.
+var answerNames = [...]string{"body", "status", "headers"}
+
+// link counts what every step waits for and lists who waits for it. It returns how
+// many results are read.
+func (m *Machine) link() (read int) {
+	n, edges := len(m.steps), 0
 	for i, s := range m.g.Steps {
 		m.steps[i].waits = int32(len(s.Needs))
 		edges += len(s.Needs)
+	}
+	room := make([]int32, n+2+edges)
+	m.first, m.followers = room[:n+2], room[n+2:]
+	for _, s := range m.g.Steps {
 		for _, need := range s.Needs {
+			m.first[need.Step+2]++
+			if st := &m.steps[need.Step]; need.Data && !st.read {
+				st.read = true
+				read++
+			}
+		}
+	}
+	for i := range n {
+		m.first[i+2] += m.first[i+1]
+	}
+	for i, s := range m.g.Steps {
+		for _, need := range s.Needs { // first[j+1] moves from the beginning of j's part to its end
+			m.followers[m.first[need.Step+1]] = int32(i)
 			m.first[need.Step+1]++
 		}
 	}
-	for i := range m.steps {
-		m.first[i+1] += m.first[i]
-	}
-	m.followers = make([]int32, edges)
-	at := make([]int32, len(m.steps))
-	for i, s := range m.g.Steps {
-		for _, need := range s.Needs {
-			m.followers[m.first[need.Step]+at[need.Step]] = int32(i)
-			at[need.Step]++
-		}
-	}
+	return read
 }
 
 // Done reports whether the run has ended.
@@ -187,19 +205,19 @@ func (m *Machine) prelude() *RunError {
 	for _, st := range m.g.Prelude {
 		switch st := st.(type) {
 		case *graph.Let:
-			v, err := st.Value.Eval(m.eval, m.env)
+			v, err := st.Value.Eval(&m.eval, m.env)
 			if err != nil {
 				return expressionError(err)
 			}
 			m.env[st.Name] = v
 		case *graph.Ensure:
-			ok, err := st.Cond.Bool(m.eval, m.env)
+			ok, err := st.Cond.Bool(&m.eval, m.env)
 			if err != nil {
 				return expressionError(err)
 			}
 			m.judged(st.Cond, ok)
 			if !ok {
-				return m.failure(st.Else.(*graph.Fail), m.env)
+				return m.failure(st.Else.(*graph.Fail))
 			}
 		}
 	}
@@ -208,8 +226,7 @@ func (m *Machine) prelude() *RunError {
 
 // bounds evaluates the deadline and limit of the run.
 func (m *Machine) bounds() *RunError {
-	x := &exec{env: m.env}
-	within, err := m.duration(x, m.g.Within, graph.MinDeadline, 0)
+	within, err := m.bound(m.g.Within)
 	if err != nil {
 		return expressionError(err)
 	}
@@ -218,7 +235,7 @@ func (m *Machine) bounds() *RunError {
 		m.emit(SetTimer{ID{Kind: KindRunWithin, step: -1}, within})
 	}
 	if m.g.Limit != nil {
-		if m.limit, err = m.g.Limit.Value.Int(m.eval, m.env); err != nil {
+		if m.limit, err = m.g.Limit.Value.Int(&m.eval, m.env); err != nil {
 			return expressionError(err)
 		}
 		m.limit = max(m.limit, 1)
@@ -291,15 +308,22 @@ func (m *Machine) settle(i int, ending Ending, reason string) {
 	if x := st.exec; x != nil {
 		st.exec = nil
 		m.running--
-		m.cancelTimers(x)
-		m.spare = x
+		m.close(x, ending)
 	} else {
 		st.started = m.now
 	}
 	st.ending, st.reason, st.ended = ending, reason, m.now
+	m.publish(i)
 	m.left--
 	m.reached(m.g.Steps[i], string(ending))
 	m.traceStepEnded(i)
+}
+
+// publish lets expressions read what a step returned.
+func (m *Machine) publish(i int) {
+	if st := &m.steps[i]; st.read && st.result != nil {
+		m.env[m.g.Steps[i].Name] = st.result
+	}
 }
 
 // stop ends the run at once: running steps are cancelled, others are not run.
@@ -308,7 +332,9 @@ func (m *Machine) stop(ending Ending, why *RunError) {
 	reason := "the run was cancelled"
 	if ending == Failed {
 		reason = "the run failed: " + why.Code
-		m.err = why
+		if m.err == nil {
+			m.err = why
+		}
 	} else {
 		m.cancelled = true
 	}
@@ -317,7 +343,7 @@ func (m *Machine) stop(ending Ending, why *RunError) {
 		switch {
 		case st.ending != "":
 		case st.exec != nil:
-			m.cancelCall(st.exec)
+			m.giveUp(st.exec)
 			m.settle(i, Cancelled, reason)
 		default:
 			m.settle(i, NotRun, reason)
@@ -335,11 +361,7 @@ func (m *Machine) finish() {
 	}
 	r := &Result{Ending: m.ending(), RunID: m.cfg.RunID, CorrelationID: m.cfg.CorrelationID, Error: m.err}
 	if m.g.Output != nil && (r.Ending == Completed || r.Ending == Degraded) {
-		out, err := m.g.Output.Eval(m.eval, m.outputEnv())
-		if err != nil {
-			r.Ending, r.Error = Failed, expressionError(err)
-		}
-		r.Output = out
+		m.output(r)
 	}
 	r.Steps = make([]StepResult, len(m.steps))
 	var sum time.Duration
@@ -349,7 +371,7 @@ func (m *Machine) finish() {
 			Started: st.started, Ended: st.ended, Result: st.result, Error: st.err, Clause: st.clause}
 		sum += st.ended - st.started
 	}
-	r.Summary = Summary{Total: m.now, Services: m.services, Saved: max(0, sum-m.now)}
+	r.Summary = Summary{Total: m.now, Services: m.services.list, Saved: max(0, sum-m.now)}
 	m.result = r
 	m.traceRunEnded(r)
 	m.emit(Finish{})
@@ -374,19 +396,20 @@ func (m *Machine) ending() Ending {
 	return worst
 }
 
-func (m *Machine) outputEnv() map[string]any {
-	for _, name := range m.g.Output.Refs() {
-		if _, known := m.env[name]; known {
-			continue
-		}
-		for i, s := range m.g.Steps {
-			if s.Name == name {
-				m.env[name] = m.steps[i].result
-				break
-			}
+// output evaluates what the run comes to.
+func (m *Machine) output(r *Result) {
+	refs := m.g.Output.Refs()
+	for i, s := range m.g.Steps {
+		if _, yes := slices.BinarySearch(refs, s.Name); yes {
+			m.env[s.Name] = m.steps[i].result
 		}
 	}
-	return m.env
+	out, err := m.g.Output.Eval(&m.eval, m.env)
+	if err != nil {
+		r.Ending, r.Error = Failed, expressionError(err)
+		return
+	}
+	r.Output = out
 }
 
 // Pending lists the commands that are outstanding: after a replay, what a driver
@@ -417,13 +440,13 @@ func expressionError(err error) *RunError {
 }
 
 // failure makes the error of a `fail` statement.
-func (m *Machine) failure(st *graph.Fail, env map[string]any) *RunError {
+func (m *Machine) failure(st *graph.Fail) *RunError {
 	m.reached(st, "reached")
 	out := &RunError{Code: st.Code, Span: st.Span}
 	if st.Message == nil {
 		return out
 	}
-	v, err := st.Message.Eval(m.eval, env)
+	v, err := st.Message.Eval(&m.eval, m.env)
 	if err != nil {
 		return expressionError(err)
 	}

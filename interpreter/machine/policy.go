@@ -18,63 +18,97 @@ const (
 )
 
 // attempts is how often a call may be tried.
-func (m *Machine) attempts(x *exec, p *graph.Policy) (int, error) {
+func (m *Machine) attempts(p *graph.Policy) (int, error) {
 	if p.Attempts == nil {
 		return 1, nil
 	}
-	n, err := p.Attempts.Value.Int(m.eval, x.env)
+	n, err := p.Attempts.Value.Int(&m.eval, m.env)
 	return min(max(n, 1), graph.MaxAttempts), err
 }
 
 // duration evaluates a setting, within its bounds; def stands for one not given.
-func (m *Machine) duration(x *exec, s *graph.Setting, least, def time.Duration) (time.Duration, error) {
+func (m *Machine) duration(s *graph.Setting, def time.Duration) (time.Duration, error) {
 	if s == nil {
 		return def, nil
 	}
-	d, err := s.Value.Duration(m.eval, x.env)
-	return min(max(d, least), graph.MaxDuration), err
+	d, err := s.Value.Duration(&m.eval, m.env)
+	return min(max(d, 0), graph.MaxDuration), err
 }
 
-// backoff is how long to wait before the next attempt, and why. It doubles with
-// every attempt up to its cap, with jitter drawn from the seed; a Retry-After that
-// is later wins.
-func (m *Machine) backoff(x *exec, c *callState, p *graph.Policy) (wait time.Duration, why string, err error) {
-	first, err := m.duration(x, p.Backoff, 0, DefaultBackoff)
+// bound evaluates a timeout or deadline; 0 means that there is none.
+func (m *Machine) bound(s *graph.Setting) (time.Duration, error) {
+	if s == nil {
+		return 0, nil
+	}
+	d, err := m.duration(s, 0)
+	return max(d, graph.MinDeadline), err
+}
+
+// pause is the time before the next attempt and what led to it.
+type pause struct {
+	wait    time.Duration
+	backoff time.Duration // doubled with every attempt up to its cap
+	jitter  float64       // share added to it, from -1 to 1; 0: none
+	planned time.Duration // backoff with jitter
+	asked   bool          // a Retry-After was given
+	header  string        // as it was given
+	after   time.Duration // what it asks for
+	problem string        // why it is of no use; "": it is of use
+}
+
+// pause computes how long to wait before the next attempt: the backoff with its
+// jitter, or a Retry-After that is later.
+func (m *Machine) pause(c *callState, p *graph.Policy) (out pause, err error) {
+	first, err := m.duration(p.Backoff, DefaultBackoff)
 	if err != nil {
-		return 0, "", err
+		return out, err
 	}
-	most, err := m.duration(x, p.MaxBackoff, 0, max(DefaultMaxBackoff, first))
+	most, err := m.duration(p.MaxBackoff, max(DefaultMaxBackoff, first))
 	if err != nil {
-		return 0, "", err
+		return out, err
 	}
-	wait = first
-	for range c.attempt - 1 {
-		if wait >= most {
-			break
-		}
-		wait *= 2
-	}
-	wait = min(wait, most)
-	why = "backoff " + value.FormatDuration(wait)
+	out.backoff = doubled(first, most, c.attempt-1)
+	out.planned = out.backoff
 	if p.Jitter > 0 {
-		share := p.Jitter * draw(m.cfg.Seed, c.call.Place, c.attempt)
-		wait += time.Duration(float64(wait) * share).Round(time.Millisecond)
-		why += fmt.Sprintf(", jitter %+.1f%%", share*100)
+		out.jitter = p.Jitter * draw(m.cfg.Seed, c.place, c.attempt)
+		out.planned += time.Duration(float64(out.backoff) * out.jitter).Round(time.Millisecond)
 	}
-	header, given := c.answer.headers["retry-after"]
-	if !given {
-		return wait, why, nil
+	if out.header, out.asked = c.answer.headers["retry-after"]; out.asked {
+		out.after, out.problem = retryAfter(out.header, m.cfg.Start.Add(m.now))
 	}
-	after, problem := retryAfter(header, m.cfg.Start.Add(m.now))
+	out.wait = max(out.planned, min(out.after, MaxRetryAfter))
+	return out, nil
+}
+
+// doubled is d times 2ⁿ, most at most.
+func doubled(d, most time.Duration, n int) time.Duration {
+	for ; n > 0 && 0 < d && d < most; n-- {
+		d *= 2
+	}
+	return min(d, most)
+}
+
+// String says how the time came about.
+func (p pause) String() string {
+	why := "backoff " + value.FormatDuration(p.backoff)
+	if p.jitter != 0 {
+		why += fmt.Sprintf(", jitter %+.1f%%", p.jitter*100)
+	}
+	after := "retry-after " + value.FormatDuration(p.after)
+	if p.after > MaxRetryAfter {
+		after += ", cut to " + value.FormatDuration(MaxRetryAfter)
+	}
 	switch {
-	case problem != "":
-		return wait, why + ", retry-after " + quoteShort(header) + " ignored: " + problem, nil
-	case after <= wait:
-		return wait, why + ", later than retry-after " + value.FormatDuration(after), nil
-	case after > MaxRetryAfter:
-		return MaxRetryAfter, "retry-after " + value.FormatDuration(after) + ", cut to " + value.FormatDuration(MaxRetryAfter), nil
+	case !p.asked:
+		return why
+	case p.problem != "":
+		return why + ", retry-after " + quoteShort(p.header) + " ignored: " + p.problem
+	case p.wait == p.planned:
+		return why + ", later than " + after
+	case p.after > MaxRetryAfter:
+		return after
 	}
-	return after, "retry-after " + value.FormatDuration(after) + ", later than " + why, nil
+	return after + ", later than " + why
 }
 
 func quoteShort(s string) string {

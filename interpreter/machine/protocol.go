@@ -20,10 +20,10 @@ const (
 )
 
 // ID names an attempt or timer by its place in the graph, the same on every
-// driver. It is comparable.
+// driver and never given out twice in a run. It is comparable.
 type ID struct {
-	Place   string
-	Attempt int // from 1; of a KindBackoff the attempt it leads to; 0 for deadlines
+	Place   string // of a call in a clause that is taken again with its round: "a.found[2]"
+	Attempt int    // from 1; of a KindBackoff the attempt it leads to; 0 for deadlines
 	Kind    Kind
 	step    int
 }

@@ -27,6 +27,7 @@ func (m *Machine) resolve(name string, result any) error {
 	}
 	st := &m.steps[i]
 	st.ending, st.result, st.err, st.reason, st.clause, st.ended = Resolved, fitting, nil, "by a person", "", m.now
+	m.publish(i)
 	m.traceStepEnded(i)
 	m.err = m.firstFailure()
 	if m.done {
@@ -67,7 +68,7 @@ func (m *Machine) reopen(i int) {
 			if st.ending != NotRun || m.blocked(f) {
 				continue
 			}
-			*st = stepState{waits: m.waiting(f)}
+			*st = stepState{waits: m.waiting(f), read: st.read}
 			m.left++
 			todo = append(todo, f)
 			if st.waits == 0 {

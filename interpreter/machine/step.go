@@ -2,7 +2,6 @@ package machine
 
 import (
 	"fmt"
-	"maps"
 	"time"
 
 	"wf/lang/expr"
@@ -12,14 +11,30 @@ import (
 // exec is a step while it runs: its names, and the blocks it is in.
 type exec struct {
 	step   int
-	env    map[string]any
+	names  []name
 	frames []frame
 	call   *callState    // the call that is waited for; nil between calls
+	made   []made        // every call of the step so far
 	within time.Duration // when the step's deadline fires; 0: none
 	late   bool          // the deadline has passed: no further call
 	main   any           // body of the main call, the result if nothing returns
 	other  int           // most attempts of any call but the main one
-	spare  *callState
+	spare  *callState    // to be used for the next call; nil: make one
+	fallen *RunError     // of the last clause for a failure that fell through
+
+	// Room for what nearly every step needs: one call, and one clause of it.
+	room struct {
+		call   callState
+		names  [2]name
+		frames [2]frame
+		made   [1]made
+	}
+}
+
+// name is what a let or call of the step has bound.
+type name struct {
+	name  string
+	value any
 }
 
 // frame is a block being executed.
@@ -28,30 +43,25 @@ type frame struct {
 	next  int
 	owner *callState // the call whose clause this is; nil for the step itself
 	label string     // of the clause
-	// verdict says that the clause is for exhausted or failed, so that `error` has a
-	// value in it; outer is what it means around it, nil for nothing.
-	verdict bool
-	outer   any
+	why   *RunError  // what the clause is there for: the failure of its call; nil for an answer
+}
+
+// made says how far a call of a running step has come. A call in a clause is made
+// once for each attempt after which the clause is taken.
+type made struct {
+	call     *graph.Call
+	rounds   int
+	attempts int // of the latest round
 }
 
 // begin starts a step that has everything it needs.
 func (m *Machine) begin(i int) {
 	s, st := m.g.Steps[i], &m.steps[i]
-	x := m.spare
-	if m.spare = nil; x == nil {
-		x = &exec{env: make(map[string]any, len(m.env)+len(s.Needs)+4)}
-	}
-	x.reset(i)
-	maps.Copy(x.env, m.env)
-	for _, need := range s.Needs {
-		if need.Data {
-			x.env[m.g.Steps[need.Step].Name] = m.steps[need.Step].result
-		}
-	}
+	x := m.exec(i)
 	st.exec, st.started = x, m.now
 	m.running++
 	if s.When != nil {
-		yes, err := s.When.Bool(m.eval, x.env)
+		yes, err := s.When.Bool(&m.eval, m.env)
 		if err != nil {
 			m.fail(x, expressionError(err))
 			return
@@ -63,7 +73,7 @@ func (m *Machine) begin(i int) {
 		}
 	}
 	m.trace(Entry{Kind: EntryStepStarted, Step: s.Name})
-	within, err := m.duration(x, s.Within, graph.MinDeadline, 0)
+	within, err := m.bound(s.Within)
 	if err != nil {
 		m.fail(x, expressionError(err))
 		return
@@ -76,9 +86,40 @@ func (m *Machine) begin(i int) {
 	m.run(x)
 }
 
-func (x *exec) reset(i int) {
-	clear(x.env)
-	*x = exec{step: i, env: x.env, frames: x.frames[:0], spare: x.spare}
+// exec is a fresh one, or that of a step that has ended.
+func (m *Machine) exec(step int) *exec {
+	var x *exec
+	if last := len(m.spare) - 1; last >= 0 {
+		x = m.spare[last]
+		m.spare = m.spare[:last]
+		clear(x.names)
+		*x = exec{names: x.names[:0], frames: x.frames[:0], made: x.made[:0]}
+	} else {
+		x = &exec{}
+		x.names, x.frames, x.made = x.room.names[:0], x.room.frames[:0], x.room.made[:0]
+	}
+	x.step, x.spare = step, &x.room.call
+	return x
+}
+
+// bind gives a name a value while the step runs.
+func (m *Machine) bind(x *exec, to string, v any) {
+	m.env[to] = v
+	for i := range x.names {
+		if x.names[i].name == to {
+			x.names[i].value = v
+			return
+		}
+	}
+	x.names = append(x.names, name{to, v})
+}
+
+// resume makes the names of a step readable again: since it last executed, other
+// steps may have bound theirs.
+func (m *Machine) resume(x *exec) {
+	for _, n := range x.names {
+		m.env[n.name] = n.value
+	}
 }
 
 func (m *Machine) stepID(x *exec) ID {
@@ -94,7 +135,9 @@ func (m *Machine) run(x *exec) {
 				m.complete(x, Completed, x.main, "")
 				return
 			}
-			m.passed(x, x.leave()) // a clause that falls through
+			owner := m.leave(x) // a clause that falls through
+			m.show(owner)
+			m.passed(x, owner)
 			continue
 		}
 		st := f.body[f.next]
@@ -105,13 +148,19 @@ func (m *Machine) run(x *exec) {
 	}
 }
 
-// leave ends the clause that is executed and returns the call it belongs to.
-func (x *exec) leave() *callState {
-	f := x.frames[len(x.frames)-1]
-	x.frames = x.frames[:len(x.frames)-1]
-	if f.verdict {
-		if x.env["error"] = f.outer; f.outer == nil {
-			delete(x.env, "error")
+// leave ends the clause that is executed and returns the call it belongs to. error
+// means again what it means around the clause.
+func (m *Machine) leave(x *exec) *callState {
+	last := len(x.frames) - 1
+	f := x.frames[last]
+	x.frames = x.frames[:last]
+	if f.why != nil {
+		x.fallen = f.why
+		for i := last - 1; i >= 0; i-- {
+			if why := x.frames[i].why; why != nil {
+				m.tell(x, why)
+				break
+			}
 		}
 	}
 	return f.owner
@@ -122,15 +171,15 @@ func (x *exec) leave() *callState {
 func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 	switch st := st.(type) {
 	case *graph.Let:
-		v, err := st.Value.Eval(m.eval, x.env)
+		v, err := st.Value.Eval(&m.eval, m.env)
 		if err != nil {
 			m.fail(x, expressionError(err))
 			return true
 		}
-		x.env[st.Name] = v
+		m.bind(x, st.Name, v)
 		return false
 	case *graph.Ensure:
-		ok, err := st.Cond.Bool(m.eval, x.env)
+		ok, err := st.Cond.Bool(&m.eval, m.env)
 		if err != nil {
 			m.fail(x, expressionError(err))
 			return true
@@ -139,7 +188,9 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		if ok {
 			return false
 		}
-		m.decided(x, "ensure "+st.Cond.String()+" does not hold")
+		if m.traced() {
+			m.decided(x, "ensure "+st.Cond.String()+" does not hold")
+		}
 		return m.statement(x, st.Else)
 	case *graph.Call:
 		m.call(x, st)
@@ -153,11 +204,11 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		m.finishWith(x, Degraded, st.Value)
 		return true
 	case *graph.Fail:
-		m.fail(x, m.failure(st, x.env))
+		m.fail(x, m.failure(st))
 		return true
 	case *graph.Retry:
 		m.reached(st, "reached")
-		owner := x.leave()
+		owner := m.leave(x)
 		x.call = owner
 		m.again(x, owner, st.Policy)
 		return true
@@ -167,24 +218,28 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 
 // finishWith ends the step with the value of an expression.
 func (m *Machine) finishWith(x *exec, ending Ending, p *expr.Program) {
-	v, err := p.Eval(m.eval, x.env)
+	v, err := p.Eval(&m.eval, m.env)
 	if err != nil {
 		m.fail(x, expressionError(err))
 		return
 	}
 	reason := ""
 	if ending == Degraded {
-		reason = m.degradedBecause(x)
+		reason = x.degradedBecause()
 	}
 	m.complete(x, ending, v, reason)
 }
 
-// degradedBecause names the failure a fallback stands in for.
-func (m *Machine) degradedBecause(x *exec) string {
+// degradedBecause names what a fallback stands in for.
+func (x *exec) degradedBecause() string {
 	f := &x.frames[len(x.frames)-1]
-	switch e, ok := x.env["error"].(map[string]any); {
-	case f.verdict && ok:
-		return fmt.Sprintf("%v: %v", e["code"], e["message"])
+	why := f.why
+	if f.owner == nil {
+		why = x.fallen
+	}
+	switch {
+	case why != nil:
+		return why.Code + ": " + why.Message
 	case f.owner != nil:
 		return f.owner.answer.String()
 	}
@@ -192,9 +247,7 @@ func (m *Machine) degradedBecause(x *exec) string {
 }
 
 func (m *Machine) complete(x *exec, ending Ending, result any, reason string) {
-	st := &m.steps[x.step]
-	st.result = result
-	m.close(x)
+	m.steps[x.step].result = result
 	m.ended(x.step, ending, reason)
 }
 
@@ -202,13 +255,12 @@ func (m *Machine) fail(x *exec, err *RunError) {
 	st := &m.steps[x.step]
 	err.Step = m.g.Steps[x.step].Name
 	if c := x.latest(); c != nil && err.Place == "" {
-		err.Place, err.Attempt = c.call.Place, c.attempt
+		err.Place, err.Attempt = c.place, c.attempt
 	}
 	st.err = err
 	if m.err == nil {
 		m.err = err
 	}
-	m.close(x)
 	m.ended(x.step, Failed, "")
 }
 
@@ -225,21 +277,18 @@ func (x *exec) latest() *callState {
 	return nil
 }
 
-// close notes what the result says of the step's calls.
-func (m *Machine) close(x *exec) {
+// close notes what the result says of the calls of a step that has ended, revokes
+// its timer and keeps its memory for another step.
+func (m *Machine) close(x *exec, ending Ending) {
 	st := &m.steps[x.step]
 	if st.attempts == 0 {
 		st.attempts = x.other
 	}
-	if n := len(x.frames); n > 0 {
+	if n := len(x.frames); n > 0 && ending != Cancelled {
 		st.clause = x.frames[n-1].label
 	}
-}
-
-// cancelTimers revokes the timers of a step that has ended.
-func (m *Machine) cancelTimers(x *exec) {
 	if x.within > 0 && !x.late {
 		m.emit(CancelTimer{m.stepID(x)})
 	}
-	x.within = 0
+	m.spare = append(m.spare, x)
 }

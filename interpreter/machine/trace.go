@@ -1,8 +1,6 @@
 package machine
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"wf/lang/value"
@@ -47,8 +45,11 @@ type Entry struct {
 	Seed          uint64
 }
 
+// traced reports whether somebody listens, so that a note is worth its making.
+func (m *Machine) traced() bool { return m.cfg.Trace != nil }
+
 func (m *Machine) trace(e Entry) {
-	if m.cfg.Trace == nil {
+	if !m.traced() {
 		return
 	}
 	e.At = m.now
@@ -60,11 +61,11 @@ func (m *Machine) trace(e Entry) {
 }
 
 func (m *Machine) traceCall(x *exec, cs *callState) {
-	if m.cfg.Trace == nil {
+	if !m.traced() {
 		return
 	}
 	e := m.about(x, cs, EntryCall)
-	e.Operation, e.Key = cs.call.Sig.Name(), m.cfg.RunID+":"+cs.call.Place
+	e.Operation, e.Key = cs.call.Sig.Name(), m.key(cs)
 	if cs.call.Sig.Handler {
 		if cs.context["config"] != nil {
 			e.Args = cs.context["config"]
@@ -79,11 +80,11 @@ func (m *Machine) traceCall(x *exec, cs *callState) {
 }
 
 func (m *Machine) about(x *exec, cs *callState, kind EntryKind) Entry {
-	return Entry{Kind: kind, Step: m.g.Steps[x.step].Name, Place: cs.call.Place, Attempt: cs.attempt}
+	return Entry{Kind: kind, Step: m.g.Steps[x.step].Name, Place: cs.place, Attempt: cs.attempt}
 }
 
 func (m *Machine) traceAnswer(x *exec, cs *callState, t *value.Type) {
-	if m.cfg.Trace == nil {
+	if !m.traced() {
 		return
 	}
 	e := m.about(x, cs, EntryAnswer)
@@ -103,27 +104,27 @@ func (m *Machine) traceAnswer(x *exec, cs *callState, t *value.Type) {
 
 // decided notes which clause or policy decided, and why.
 func (m *Machine) decided(x *exec, note string) {
-	if m.cfg.Trace == nil {
+	if !m.traced() {
 		return
 	}
 	e := Entry{Kind: EntryDecision, Step: m.g.Steps[x.step].Name, Note: note}
 	if c := x.latest(); c != nil {
-		e.Place, e.Attempt = c.call.Place, c.attempt
+		e.Place, e.Attempt = c.place, c.attempt
 	}
 	m.trace(e)
 }
 
-func (m *Machine) traceWait(x *exec, cs *callState, wait time.Duration, of int, why string) {
-	if m.cfg.Trace == nil {
+func (m *Machine) traceWait(x *exec, cs *callState, of int, p pause) {
+	if !m.traced() {
 		return
 	}
 	e := m.about(x, cs, EntryWait)
-	e.Attempt, e.Of, e.Took, e.Until, e.Note = cs.attempt+1, of, wait, m.now+wait, why
+	e.Attempt, e.Of, e.Took, e.Until, e.Note = cs.attempt+1, of, p.wait, cs.resume, p.String()
 	m.trace(e)
 }
 
 func (m *Machine) traceStepEnded(i int) {
-	if m.cfg.Trace == nil {
+	if !m.traced() {
 		return
 	}
 	st, s := &m.steps[i], m.g.Steps[i]
@@ -131,7 +132,7 @@ func (m *Machine) traceStepEnded(i int) {
 }
 
 func (m *Machine) traceRunEnded(r *Result) {
-	if m.cfg.Trace == nil {
+	if !m.traced() {
 		return
 	}
 	e := Entry{Kind: EntryRunEnded, Ending: r.Ending, Took: r.Summary.Total, Body: r.Output, Error: r.Error}
@@ -139,12 +140,4 @@ func (m *Machine) traceRunEnded(r *Result) {
 		e.Body = m.g.Output.Type().Redact(r.Output)
 	}
 	m.trace(e)
-}
-
-func headerValues(h map[string]string) map[string]any {
-	out := make(map[string]any, len(h))
-	for _, k := range slices.Sorted(maps.Keys(h)) {
-		out[k] = h[k]
-	}
-	return out
 }

@@ -236,13 +236,13 @@ func chain(n int) string {
 // fan is one step, n-2 in parallel that need it, and one that needs them all.
 func fan(n int) string {
 	var b strings.Builder
-	b.WriteString(shopSource + "workflow fan {\n  input { n int }\n  step first { call shop.next { n: input.n } }\n")
+	b.WriteString(shopSource + "workflow fan {\n  input { n int }\n  step root { call shop.next { n: input.n } }\n")
 	names := make([]string, n-2)
 	for i := range names {
 		names[i] = fmt.Sprintf("s%d", i)
-		fmt.Fprintf(&b, "  step %s { call shop.next { n: first.n } }\n", names[i])
+		fmt.Fprintf(&b, "  step %s { call shop.next { n: root.n } }\n", names[i])
 	}
-	fmt.Fprintf(&b, "  step last after %s { call shop.next { n: first.n } }\n  output last.n\n}\n", strings.Join(names, ", "))
+	fmt.Fprintf(&b, "  step leaf after %s { call shop.next { n: root.n } }\n  output leaf.n\n}\n", strings.Join(names, ", "))
 	return b.String()
 }
 

@@ -5,10 +5,10 @@
 package sim
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"wf/builtins"
@@ -49,33 +49,27 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 	if err := Bound(g, opts.Registry); err != nil {
 		return nil, err
 	}
-	d := &driver{opts: opts, canceled: map[machine.ID]bool{}}
 	cfg := machine.Config{RunID: opts.RunID, CorrelationID: CorrelationID(input), Seed: opts.Seed, Start: opts.Start, Trace: opts.Trace}
-	d.m = machine.New(g, input, cfg)
-	d.correlation = cfg.CorrelationID
+	d := &driver{m: machine.New(g, input, cfg), opts: opts, correlation: cfg.CorrelationID}
 	if d.correlation == "" {
 		d.correlation = opts.RunID
 	}
-	d.push(machine.Started{})
+	d.queue.push(0, machine.Started{})
 	outside := len(opts.Deeds)
 	for _, deed := range opts.Deeds {
 		if deed.Step == "" {
-			d.push(machine.CancelRequested{At: deed.At})
+			d.queue.push(deed.At, machine.CancelRequested{At: deed.At})
 		} else {
-			d.push(machine.StepResolved{At: deed.At, Step: deed.Step, Result: deed.Result})
+			d.queue.push(deed.At, machine.StepResolved{At: deed.At, Step: deed.Step, Result: deed.Result})
 		}
 	}
 	for n := 0; !d.m.Done() || outside > 0; n++ {
 		if n > MaxEvents {
 			return nil, fmt.Errorf("the run took more than %d events", MaxEvents)
 		}
-		if len(d.queue) == 0 {
+		next, ok := d.queue.pop()
+		if !ok {
 			return nil, errors.New("the run waits for something that never comes")
-		}
-		next := heap.Pop(&d.queue).(timed)
-		if next.id != (machine.ID{}) && d.canceled[next.id] {
-			delete(d.canceled, next.id)
-			continue
 		}
 		commands, err := d.m.Apply(next.event)
 		if err != nil {
@@ -101,22 +95,22 @@ func CorrelationID(input map[string]any) string {
 	return id
 }
 
-// Bound reports every operation of a graph that the registry does not have.
+// Bound reports every operation of a graph that the services do not have.
 func Bound(g *graph.Graph, r builtins.Services) error {
-	var missing []error
-	seen := map[*value.Signature]bool{}
-	for _, s := range g.Steps {
-		graph.EachCall(s.Body, func(c *graph.Call) {
-			if seen[c.Sig] {
-				return
-			}
-			seen[c.Sig] = true
-			if _, ok := r.Lookup(c.Sig.Service, c.Sig.Operation); !ok {
-				missing = append(missing, fmt.Errorf("nobody implements %s: register it, or run with a service that has it", c.Sig.Name()))
-			}
-		})
+	var missing []*value.Signature
+	check := func(c *graph.Call) {
+		if _, ok := r.Lookup(c.Sig.Service, c.Sig.Operation); !ok && !slices.Contains(missing, c.Sig) {
+			missing = append(missing, c.Sig)
+		}
 	}
-	return errors.Join(missing...)
+	for _, s := range g.Steps {
+		graph.EachCall(s.Body, check)
+	}
+	errs := make([]error, len(missing))
+	for i, sig := range missing {
+		errs[i] = fmt.Errorf("nobody implements %s: register it, or run with a service that has it", sig.Name())
+	}
+	return errors.Join(errs...)
 }
 
 type driver struct {
@@ -124,78 +118,38 @@ type driver struct {
 	opts        Options
 	correlation string
 	queue       queue
-	seq         int
-	canceled    map[machine.ID]bool // of events still in the queue
-}
-
-// timed is an event with its moment; simultaneous ones keep the order in which
-// they were planned.
-type timed struct {
-	at    time.Duration
-	seq   int
-	id    machine.ID // zero for events nobody cancels
-	event machine.Event
-}
-
-type queue []timed
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(timed)) }
-func (q *queue) Pop() any {
-	old := *q
-	x := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return x
-}
-
-func (d *driver) push(ev machine.Event) {
-	t := timed{seq: d.seq, event: ev}
-	switch ev := ev.(type) {
-	case machine.CancelRequested:
-		t.at = ev.At
-	case machine.StepResolved:
-		t.at = ev.At
-	case machine.CallReturned:
-		t.at, t.id = ev.At, ev.ID
-	case machine.CallFailed:
-		t.at, t.id = ev.At, ev.ID
-	case machine.TimerFired:
-		t.at, t.id = ev.At, ev.ID
-	}
-	d.seq++
-	heap.Push(&d.queue, t)
 }
 
 func (d *driver) carryOut(c machine.Command, now time.Duration) {
 	switch c := c.(type) {
 	case machine.Call:
-		if ev, arrives := d.call(c, now); arrives {
-			d.push(ev)
+		if at, ev, arrives := d.call(c, now); arrives {
+			d.queue.push(at, ev)
 		}
 	case machine.SetTimer:
-		d.push(machine.TimerFired{At: c.At, ID: c.ID})
+		d.queue.push(c.At, machine.TimerFired{At: c.At, ID: c.ID})
 	case machine.CancelCall:
-		d.canceled[c.ID] = true
+		d.queue.cancel(c.ID)
 	case machine.CancelTimer:
-		d.canceled[c.ID] = true
+		d.queue.cancel(c.ID)
 	case machine.Finish:
+	default:
+		panic(fmt.Sprintf("unknown command %T", c))
 	}
 }
 
 // call asks the service at once and plans when its answer arrives.
-func (d *driver) call(c machine.Call, now time.Duration) (ev machine.Event, arrives bool) {
+func (d *driver) call(c machine.Call, now time.Duration) (at time.Duration, ev machine.Event, arrives bool) {
 	op, _ := d.opts.Registry.Lookup(c.Call.Sig.Service, c.Call.Sig.Operation)
 	a, err := Ask(context.Background(), op, Request(c, d.opts.RunID, d.correlation, d.opts.Seed, d.opts.Start.Add(now)))
-	return Answered(c, now+max(0, a.Latency), a, err)
+	at = now + max(0, a.Latency)
+	ev, arrives = Answered(c, at, a, err)
+	return at, ev, arrives
 }
 
 // Request is a call command as a service sees it.
 func Request(c machine.Call, runID, correlationID string, seed uint64, at time.Time) builtins.Call {
-	return builtins.Call{Service: c.Call.Sig.Service, Operation: c.Call.Sig.Operation, Args: c.Args, Context: c.Context, Place: c.ID.Place, Key: c.Key,
+	return builtins.Call{Service: c.Call.Sig.Service, Operation: c.Call.Sig.Operation, Args: c.Args, Context: c.Context, Place: c.Call.Place, Key: c.Key,
 		RunID: runID, CorrelationID: correlationID, Attempt: c.ID.Attempt, At: at, Seed: seed}
 }
 
