@@ -13,6 +13,7 @@ require (
 	golang.org/x/text v0.14.0
 	golang.org/x/tools v0.52.0
 	gopkg.in/yaml.v3 v3.0.1
+	pgregory.net/rapid v1.3.0
 )
 
 require golang.org/x/sys v0.50.0 // indirect

@@ -1,7 +1,7 @@
 package machine
 
 import (
-	"fmt"
+	"strconv"
 	"time"
 
 	"wf/lang/graph"
@@ -28,13 +28,24 @@ type ID struct {
 	step    int
 }
 
-// String spells "place#attempt".
+// String spells "place#attempt", a timer with what it is for: "place#1:timeout".
 func (id ID) String() string {
-	suffix := [...]string{"", ":timeout", ":backoff", ":within", ":within"}[id.Kind]
-	if id.Attempt == 0 {
-		return id.Place + suffix
+	s := id.Place
+	if id.Attempt != 0 {
+		s += "#" + strconv.Itoa(id.Attempt)
 	}
-	return fmt.Sprintf("%s#%d%s", id.Place, id.Attempt, suffix)
+	switch id.Kind {
+	case KindCall:
+	case KindTimeout:
+		s += ":timeout"
+	case KindBackoff:
+		s += ":backoff"
+	case KindStepWithin, KindRunWithin:
+		s += ":within"
+	default:
+		s += ":kind " + strconv.Itoa(int(id.Kind))
+	}
+	return s
 }
 
 // Event is Started, CallReturned, CallFailed, TimerFired, CancelRequested or
