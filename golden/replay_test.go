@@ -64,13 +64,12 @@ type journal struct {
 	input    map[string]any
 	seed     uint64
 	cancelAt *time.Duration
-	services func(t *testing.T) *builtins.Registry // fresh ones
+	services func(t *testing.T) builtins.Services // fresh ones
 }
 
 // journal is the case's run; ok is false if it runs nothing.
 func (c *testCase) journal(t *testing.T) (j journal, ok bool) {
-	r, _ := c.services(t, nil)
-	p, problems := lang.Load(c.fsys, c.main, lang.Options{Catalog: r, Environment: c.opts.Environment, StubHandlers: c.opts.StubHandlers})
+	p, problems := lang.Load(c.fsys, c.main, lang.Options{Catalog: c.catalog(), Environment: c.opts.Environment, StubHandlers: c.opts.StubHandlers})
 	if problems.HasErrors() || len(p.Workflows) == 0 || c.input == nil {
 		return j, false
 	}
@@ -80,7 +79,7 @@ func (c *testCase) journal(t *testing.T) (j journal, ok bool) {
 	}
 	input, violations := interpreter.Prepare(p.Workflows[0], raw, "run_1", start)
 	return journal{g: p.Workflows[0], input: input, seed: c.opts.Seed, cancelAt: c.cancelAt(t),
-		services: func(t *testing.T) *builtins.Registry { r, _ := c.services(t, p); return r }}, len(violations) == 0
+		services: func(t *testing.T) builtins.Services { r, _ := c.services(t); return r }}, len(violations) == 0
 }
 
 // shipped are the runs of the shipped workflows that have an input of their name.
@@ -90,7 +89,7 @@ func shipped(t *testing.T) map[string]journal {
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no workflows: %v", err)
 	}
-	services := func(*testing.T) *builtins.Registry {
+	registry := func() *builtins.Registry {
 		r := builtins.New()
 		mocks.Register(r, mocks.Options{Seed: 1})
 		return r
@@ -101,7 +100,7 @@ func shipped(t *testing.T) map[string]journal {
 		if err != nil {
 			continue
 		}
-		p, problems := lang.Load(workflows.FS, name, lang.Options{Catalog: services(t)})
+		p, problems := lang.Load(workflows.FS, name, lang.Options{Catalog: registry()})
 		if problems.HasErrors() {
 			t.Fatal(problems)
 		}
@@ -113,7 +112,7 @@ func shipped(t *testing.T) map[string]journal {
 		if len(violations) > 0 {
 			t.Fatal(violations)
 		}
-		out[base] = journal{g: p.Workflows[0], input: input, seed: 1, services: services}
+		out[base] = journal{g: p.Workflows[0], input: input, seed: 1, services: func(*testing.T) builtins.Services { return registry() }}
 	}
 	if len(out) == 0 {
 		t.Fatal("no shipped workflow has an input")
@@ -284,7 +283,7 @@ type applied struct {
 // served remembers the answer to every attempt and when it arrives, as a service
 // does that knows idempotency keys and works on while its caller is dead.
 type served struct {
-	r       *builtins.Registry
+	r       builtins.Services
 	answers map[string]machine.Event
 }
 

@@ -50,13 +50,9 @@ func (q *queue) pop() (next timed, ok bool) {
 		q.heap[0], q.heap[last] = q.heap[last], timed{}
 		q.heap = q.heap[:last]
 		q.down(0)
-		if len(q.canceled) == 0 {
+		if len(q.canceled) == 0 || !q.revoked(next) {
 			return next, true
 		}
-		if !q.revoked(next) {
-			return next, true
-		}
-		delete(q.canceled, next.id())
 	}
 	return timed{}, false
 }
