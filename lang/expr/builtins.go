@@ -72,7 +72,7 @@ var functions = map[string]signature{
 	"int":       {1, 1, on(ints, value.Int, value.Float, value.String, value.Enum)},
 	"float":     {1, 1, on(floats, value.Int, value.Float, value.String)},
 	"string":    {1, 1, stringRule},
-	"abs":       {1, 1, same(value.Int, value.Float)},
+	"abs":       {1, 1, on(func(a []*value.Type) (*value.Type, string) { return computed(a[0]), "" }, value.Int, value.Float)},
 	"ceil":      {1, 1, on(ints, value.Int, value.Float)},
 	"floor":     {1, 1, on(ints, value.Int, value.Float)},
 	"round":     {1, 1, on(ints, value.Int, value.Float)},
@@ -186,7 +186,7 @@ func sumRule(a []*value.Type) (*value.Type, string) {
 		if !isAny(a[1]) && !isNumber(a[1]) {
 			return value.TAny, fmt.Sprintf("adds numbers, not %s", a[1])
 		}
-		return a[1], ""
+		return computed(a[1]), ""
 	}, value.List)(a)
 }
 

@@ -91,8 +91,8 @@ func (c *inferrer) node(at *ast.Node) *value.Type {
 		return value.TNil
 	case *ast.BoolNode:
 		return value.TBool
-	case *ast.IntegerNode:
-		return value.TInt
+	case *ast.IntegerNode: // known, so that it fits an enum
+		return &value.Type{Kind: value.Int, Values: []any{n.Value}}
 	case *ast.FloatNode:
 		return value.TFloat
 	case *ast.StringNode: // as narrow as can be, so that it fits an enum
@@ -189,7 +189,10 @@ func (c *inferrer) unary(n *ast.UnaryNode) *value.Type {
 		}
 		return value.TBool
 	case isAny(t) || isNumber(t):
-		return t
+		if lit, ok := n.Node.(*ast.IntegerNode); ok && n.Operator == "-" {
+			return &value.Type{Kind: value.Int, Values: []any{-lit.Value}}
+		}
+		return computed(t)
 	}
 	c.add(diag.Errorf(CodeOperator, c.span(n), "%s takes a number, not %s", n.Operator, t))
 	return value.TAny
@@ -465,6 +468,17 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 		}
 	}
 	return out
+}
+
+// computed is the type of a number calculated from one of type t.
+func computed(t *value.Type) *value.Type {
+	if len(t.Values) == 0 || t.Kind != value.Int {
+		return t
+	}
+	if t.Secret {
+		return value.TInt.Hidden()
+	}
+	return value.TInt
 }
 
 // widened is the type of what a literal int is one of: an int that can be calculated with.

@@ -36,7 +36,7 @@ func (t *Type) AssignableTo(u *Type) (ok bool, why string) {
 			return true, ""
 		}
 	case Enum:
-		if t.Kind == Enum {
+		if t.Kind == Enum || t.Kind == Int && len(t.Values) > 0 {
 			for _, v := range t.Values {
 				if !slices.Contains(u.Values, v) {
 					return false, Literal(v) + " is not one of " + u.Req().String()
@@ -110,7 +110,7 @@ func (t *Type) Equal(u *Type) bool {
 		return true
 	}
 	if t == nil || u == nil || t.Kind != u.Kind || t.Optional != u.Optional || t.Open != u.Open ||
-		len(t.Fields) != len(u.Fields) || !slices.Equal(t.Values, u.Values) {
+		len(t.Fields) != len(u.Fields) || t.Kind == Enum && !slices.Equal(t.Values, u.Values) {
 		return false
 	}
 	if t.Kind == List {
@@ -155,6 +155,9 @@ func Join(t, u *Type) *Type {
 	return j
 }
 
+// maxKnown is how many values of an int are kept in mind.
+const maxKnown = 64
+
 func join(t, u *Type) *Type {
 	switch {
 	case t.Kind == Enum && u.Kind == Enum:
@@ -175,6 +178,8 @@ func join(t, u *Type) *Type {
 		return ListOf(Join(t.Elem, u.Elem))
 	case t.Kind == Record && u.Kind == Record:
 		return joinRecords(t, u)
+	case t.Kind == Int && u.Kind == Int && len(t.Values) > 0 && len(u.Values) > 0 && len(t.Values)+len(u.Values) <= maxKnown:
+		return &Type{Kind: Int, Values: slices.Concat(t.Values, u.Values)}
 	case t.Kind == u.Kind:
 		return Of(t.Kind)
 	}

@@ -53,7 +53,7 @@ type Type struct {
 	Elem   *Type    // List: element type
 	Fields []*Field // Record: in declared order
 	Open   bool     // Record: fields beyond Fields are admitted, with type any
-	Values []any    // Enum: the literals, strings or ints, in declared order
+	Values []any    // Enum: the literals, strings or ints, in declared order; Int: all it can be, if that is known
 
 	Optional bool // nil is admitted too
 	Secret   bool // values are masked wherever they are shown
@@ -321,6 +321,10 @@ func (t *Type) MarshalJSON() ([]byte, error) {
 		}
 		fields = append(fields, field{f.Name, f.Type, f.Optional, def, f.HasDef})
 	}
+	values := t.Values
+	if t.Kind != Enum { // known beforehand, and no part of the type
+		values = nil
+	}
 	return json.Marshal(struct {
 		Kind     string  `json:"kind"`
 		Elem     *Type   `json:"elem,omitempty"`
@@ -332,5 +336,5 @@ func (t *Type) MarshalJSON() ([]byte, error) {
 		Rules
 		Min any `json:"min,omitempty"`
 		Max any `json:"max,omitempty"`
-	}{t.Kind.String(), t.Elem, fields, t.Open, t.Values, t.Optional, t.Secret, t.Rules, t.Rules.Min, t.Rules.Max})
+	}{t.Kind.String(), t.Elem, fields, t.Open, values, t.Optional, t.Secret, t.Rules, t.Rules.Min, t.Rules.Max})
 }
