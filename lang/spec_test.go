@@ -25,6 +25,7 @@ import (
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
 	"wf/lang"
+	"wf/lang/check"
 	"wf/lang/diag"
 	"wf/lang/expr"
 	"wf/lang/graph"
@@ -119,9 +120,59 @@ func TestSpecCovers(t *testing.T) {
 			t.Errorf("the function %s is not shown", name)
 		}
 	}
+	for name := range limits {
+		if !strings.Contains(doc.tableCode("limit"), name+"\n") {
+			t.Errorf("the limit %q is not in the table", name)
+		}
+	}
+	fields := regexp.MustCompile(`\w+`).FindAllString(doc.tableCode("field"), -1)
+	for _, ex := range doc.examples {
+		if ex.jsonl == nil {
+			continue
+		}
+		for _, m := range regexp.MustCompile(`[{,]"(\w+)":`).FindAllStringSubmatch(topLevel(doc.content(ex.jsonl)), -1) {
+			if !slices.Contains(fields, m[1]) {
+				t.Errorf("%s:%d: the field %s of JSON traces is not in the table", specFile, ex.jsonl.line, m[1])
+			}
+		}
+	}
 	for _, code := range []string{machine.CodeDeadline, machine.CodeExpression, machine.CodeArgument} {
 		if !strings.Contains(text, "`"+code+"`") {
 			t.Errorf("the run-time code %s is not mentioned", code)
+		}
+	}
+}
+
+// topLevel is lines of JSON objects without what stands inside further objects.
+func topLevel(jsonl string) string {
+	inner := regexp.MustCompile(`:\{[^{}]*\}`)
+	for inner.MatchString(jsonl) {
+		jsonl = inner.ReplaceAllString(jsonl, ":0")
+	}
+	return jsonl
+}
+
+// TestSpecTakenNames tries every name that §13.4 says is taken, and words that are not.
+func TestSpecTakenNames(t *testing.T) {
+	doc := readSpec(t)
+	m := regexp.MustCompile("(?s)§13.4 Taken names.*?nor\\s+`([^`]+)`").FindStringSubmatch(strings.Join(doc.lines, "\n"))
+	if m == nil {
+		t.Fatal("§13.4 lists no names")
+	}
+	taken := func(name string) bool {
+		src := "workflow w { step " + name + " { return 1 } }"
+		_, problems := lang.Load(fstest.MapFS{"x.wf": {Data: []byte(src)}}, "x.wf", lang.Options{})
+		return slices.ContainsFunc(problems, func(d *diag.Diagnostic) bool { return d.Code == check.CodeReserved })
+	}
+	listed := slices.Concat(strings.Fields(m[1]), expr.Builtins())
+	for _, name := range listed {
+		if !taken(name) {
+			t.Errorf("%s is not taken", name)
+		}
+	}
+	for _, name := range slices.Concat(syntax.Words(), syntax.Later(), expressionWords, []string{"null", "env"}) {
+		if taken(name) && !slices.Contains(listed, name) {
+			t.Errorf("%s is taken and not listed", name)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package value
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // AssignableTo reports whether every value of t is admitted by u, as far as types
 // can tell. If not, why says what stands in the way, starting at the place that
@@ -59,6 +62,9 @@ func (t *Type) AssignableTo(u *Type) (ok bool, why string) {
 	case Bool, Time, Duration:
 		if t.Kind == u.Kind {
 			return true, ""
+		}
+		if u.Kind != Bool && (t.Kind == String || t.Kind == Enum && t.enumOf(isString)) {
+			return false, fmt.Sprintf("%s is not %s, %s(…) makes one of it", t.Req(), u.Req(), u.Kind)
 		}
 	}
 	return false, t.Req().String() + " is not " + u.Req().String()
