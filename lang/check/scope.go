@@ -74,6 +74,9 @@ func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 		}
 	}
 	d := diag.Errorf(CodeUnknownName, span, "there is no %s here", name)
+	if own, ok := foreign[name]; ok {
+		return d.Hintf("write %s", own)
+	}
 	if slices.Contains(answerNames, name) {
 		return d.Hintf("%s is known in a clause, and after the call it belongs to", name)
 	}
@@ -100,6 +103,9 @@ func (s *scope) visible() []string {
 	slices.Sort(out)
 	return out
 }
+
+// foreign is what other languages call our literals.
+var foreign = map[string]string{"null": "nil", "None": "nil", "undefined": "nil", "NULL": "nil", "Nil": "nil", "True": "true", "False": "false", "TRUE": "true", "FALSE": "false"}
 
 // answerNames belong to the nearest call.
 var answerNames = []string{"body", "status", "headers", "error"}
