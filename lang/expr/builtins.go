@@ -86,10 +86,6 @@ var functions = map[string]signature{
 	"time":      {1, 1, text(gives(value.TTime))},
 }
 
-// predicates are the functions whose second argument is computed for each element.
-var predicates = map[string]bool{"filter": true, "map": true, "all": true, "any": true, "none": true, "one": true,
-	"find": true, "findIndex": true, "count": true, "sum": true, "sortBy": true}
-
 // IsBuiltin reports whether a name is a function of expressions.
 func IsBuiltin(name string) bool { _, ok := functions[name]; return ok }
 

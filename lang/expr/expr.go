@@ -419,7 +419,7 @@ func (b *builder) program(n ast.Node) (plan, error) {
 		b.conf = &c
 	}
 	tree := &parser.Tree{Node: n}
-	if _, err := checker.Check(tree, b.conf); err != nil {
+	if err := b.check(tree); err != nil {
 		return nil, err
 	}
 	prog, err := compiler.Compile(tree, b.conf)
@@ -427,6 +427,38 @@ func (b *builder) program(n ast.Node) (plan, error) {
 		return nil, err
 	}
 	return compiled{prog, b.place}, nil
+}
+
+// check runs expr-lang's checker, which the compiler needs. It knows #index in a few
+// functions only, the machine in all; so it is shown a number in that place.
+func (b *builder) check(tree *parser.Tree) error {
+	places := indexes{}
+	ast.Walk(&tree.Node, &places)
+	for _, p := range places {
+		*p.at = &ast.IntegerNode{Value: 1}
+	}
+	_, err := checker.Check(tree, b.conf)
+	for _, p := range places {
+		p.node.SetNature(*(*p.at).Nature())
+		*p.at = p.node
+	}
+	return err
+}
+
+// indexes are the places of #index in a tree.
+type indexes []struct {
+	at   *ast.Node
+	node *ast.PointerNode
+}
+
+// Visit collects.
+func (x *indexes) Visit(at *ast.Node) {
+	if n, ok := (*at).(*ast.PointerNode); ok && n.Name == "index" {
+		*x = append(*x, struct {
+			at   *ast.Node
+			node *ast.PointerNode
+		}{at, n})
+	}
 }
 
 func (b *builder) problem(err error) *diag.Diagnostic {

@@ -22,7 +22,7 @@ type rewriter struct {
 	tokens   []token.Token
 	out      strings.Builder
 	segments []segment
-	open     []byte // brackets around the current token; see [callOpen] and [predicateOpen]
+	open     []byte // brackets around the current token; argument for a { that was wrapped
 	problems diag.List
 }
 
@@ -126,25 +126,23 @@ func (r *rewriter) token(i int) {
 	}
 }
 
-// Brackets that are no plain ones: the parenthesis of a call that takes a predicate,
-// and the brace of an object that is the predicate itself. expr-lang takes such a brace
-// for a block, so the object is put in parentheses.
-const (
-	callOpen      = 'c'
-	predicateOpen = 'p'
-)
+// argument marks an object that stands as an argument of a function. It gets round
+// brackets, for expr-lang takes bare braces there for brackets of a condition.
+const argument = 'a'
 
-func (r *rewriter) top() byte {
-	if len(r.open) == 0 {
-		return 0
-	}
-	return r.open[len(r.open)-1]
-}
-
-func (r *rewriter) inObject() bool { return r.top() == '{' || r.top() == predicateOpen }
+func (r *rewriter) inObject() bool { return r.within('{') || r.within(argument) }
 
 // inList reports whether newlines separate: in an object, and in a list.
-func (r *rewriter) inList() bool { return r.inObject() || r.top() == '[' }
+func (r *rewriter) inList() bool { return r.inObject() || r.within('[') }
+
+// within reports whether the innermost bracket is this one.
+func (r *rewriter) within(bracket byte) bool {
+	return len(r.open) > 0 && r.open[len(r.open)-1] == bracket
+}
+
+// isArgument reports whether the { of token i begins an argument: behind a comma
+// between round brackets nothing else can stand; in the first place it does no harm.
+func (r *rewriter) isArgument(i int) bool { return r.within('(') && r.before(i) == "," }
 
 // wordOps are the operators that are words.
 var wordOps = map[string]bool{"and": true, "or": true, "not": true, "in": true, "matches": true, "contains": true, "startsWith": true, "endsWith": true}
@@ -207,28 +205,18 @@ func (r *rewriter) ident(i int, word string) {
 func (r *rewriter) op(i int, word string) {
 	t := r.tokens[i]
 	switch word {
-	case "(":
-		if i > 0 && r.tokens[i-1].Kind == token.Ident && predicates[r.word(i-1)] {
-			r.open = append(r.open, callOpen)
-			break
-		}
-		r.open = append(r.open, '(')
 	case "{":
-		if r.top() == callOpen && r.before(i) == "," {
-			r.open = append(r.open, predicateOpen)
-			r.out.WriteByte('(')
-			break
-		}
-		r.open = append(r.open, '{')
-	case "[":
-		r.open = append(r.open, '[')
-	case "}", ")", "]":
-		object := word == "}" && r.top() == predicateOpen
-		r.open = r.open[:max(0, len(r.open)-1)]
-		if r.copy(t.Start, t.End); object {
-			r.out.WriteByte(')')
-		}
+		r.brace(i)
 		return
+	case "(", "[":
+		r.open = append(r.open, word[0])
+	case "}", ")", "]":
+		wrapped := word == "}" && r.within(argument)
+		r.open = r.open[:max(0, len(r.open)-1)]
+		if wrapped {
+			r.put(t.Start, t.End, word+")")
+			return
+		}
 	case "=":
 		r.refuse(i, "= is not an operator").Hintf("compare with ==")
 		return
@@ -237,6 +225,28 @@ func (r *rewriter) op(i int, word string) {
 		return
 	}
 	r.copy(t.Start, t.End)
+}
+
+// brace opens an object.
+func (r *rewriter) brace(i int) {
+	t := r.tokens[i]
+	if !r.isArgument(i) {
+		r.open = append(r.open, '{')
+		r.copy(t.Start, t.End)
+		return
+	}
+	if !r.isObject(i) {
+		r.refuse(i, "braces make an object, and no field stands here").Hintf("write a condition without braces: filter(list, # > 1)")
+	}
+	r.open = append(r.open, argument)
+	r.put(t.Start, t.End, "({")
+}
+
+// isObject reports whether fields stand behind the { of token i, or nothing.
+func (r *rewriter) isObject(i int) bool {
+	for i++; i < len(r.tokens) && r.tokens[i].Kind == token.Newline; i++ {
+	}
+	return r.word(i) == "}" || r.isKey(i)
 }
 
 // str writes a string literal, with `${…}` as concatenation.
