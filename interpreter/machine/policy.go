@@ -67,6 +67,7 @@ func (m *Machine) pause(c *callState, p *graph.Policy) (out pause, err error) {
 	if err != nil {
 		return out, err
 	}
+	most = max(most, first) // a cap from an outer level does not cut a wait set nearer
 	out.backoff = doubled(first, most, c.attempt-1)
 	out.planned = out.backoff
 	if p.Jitter > 0 {
