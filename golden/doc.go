@@ -21,7 +21,7 @@ page.
 	-- out/trace --        trace of the simulated run
 	-- out/result.json --  ending, output and step endings
 
-`go test ./golden -update` rewrites the out/ sections; review the difference like code.
+`WF_UPDATE=1 go test ./golden` rewrites the out/ sections; review the difference like code.
 Every run is made twice in virtual time, which must agree byte for byte, and once by the
 real-time driver, which must agree in every step.
 */

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,7 +29,8 @@ import (
 	"wf/mocks"
 )
 
-var update = flag.Bool("update", false, "rewrite the out/ sections of testdata")
+// update says to rewrite what tests compare with, as in every test of this module.
+var update = os.Getenv("WF_UPDATE") != ""
 
 // start is when every golden run begins.
 var start = time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
@@ -52,7 +52,7 @@ func golden(t *testing.T, file string) {
 	}
 	c := newCase(t, ar)
 	out := c.run(t)
-	if !*update {
+	if !update {
 		want := map[string]string{}
 		for _, f := range ar.Files {
 			if strings.HasPrefix(f.Name, "out/") {
@@ -64,7 +64,7 @@ func golden(t *testing.T, file string) {
 			got[f.Name] = string(f.Data)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s differs (-want +got); go test ./golden -update rewrites it:\n%s", file, diff)
+			t.Errorf("%s differs (-want +got); WF_UPDATE=1 go test ./golden rewrites it:\n%s", file, diff)
 		}
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -51,11 +50,12 @@ another; the kind of each tells what it is:
 	wf test [text]             a test file, and what its failing tests print; without
 	                           text all of them pass
 
-Tables are known by their first line. `go test ./lang -run Spec -update` writes what
+Tables are known by their first line. `WF_UPDATE=1 go test ./lang -run Spec` writes what
 came of everything.
 */
 
-var updateSpec = flag.Bool("update", false, "rewrite the results in SPEC.md")
+// update says to rewrite what tests compare with, as in every test of this module.
+var update = os.Getenv("WF_UPDATE") != ""
 
 const specFile = "SPEC.md"
 
@@ -67,7 +67,7 @@ func TestSpec(t *testing.T) {
 	for _, tab := range doc.tables {
 		t.Run(fmt.Sprintf("line %d", tab.line), func(t *testing.T) { doc.tryTable(t, tab) })
 	}
-	if *updateSpec {
+	if update {
 		kept := slices.DeleteFunc(doc.lines, func(line string) bool { return line == dropped })
 		if err := os.WriteFile(specFile, []byte(strings.Join(kept, "\n")), 0o644); err != nil {
 			t.Fatal(err)
@@ -393,8 +393,8 @@ func (doc *spec) settle(t *testing.T, f *fence, got string) {
 	if got == want {
 		return
 	}
-	if !*updateSpec {
-		t.Errorf("%s:%d differs (-want +got); go test ./lang -run Spec -update rewrites it:\n%s", specFile, f.line, cmp.Diff(want, got))
+	if !update {
+		t.Errorf("%s:%d differs (-want +got); WF_UPDATE=1 go test ./lang -run Spec rewrites it:\n%s", specFile, f.line, cmp.Diff(want, got))
 		return
 	}
 	for i := f.from; i < f.to; i++ {
@@ -680,7 +680,7 @@ func (doc *spec) tryTable(t *testing.T, tab *table) {
 		if slices.Equal(got, row) {
 			continue
 		}
-		if !*updateSpec {
+		if !update {
 			t.Errorf("%s:%d:\n got %q\nwant %q", specFile, tab.at[i]+1, got, row)
 			continue
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-var updateDocs = flag.Bool("update-docs", false, "rewrite the outputs that README.md and docs show")
+// update says to rewrite what tests compare with, as in every test of this module.
+var update = os.Getenv("WF_UPDATE") != ""
 
 // TestDocs carries out what README.md and docs show. In a page, a fence with a file
 // name behind its language (```wf order.wf) writes that file; a fence of language
@@ -44,12 +44,12 @@ func TestDocs(t *testing.T) {
 			got := carryOut(t, string(text), dir, bin)
 			switch {
 			case got == string(text):
-			case *updateDocs:
+			case update:
 				if err := os.WriteFile(page, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			default:
-				t.Errorf("go test ./cmd/wf -run Docs -update-docs rewrites it:\n%s", diff.Diff("shown", text, "printed", []byte(got)))
+				t.Errorf("WF_UPDATE=1 go test ./cmd/wf -run Docs rewrites it:\n%s", diff.Diff("shown", text, "printed", []byte(got)))
 			}
 		})
 	}
