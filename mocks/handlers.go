@@ -62,7 +62,7 @@ func (w *World) ask(c builtins.Call, service, name string, args map[string]any) 
 	inner := c
 	inner.Service, inner.Operation, inner.Args, inner.Context = service, name, args, nil
 	w.calls = append(w.calls, inner)
-	return w.dress(inner, operations[service+"."+name](w, inner))
+	return w.dress(inner, registration.operations[service+"."+name](w, inner))
 }
 
 // say answers for a handler, in the time its service took.

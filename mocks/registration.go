@@ -7,24 +7,26 @@ import (
 	"wf/builtins"
 )
 
-var profiles = map[string]profile{
-	"user":         {"user-service", "1.2.0", 10, 50},
-	"billing":      {"billing-service", "2.1.0", 15, 75},
-	"preferences":  {"preferences-service", "1.0.3", 8, 25},
-	"notification": {"notification-service", "3.2.1", 20, 100},
-}
-
-var operations = map[string]operation{
-	"user.create_user":                   createUser,
-	"user.get_user_by_email":             getUserByEmail,
-	"user.get_user":                      getUser,
-	"user.update_user_status":            updateUserStatus,
-	"billing.create_profile":             createProfile,
-	"billing.get_profile":                getProfile,
-	"preferences.initialize":             initializePreferences,
-	"preferences.get_preferences":        getPreferences,
-	"notification.send_welcome_sequence": sendWelcomeSequence,
-	"notification.send_notification":     sendNotification,
+// registration is the services of workflows/services/registration.wf.
+var registration = domain{
+	profiles: map[string]profile{
+		"user":         {"user-service", "1.2.0", 10, 50},
+		"billing":      {"billing-service", "2.1.0", 15, 75},
+		"preferences":  {"preferences-service", "1.0.3", 8, 25},
+		"notification": {"notification-service", "3.2.1", 20, 100},
+	},
+	operations: map[string]operation{
+		"user.create_user":                   createUser,
+		"user.get_user_by_email":             getUserByEmail,
+		"user.get_user":                      getUser,
+		"user.update_user_status":            updateUserStatus,
+		"billing.create_profile":             createProfile,
+		"billing.get_profile":                getProfile,
+		"preferences.initialize":             initializePreferences,
+		"preferences.get_preferences":        getPreferences,
+		"notification.send_welcome_sequence": sendWelcomeSequence,
+		"notification.send_notification":     sendNotification,
+	},
 }
 
 func createUser(w *World, c builtins.Call) reply {

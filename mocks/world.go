@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"maps"
 	"path"
 	"reflect"
 	"strings"
@@ -34,12 +35,13 @@ type Options struct {
 
 // World is the state of all mock services.
 type World struct {
-	mu     sync.Mutex
-	seed   uint64
-	tables map[string]*Table
-	sent   map[string]int    // notifications by user and minute
-	stored map[string]stored // answers by operation and idempotency key
-	calls  []builtins.Call
+	mu       sync.Mutex
+	seed     uint64
+	profiles map[string]profile
+	tables   map[string]*Table
+	sent     map[string]int    // notifications by user and minute
+	stored   map[string]stored // answers by operation and idempotency key
+	calls    []builtins.Call
 }
 
 type stored struct {
@@ -85,6 +87,15 @@ type reply struct {
 // operation is one mock operation. It runs under the lock of the world.
 type operation func(w *World, c builtins.Call) reply
 
+// domain is the services that belong together, as one file of this package mocks them.
+type domain struct {
+	profiles   map[string]profile   // by service
+	operations map[string]operation // by "service.operation"
+}
+
+// domains lists them all. No service is in two.
+var domains = []domain{registration}
+
 // profile is how a service presents itself.
 type profile struct {
 	name, version string
@@ -93,11 +104,14 @@ type profile struct {
 
 // Register adds all mock services and handlers, with fresh state.
 func Register(r *builtins.Registry, opts Options) *World {
-	w := &World{seed: opts.Seed, tables: map[string]*Table{}, sent: map[string]int{}, stored: map[string]stored{}}
-	for name, op := range operations {
-		service, operation, _ := strings.Cut(name, ".")
-		sig := func() *value.Signature { return signatures()[name] }
-		must(r.Declare(service, operation, sig, func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.serve(op, c), nil }))
+	w := &World{seed: opts.Seed, profiles: map[string]profile{}, tables: map[string]*Table{}, sent: map[string]int{}, stored: map[string]stored{}}
+	for _, d := range domains {
+		maps.Copy(w.profiles, d.profiles)
+		for name, op := range d.operations {
+			service, operation, _ := strings.Cut(name, ".")
+			sig := func() *value.Signature { return signatures()[name] }
+			must(r.Declare(service, operation, sig, func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.serve(op, c), nil }))
+		}
 	}
 	for _, h := range handlers {
 		must(r.Register(h.signature(), func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.handle(h, c) }))
@@ -159,7 +173,7 @@ func (w *World) serve(op operation, c builtins.Call) builtins.Answer {
 
 // dress adds headers and latency to a reply.
 func (w *World) dress(c builtins.Call, r reply) builtins.Answer {
-	p, known := profiles[c.Service]
+	p, known := w.profiles[c.Service]
 	if !known {
 		p = profile{c.Service + "-service", "1.0.0", 10, 60}
 	}
