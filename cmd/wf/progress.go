@@ -67,7 +67,7 @@ func (p *progress) entry(t machine.Entry) {
 		p.status[t.Step] = fmt.Sprintf("waiting for %s, attempt %d", t.Operation, t.Attempt)
 		delete(p.until, t.Step)
 	case machine.EntryWait:
-		p.status[t.Step] = fmt.Sprintf("attempt %d of %d in", t.Attempt, t.Of)
+		p.status[t.Step] = t.Numbered() + " in"
 		p.until[t.Step] = t.Until
 	case machine.EntryStepEnded:
 		p.finished(t)

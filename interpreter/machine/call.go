@@ -18,11 +18,39 @@ type callState struct {
 	args    map[string]any
 	context map[string]any // handlers only
 	attempt int            // the current one, from 1
+	first   int            // the attempt that began the present request; 0: the first
+	since   int            // the attempt that an ending of its own count retried last; 0: none
+	own     []ownCount     // of the endings that have a count of their own
 	sent    time.Duration  // when it was made
 	timeout time.Duration  // when it is given up; 0: never
 	resume  time.Duration  // when the next attempt is made
 	waiting bool           // between attempts
 	answer  answer         // of the last attempt
+}
+
+// ownCount is how many attempts a retry that names its attempts has seen.
+type ownCount struct {
+	of *graph.Retry
+	n  int
+}
+
+// count is the number of the current attempt among those that count for a retry: by
+// the policy or by an ending, nil is the policy. An ending that names its attempts
+// counts those that it was asked for, and the others begin anew behind them: a poll
+// does not use up the attempts that failures have.
+func (cs *callState) count(r *graph.Retry) int {
+	if r == nil || !r.Own {
+		return cs.attempt - cs.since
+	}
+	cs.since = cs.attempt
+	for i := range cs.own {
+		if o := &cs.own[i]; o.of == r {
+			o.n++
+			return o.n
+		}
+	}
+	cs.own = append(cs.own, ownCount{r, 1})
+	return 1
 }
 
 // answer is how an attempt ended.
@@ -65,7 +93,7 @@ func (m *Machine) call(x *exec, c *graph.Call) {
 	if x.spare = nil; cs == nil {
 		cs = &callState{}
 	}
-	*cs = callState{call: c, place: x.round(c), attempt: 1}
+	*cs = callState{call: c, place: x.round(c), attempt: 1, own: cs.own[:0]}
 	x.call = cs
 	if err := m.arguments(x, cs); err != nil {
 		m.fail(x, err)
@@ -155,8 +183,23 @@ func (m *Machine) command(x *exec, cs *callState) Call {
 	return Call{ID: m.callID(x, cs, KindCall), Call: cs.call, Args: cs.args, Context: cs.context, Key: m.key(cs)}
 }
 
-// key is the idempotency key of a call.
-func (m *Machine) key(cs *callState) string { return m.cfg.RunID + ":" + cs.place }
+// key is the idempotency key of a request. Attempts whose outcome may be unknown repeat
+// the request, with its key; after an answer that settles it a clause may retry too,
+// and that is another request: with the same key a service would repeat its answer.
+func (m *Machine) key(cs *callState) string {
+	key := m.cfg.RunID + ":" + cs.place
+	if cs.first > 0 {
+		key += "#" + strconv.Itoa(cs.first)
+	}
+	return key
+}
+
+// settled reports whether the answer settles the request: nothing but a clause would
+// make another attempt.
+func (cs *callState) settled() bool {
+	disposition, _ := value.Classify(cs.call.Policy.Rules, cs.answer.status, cs.answer.class)
+	return disposition != value.Retryable
+}
 
 func (m *Machine) callID(x *exec, cs *callState, kind Kind) ID {
 	id := ID{Place: cs.place, Attempt: cs.attempt, Kind: kind, step: x.step}
@@ -376,7 +419,7 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 		m.decided(x, fmt.Sprintf("%s is %s %s", a, disposition, why))
 	}
 	if disposition == value.Retryable {
-		m.again(x, cs, cs.call.Policy)
+		m.again(x, cs, cs.call.Policy, cs.count(nil))
 	} else {
 		m.verdict(x, cs, value.Failed)
 	}
@@ -508,17 +551,18 @@ func (m *Machine) passed(x *exec, cs *callState) {
 	x.spare = cs
 }
 
-// again plans the next attempt, if the policy grants one.
-func (m *Machine) again(x *exec, cs *callState, p *graph.Policy) {
+// again plans the next attempt, if the policy grants one. n is the number of the
+// current attempt among those that the policy counts.
+func (m *Machine) again(x *exec, cs *callState, p *graph.Policy, n int) {
 	most, err := m.attempts(p)
 	if err != nil {
 		m.fail(x, expressionError(err))
 		return
 	}
-	if cs.attempt >= most {
+	if n >= most {
 		m.reached(cs.call, value.Exhausted)
 		if m.traced() {
-			m.decided(x, fmt.Sprintf("attempt %d of %d was the last", cs.attempt, most))
+			m.decided(x, numbered(cs.attempt, n, most)+" was the last")
 		}
 		m.verdict(x, cs, value.Exhausted)
 		return
@@ -527,14 +571,14 @@ func (m *Machine) again(x *exec, cs *callState, p *graph.Policy) {
 		m.fail(x, m.deadline(x))
 		return
 	}
-	wait, err := m.pause(cs, p)
+	wait, err := m.pause(cs, p, n)
 	if err != nil {
 		m.fail(x, expressionError(err))
 		return
 	}
 	x.call = cs
 	cs.waiting, cs.resume = true, m.now+wait.wait
-	m.traceWait(x, cs, most, wait)
+	m.traceWait(x, cs, n+1, most, wait)
 	m.emit(SetTimer{m.callID(x, cs, KindBackoff), cs.resume})
 }
 

@@ -99,3 +99,35 @@ func (p *player) skip() {
 	}
 	p.t.Fatal("the run waits for no attempt")
 }
+
+// TestKeys holds that attempts whose outcome is unknown have one key, and that a clause
+// that retries behind a settled answer makes a request with a key of its own.
+func TestKeys(t *testing.T) {
+	p := play(t, flow(t, `workflow w {
+  retry 3 attempts
+  step a {
+    call shop.ping
+    on 200      { retry 5 attempts }
+    on 429      { retry }
+    on SOLD_OUT { fail SOLD_OUT }
+  }
+}`), 1)
+	for _, tt := range []struct {
+		key    string
+		status int
+	}{
+		{"r:a", 503},   // unknown: the policy repeats it
+		{"r:a", 429},   // a clause repeats it
+		{"r:a", 200},   // settled
+		{"r:a#4", 503}, // another request
+		{"r:a#4", 200},
+		{"r:a#6", 200},
+		{"r:a#7", 200},
+	} {
+		if got := p.call().Key; got != tt.key {
+			t.Errorf("attempt %d has the key %s, want %s", p.call().ID.Attempt, got, tt.key)
+		}
+		p.answer(tt.status, nil)
+		p.skip()
+	}
+}

@@ -57,8 +57,8 @@ type pause struct {
 }
 
 // pause computes how long to wait before the next attempt: the backoff with its
-// jitter, or a Retry-After that is later.
-func (m *Machine) pause(c *callState, p *graph.Policy) (out pause, err error) {
+// jitter, or a Retry-After that is later. n counts the attempts that double it.
+func (m *Machine) pause(c *callState, p *graph.Policy, n int) (out pause, err error) {
 	first, err := m.duration(p.Backoff, DefaultBackoff)
 	if err != nil {
 		return out, err
@@ -68,7 +68,7 @@ func (m *Machine) pause(c *callState, p *graph.Policy) (out pause, err error) {
 		return out, err
 	}
 	most = max(most, first) // a cap from an outer level does not cut a wait set nearer
-	out.backoff = doubled(first, most, c.attempt-1)
+	out.backoff = doubled(first, most, n-1)
 	out.planned = out.backoff
 	if p.Jitter > 0 {
 		out.jitter = p.Jitter * draw(m.cfg.Seed, c.place, c.attempt)

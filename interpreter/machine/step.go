@@ -210,7 +210,10 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		m.reached(st, "reached")
 		owner := m.leave(x)
 		x.call = owner
-		m.again(x, owner, st.Policy)
+		if owner.settled() {
+			owner.first = owner.attempt + 1
+		}
+		m.again(x, owner, st.Policy, owner.count(st))
 		return true
 	}
 	panic(fmt.Sprintf("unknown statement %T", st))

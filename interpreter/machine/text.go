@@ -60,7 +60,7 @@ func (e Entry) what() string {
 	case EntryDecision:
 		return "decided: " + e.Note
 	case EntryWait:
-		return fmt.Sprintf("wait %s until +%s for attempt %d of %d: %s", offset(e.Took), offset(e.Until), e.Attempt, e.Of, e.Note)
+		return fmt.Sprintf("wait %s until +%s for %s: %s", offset(e.Took), offset(e.Until), e.Numbered(), e.Note)
 	case EntryStepEnded, EntryRunEnded:
 		return e.ended()
 	}
@@ -97,6 +97,17 @@ func paren(s string) string {
 	return " (" + s + ")"
 }
 
+// Numbered names the attempt of an entry: "attempt 2 of 3", or "attempt 7 (2 of 3)"
+// where not all attempts count for the same limit.
+func (e Entry) Numbered() string { return numbered(e.Attempt, e.Count, e.Of) }
+
+func numbered(attempt, n, of int) string {
+	if n == attempt {
+		return fmt.Sprintf("attempt %d of %d", n, of)
+	}
+	return fmt.Sprintf("attempt %d (%d of %d)", attempt, n, of)
+}
+
 // with writes a value behind a word, nothing for nil.
 func with(word string, v any) string {
 	if m, ok := v.(map[string]any); v == nil || ok && len(m) == 0 {
@@ -116,6 +127,7 @@ type jsonEntry struct {
 	Step          string            `json:"step,omitempty"`
 	Place         string            `json:"place,omitempty"`
 	Attempt       int               `json:"attempt,omitempty"`
+	Count         int               `json:"count,omitempty"`
 	Of            int               `json:"of,omitempty"`
 	Operation     string            `json:"operation,omitempty"`
 	Key           string            `json:"idempotency_key,omitempty"`
@@ -138,7 +150,7 @@ type jsonEntry struct {
 // WriteJSON writes a trace as one JSON object a line.
 func WriteJSON(w io.Writer, entries []Entry) error {
 	for _, e := range entries {
-		j := jsonEntry{At: ms(e.At), Kind: e.Kind, Step: e.Step, Place: e.Place, Attempt: e.Attempt, Of: e.Of, Operation: e.Operation, Key: e.Key, Args: e.Args,
+		j := jsonEntry{At: ms(e.At), Kind: e.Kind, Step: e.Step, Place: e.Place, Attempt: e.Attempt, Count: e.Count, Of: e.Of, Operation: e.Operation, Key: e.Key, Args: e.Args,
 			Outcome: e.Outcome, Headers: e.Headers, Body: e.Body, Took: ms(e.Took), Until: ms(e.Until), Ending: e.Ending, Note: e.Note, RunID: e.RunID, CorrelationID: e.CorrelationID}
 		if e.Error != nil {
 			j.Code, j.Message = e.Error.Code, e.Error.Message

@@ -28,6 +28,7 @@ type Entry struct {
 	Step          string
 	Place         string
 	Attempt       int
+	Count         int // the attempt's number among those that count for Of
 	Of            int // attempts granted
 	Operation     string
 	Key           string
@@ -114,12 +115,12 @@ func (m *Machine) decided(x *exec, note string) {
 	m.trace(e)
 }
 
-func (m *Machine) traceWait(x *exec, cs *callState, of int, p pause) {
+func (m *Machine) traceWait(x *exec, cs *callState, n, of int, p pause) {
 	if !m.traced() {
 		return
 	}
 	e := m.about(x, cs, EntryWait)
-	e.Attempt, e.Of, e.Took, e.Until, e.Note = cs.attempt+1, of, p.wait, cs.resume, p.String()
+	e.Attempt, e.Count, e.Of, e.Took, e.Until, e.Note = cs.attempt+1, n, of, p.wait, cs.resume, p.String()
 	m.trace(e)
 }
 

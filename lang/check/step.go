@@ -252,7 +252,7 @@ func (s *stepFlow) retryEnding(st *syntax.Retry, sc *scope, in *inClause) graph.
 		s.add(diag.Errorf(CodeMisplaced, st.Span, "retry here never retries: no number of attempts is set, so there is one").
 			Hintf("write retry 3 attempts"))
 	}
-	return &graph.Retry{Policy: merged.policy(in.call.Sig), Span: st.Span}
+	return &graph.Retry{Policy: merged.policy(in.call.Sig), Own: own.attempts != nil, Span: st.Span}
 }
 
 // leading is the first word of a statement with its place, for messages.

@@ -124,6 +124,7 @@ type (
 	// Policy (the call's, with the parts the ending names replaced).
 	Retry struct {
 		Policy *Policy
+		Own    bool // names its attempts: they are counted for themselves
 		Span   diag.Span
 	}
 )
