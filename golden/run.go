@@ -91,12 +91,12 @@ func Run(p *lang.Program, opts Options) []*Result {
 	if opts.Seed == 0 {
 		opts.Seed = 1
 	}
-	base, err := prelude(p.Suite)
+	base, err := mocks.Names(p.Suite)
 	var all []*scenario
 	for _, t := range p.Suite.Tests {
 		if err != nil {
 			r := &Result{File: p.Suite.File, Name: t.Name, Span: t.Span, Seed: opts.Seed}
-			r.fail(CodeBroken, t.Span, "the names of the file have no value: %v", err)
+			r.fail(CodeBroken, t.Span, "a name of the file: %v", err)
 			all = append(all, &scenario{result: r})
 			continue
 		}
@@ -168,19 +168,6 @@ func runAll(all []*scenario, opts Options) []*Result {
 		}
 	}
 	return results
-}
-
-// prelude evaluates the lets of the file.
-func prelude(s *suite.Suite) (map[string]any, error) {
-	env, m := map[string]any{}, expr.NewMachine()
-	for _, l := range s.Prelude {
-		v, err := l.Value.Eval(m, env)
-		if err != nil {
-			return nil, err
-		}
-		env[l.Name] = v
-	}
-	return env, nil
 }
 
 // scenario is one test, or one case of it, while it runs.

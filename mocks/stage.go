@@ -30,6 +30,7 @@ type Stage struct {
 	scripts  map[string][]*script     // mocks of single operations, nearest last
 	tables   map[string]map[string]*table
 	ops      map[string]*builtins.Operation
+	open     bool      // see Open
 	start    time.Time // of the current run
 	calls    []Made
 	problems []Problem
@@ -76,6 +77,26 @@ func NewStage(s *suite.Suite, names map[string]any, below func() builtins.Servic
 	return st
 }
 
+// Names gives the values of the lets of a suite, which its mocks may read.
+func Names(s *suite.Suite) (map[string]any, error) {
+	env, m := map[string]any{}, expr.NewMachine()
+	for _, l := range s.Prelude {
+		v, err := l.Value.Eval(m, env)
+		if err != nil {
+			return nil, fmt.Errorf("%s has no value: %w", l.Name, err)
+		}
+		env[l.Name] = v
+	}
+	return env, nil
+}
+
+// Open makes the registered services answer what nobody mocks. A stage that is not
+// open is hermetic: such a call is a problem.
+func (s *Stage) Open() *Stage {
+	s.open = true
+	return s
+}
+
 // Begin forgets the calls and problems of the run before and sets the clock.
 func (s *Stage) Begin(start time.Time) { s.start, s.calls = start, nil }
 
@@ -83,7 +104,11 @@ func (s *Stage) Begin(start time.Time) { s.start, s.calls = start, nil }
 func (s *Stage) Calls() []Made { return s.calls }
 
 // Problems lists what went wrong with the mocks so far.
-func (s *Stage) Problems() []Problem { return s.problems }
+func (s *Stage) Problems() []Problem {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.problems
+}
 
 // Mock adds a mock; it comes before those added earlier.
 func (s *Stage) Mock(m *suite.Mock) {
@@ -131,9 +156,12 @@ func (s *Stage) Tables(service string) map[string]any {
 func (s *Stage) Services() []string { return slices.Sorted(maps.Keys(s.tables)) }
 
 // Lookup gives every operation there is: one that nobody mocked fails when it is
-// called, and is noted.
+// called, and is noted. An open stage has only those that somebody answers.
 func (s *Stage) Lookup(service, operation string) (*builtins.Operation, bool) {
 	name := service + "." + operation
+	if s.open && s.scripts[name] == nil && !s.replies(service, operation) && !s.builtIn(service, operation) {
+		return nil, false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if op := s.ops[name]; op != nil {
@@ -142,6 +170,21 @@ func (s *Stage) Lookup(service, operation string) (*builtins.Operation, bool) {
 	op := &builtins.Operation{Func: func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return s.serve(c), nil }}
 	s.ops[name] = op
 	return op, true
+}
+
+// replies reports whether the mock of a service says what an operation answers.
+func (s *Stage) replies(service, operation string) bool {
+	m := s.services[service]
+	return m != nil && m.Replies[operation] != nil
+}
+
+// builtIn reports whether an operation is registered in Go.
+func (s *Stage) builtIn(service, operation string) bool {
+	if s.below == nil {
+		return false
+	}
+	_, ok := s.below().Lookup(service, operation)
+	return ok
 }
 
 // serve answers a call of a run and notes it.
@@ -171,7 +214,7 @@ func (s *Stage) from(c builtins.Call, n int) builtins.Answer {
 	}
 	m := s.services[c.Service]
 	switch {
-	case m != nil && m.Replies[c.Operation] != nil:
+	case s.replies(c.Service, c.Operation):
 		p := &performance{stage: s, call: c, replies: m.Replies[c.Operation], pass: func() builtins.Answer { return s.registered(c, m.Span) }}
 		if a, ok := p.answer(); ok {
 			return a
@@ -179,6 +222,8 @@ func (s *Stage) from(c builtins.Call, n int) builtins.Answer {
 		return s.unanswered(m.Replies[c.Operation].Span, "the mock of %s has no reply for this call%s", name, about(c))
 	case m != nil && m.Pass:
 		return s.registered(c, m.Span)
+	case s.open && s.builtIn(c.Service, c.Operation):
+		return s.registered(c, diag.Span{})
 	case m != nil:
 		return s.unanswered(m.Span, "the mock of %s does not say what %s answers%s", c.Service, c.Operation, about(c))
 	}

@@ -7,7 +7,7 @@
 // "random" parts from the seed. A call repeated with the same idempotency key gets
 // the stored answer and has no second effect.
 //
-// [Script] is the other kind of mock: services that answer what a test tells them.
+// [Stage] is the other kind of mock: services that answer what a .wf file tells them.
 package mocks
 
 import (

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"wf/builtins"
 	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
@@ -18,7 +17,6 @@ import (
 	"wf/lang/diag"
 	"wf/lang/graph"
 	"wf/lang/value"
-	"wf/mocks"
 )
 
 type runCmd struct {
@@ -28,7 +26,7 @@ type runCmd struct {
 	Set         []string `help:"Set one field of the input: user.plan=pro. The value is JSON, or else a string." placeholder:"PATH=VALUE" sep:"none"`
 	Virtual     bool     `help:"Do not wait: simulate the time that calls and backoffs take."`
 	Seed        uint64   `help:"Seed of jitter, ids and mock latencies." default:"1"`
-	Services    string   `help:"YAML script of what the services answer, instead of the built-in mocks." placeholder:"FILE"`
+	Mocks       string   `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE"`
 	Format      string   `help:"Form of the result: text or json." enum:"text,json" default:"text"`
 	Trace       string   `help:"Write the trace to a file (.json or .jsonl: one object a line; else text); - is standard error." placeholder:"FILE"`
 	Environment string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
@@ -41,25 +39,23 @@ func (runCmd) Help() string {
 Examples:
   wf run workflows/user_registration.wf --input workflows/inputs/user_registration.json --virtual
   wf run flow.wf --set sku=lamp --set count=2
+  wf run flow.wf --mocks flow_test.wf --virtual
   echo '{"sku":"lamp"}' | wf run flow.wf --input - --format json`
 }
 
 // Run runs the workflow.
 func (c *runCmd) Run(e *env) error {
-	if c.Trace == "-" && c.Format == "json" && e.terminal {
-		e.terminal = false
+	cast, err := c.cast(e)
+	if err != nil {
+		return err
 	}
-	reg := services(c.Seed)
-	p, err := e.load(c.File, lang.Options{Catalog: reg, Environment: c.Environment})
+	p, err := e.load(c.File, lang.Options{Catalog: cast.catalog, Environment: c.Environment})
 	if err != nil {
 		return err
 	}
 	g, err := p.Workflow(c.Workflow)
 	if err != nil {
 		return wrong("%s: %v", c.File, err)
-	}
-	if reg, err = c.registry(p, reg); err != nil {
-		return err
 	}
 	start := e.now()
 	if c.Virtual { // the same run, whenever it is made
@@ -70,6 +66,8 @@ func (c *runCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := e.interrupt(context.Background())
+	defer stop()
 	var entries []machine.Entry
 	show := newProgress(e, g, c.Virtual)
 	trace := func(t machine.Entry) {
@@ -77,49 +75,50 @@ func (c *runCmd) Run(e *env) error {
 			entries = append(entries, t)
 		}
 		show.entry(t)
+		if cast.failed() {
+			stop()
+		}
 	}
-	result, err := c.drive(e, g, input, reg, runID, start, trace)
+	result, err := c.drive(ctx, g, input, cast, runID, start, trace)
 	show.close()
-	if err != nil {
+	var unbound *sim.Unbound
+	switch {
+	case errors.As(err, &unbound):
+		return c.unbound(unbound)
+	case err != nil && !errors.Is(err, sim.ErrStopped):
 		return wrong("%v", err)
 	}
 	if err := c.writeTrace(e, entries); err != nil {
 		return err
 	}
+	switch {
+	case cast.failed():
+		return cast.report(e, c.Mocks)
+	case result == nil: // a simulated run has no time in which it could end cleanly
+		return &exit{status: exitInterrupted, message: "interrupted"}
+	}
 	return c.report(e, g, p, result)
 }
 
-// registry is what the calls are bound to: a script, or the mocks.
-func (c *runCmd) registry(p *lang.Program, stock *builtins.Registry) (*builtins.Registry, error) {
-	if c.Services == "" {
-		return stock, nil
+func (c *runCmd) drive(ctx context.Context, g *graph.Graph, input map[string]any, cast *cast, runID string, start time.Time, trace func(machine.Entry)) (*machine.Result, error) {
+	if c.Virtual {
+		return sim.Run(g, input, sim.Options{Registry: cast.services, Seed: c.Seed, Start: start, RunID: runID, Trace: trace, Stop: func() bool { return ctx.Err() != nil }})
 	}
-	src, err := os.ReadFile(c.Services)
-	if err != nil {
-		return nil, wrong("%v", err)
-	}
-	script, err := mocks.ParseScript(src)
-	if err != nil {
-		return nil, wrong("%s: %v", c.Services, err)
-	}
-	r := builtins.New()
-	for _, s := range p.Services {
-		for _, sig := range s.Operations {
-			if err := script.Register(r, sig); err != nil {
-				return nil, wrong("%v", err)
-			}
-		}
-	}
-	return r, nil
+	return interpreter.Run(ctx, g, input, interpreter.Options{Registry: cast.services, Seed: c.Seed, Start: start, RunID: runID, Trace: trace})
 }
 
-func (c *runCmd) drive(e *env, g *graph.Graph, input map[string]any, r *builtins.Registry, runID string, start time.Time, trace func(machine.Entry)) (*machine.Result, error) {
-	if c.Virtual {
-		return sim.Run(g, input, sim.Options{Registry: r, Seed: c.Seed, Start: start, RunID: runID, Trace: trace})
+// unbound says which services are missing, and how to stand in for them.
+func (c *runCmd) unbound(err *sim.Unbound) *exit {
+	names := make([]string, len(err.Missing))
+	for i, sig := range err.Missing {
+		names[i] = sig.Name()
 	}
-	ctx, stop := e.interrupt(context.Background())
-	defer stop()
-	return interpreter.Run(ctx, g, input, interpreter.Options{Registry: r, Seed: c.Seed, Start: start, RunID: runID, Trace: trace})
+	x := wrong("%s cannot run: nobody answers for %s", c.File, strings.Join(names, ", "))
+	if c.Mocks != "" {
+		return x.hinted("neither %s nor what is built in (wf services) does; add: mock %s { … }", c.Mocks, names[0])
+	}
+	return x.hinted("these services are declared, but none of the name is built in (wf services). Say in a .wf file how they behave (mock %s { … }) and run: wf run %s --mocks FILE.wf",
+		names[0], c.File)
 }
 
 // MaxInput is the size of the largest input that is read.

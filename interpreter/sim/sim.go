@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"wf/builtins"
@@ -106,11 +107,24 @@ func Bound(g *graph.Graph, r builtins.Services) error {
 	for _, s := range g.Steps {
 		graph.EachCall(s.Body, check)
 	}
-	errs := make([]error, len(missing))
-	for i, sig := range missing {
-		errs[i] = fmt.Errorf("nobody implements %s: register it, or run with a service that has it", sig.Name())
+	if len(missing) > 0 {
+		return &Unbound{missing}
 	}
-	return errors.Join(errs...)
+	return nil
+}
+
+// Unbound is the error of a run whose workflow calls what nobody answers.
+type Unbound struct {
+	Missing []*value.Signature // in the order of the steps, each once
+}
+
+// Error lists the operations.
+func (e *Unbound) Error() string {
+	names := make([]string, len(e.Missing))
+	for i, sig := range e.Missing {
+		names[i] = sig.Name()
+	}
+	return "nobody answers for " + strings.Join(names, ", ")
 }
 
 type driver struct {
