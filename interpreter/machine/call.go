@@ -498,10 +498,7 @@ func (m *Machine) show(cs *callState) {
 	m.env["body"], m.env["status"] = cs.answer.body, cs.answer.status
 	headers := noHeaders
 	if len(cs.answer.headers) > 0 {
-		headers = make(map[string]any, len(cs.answer.headers))
-		for k, v := range cs.answer.headers {
-			headers[k] = v
-		}
+		headers = value.Object(cs.answer.headers)
 	}
 	m.env["headers"] = headers
 }

@@ -100,7 +100,7 @@ type Command interface{ command() }
 
 type (
 	// Call asks for one attempt of a call. Key is its idempotency key, the same for
-	// all attempts. Args must not be written to.
+	// all attempts of one request. Args must not be written to.
 	Call struct {
 		ID      ID
 		Call    *graph.Call

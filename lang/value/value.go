@@ -333,3 +333,12 @@ func (t *Type) Redact(v any) any {
 	}
 	return v
 }
+
+// Object is a map of strings as a value.
+func Object(m map[string]string) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
