@@ -252,8 +252,14 @@ Examples:
 // Run prints a page, or the policy of a step.
 func (c *explainCmd) Run(e *env) error {
 	if c.What == "" {
-		for _, code := range explain.Codes() {
-			fmt.Fprintf(e.stdout, "%s  %s\n", code, explain.Title(code))
+		for i, g := range explain.Groups() {
+			if i > 0 {
+				fmt.Fprintln(e.stdout)
+			}
+			fmt.Fprintln(e.stdout, g.Name)
+			for _, code := range g.Codes {
+				fmt.Fprintf(e.stdout, "  %s  %s\n", code, explain.Title(code))
+			}
 		}
 		return nil
 	}

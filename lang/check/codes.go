@@ -16,7 +16,6 @@ const (
 	CodeImport          diag.Code = "WF210" // an import that cannot be read
 	CodeUnused          diag.Code = "WF211" // warning: an input, let or result nobody reads
 	CodeRecursiveType   diag.Code = "WF212" // a type that contains itself
-	CodeNoWorkflow      diag.Code = "WF213" // nothing to run in the file
 	CodeTooLate         diag.Code = "WF214" // a name read before it has a value
 	CodeUnknownArgument diag.Code = "WF320" // an argument the operation does not take
 	CodeMissingArgument diag.Code = "WF321" // a required argument left out

@@ -36,3 +36,29 @@ func Title(code string) string {
 	_, title, _ := strings.Cut(line, ": ")
 	return title
 }
+
+// Group is codes that belong together.
+type Group struct {
+	Name  string
+	Codes []string // sorted
+}
+
+// groups by the first digit of their codes.
+var groups = map[byte]string{
+	'1': "Text and syntax", '2': "Names", '3': "Expressions and types", '4': "Steps and clauses",
+	'5': "Settings", '6': "YAML", '7': "Test files", '9': "Tests that fail",
+}
+
+// Groups lists all codes by group, both sorted.
+func Groups() []Group {
+	var out []Group
+	for _, code := range Codes() {
+		name := groups[strings.TrimPrefix(code, "WF")[0]]
+		if n := len(out); n == 0 || out[n-1].Name != name {
+			out = append(out, Group{Name: name})
+		}
+		last := &out[len(out)-1]
+		last.Codes = append(last.Codes, code)
+	}
+	return out
+}
