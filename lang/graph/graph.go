@@ -3,11 +3,11 @@
 package graph
 
 import (
-	"encoding/json"
 	"time"
 
 	"wf/lang/diag"
 	"wf/lang/expr"
+	"wf/lang/schema"
 	"wf/lang/value"
 )
 
@@ -15,13 +15,13 @@ import (
 type Graph struct {
 	Namespace, Name   string
 	Version, Describe string
-	Input             *value.Type     // a record; never nil
-	Schema            json.RawMessage // JSON Schema the input must meet as well; nil: none
-	Prelude           []Stmt          // *Let and *Ensure, in order, before the first step
-	Within            *Setting        // bound of the run; nil: none
-	Limit             *Setting        // steps at once; nil: no limit
-	Steps             []*Step         // in source order; a step's Index is its place here
-	Output            *expr.Program   // nil: no output
+	Input             *value.Type    // a record; never nil
+	Schema            *schema.Schema // JSON Schema the input must meet as well; nil: none
+	Prelude           []Stmt         // *Let and *Ensure, in order, before the first step
+	Within            *Setting       // bound of the run; nil: none
+	Limit             *Setting       // steps at once; nil: no limit
+	Steps             []*Step        // in source order; a step's Index is its place here
+	Output            *expr.Program  // nil: no output
 }
 
 // Step is one box.

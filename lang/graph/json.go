@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"wf/lang/expr"
+	"wf/lang/schema"
 	"wf/lang/value"
 )
 
@@ -14,17 +15,17 @@ import (
 // graphs, from .wf or YAML, give equal bytes.
 
 type graphJSON struct {
-	Namespace string          `json:"namespace,omitempty"`
-	Name      string          `json:"name"`
-	Version   string          `json:"version,omitempty"`
-	Describe  string          `json:"describe,omitempty"`
-	Input     *value.Type     `json:"input"`
-	Schema    json.RawMessage `json:"schema,omitempty"`
-	Prelude   []any           `json:"prelude,omitempty"`
-	Within    *expr.Program   `json:"within,omitempty"`
-	Limit     *expr.Program   `json:"limit,omitempty"`
-	Steps     []stepJSON      `json:"steps"`
-	Output    *expr.Program   `json:"output,omitempty"`
+	Namespace string         `json:"namespace,omitempty"`
+	Name      string         `json:"name"`
+	Version   string         `json:"version,omitempty"`
+	Describe  string         `json:"describe,omitempty"`
+	Input     *value.Type    `json:"input"`
+	Schema    *schema.Schema `json:"schema,omitempty"`
+	Prelude   []any          `json:"prelude,omitempty"`
+	Within    *expr.Program  `json:"within,omitempty"`
+	Limit     *expr.Program  `json:"limit,omitempty"`
+	Steps     []stepJSON     `json:"steps"`
+	Output    *expr.Program  `json:"output,omitempty"`
 }
 
 type stepJSON struct {

@@ -4,6 +4,7 @@ import (
 	"github.com/alecthomas/participle/v2/lexer"
 
 	"wf/lang/diag"
+	"wf/lang/schema"
 )
 
 // Node is the place of a tree node in its source.
@@ -213,7 +214,7 @@ type (
 	Input struct {
 		Node
 		Record *Record `parser:"'input' @@"`
-		Schema []byte
+		Schema *schema.Schema
 	}
 	// Retry is the setting, and in a clause the ending. Absent parts are nil.
 	Retry struct {

@@ -70,6 +70,17 @@ func (r *yamlReader) warnf(code diag.Code, span diag.Span, format string, args .
 	return d
 }
 
+// errors is how many errors were reported so far.
+func (r *yamlReader) errors() int {
+	n := 0
+	for _, d := range r.problems {
+		if d.Severity == diag.Error {
+			n++
+		}
+	}
+	return n
+}
+
 func (r *yamlReader) span(start, end int) diag.Span {
 	return diag.Span{File: r.file, Start: start, End: max(start, end)}
 }

@@ -4,16 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
+	"strings"
 
 	"wf/lang/diag"
+	"wf/lang/schema"
 )
 
 // schemaUse says what becomes of a JSON Schema keyword.
@@ -28,7 +25,7 @@ const (
 var schemaKeys = map[string]schemaUse{
 	"type": useShape, "properties": useShape, "required": useShape, "enum": useShape, "const": useShape, "default": useShape, "items": useShape,
 	"minLength": useShape, "maxLength": useShape, "minimum": useShape, "maximum": useShape, "minItems": useShape, "maxItems": useShape,
-	"pattern": useShape, "format": useShape, "additionalProperties": useShape, "x-wf-secret": useShape, "x-wf-default-expr": useShape,
+	"pattern": useShape, "format": useShape, "additionalProperties": useShape, "x-wf-secret": useShape, "x-wf-nonempty": useShape,
 	"title": useNote, "description": useNote, "$schema": useNote, "$id": useNote, "id": useNote, "$comment": useNote, "examples": useNote, "example": useNote,
 	"deprecated": useNote, "readOnly": useNote, "writeOnly": useNote,
 	"if": useSchema, "then": useSchema, "else": useSchema, "oneOf": useSchema, "anyOf": useSchema, "allOf": useSchema, "not": useSchema, "$ref": useSchema,
@@ -44,10 +41,18 @@ var schemaFormats = map[string]string{
 	"email": "email", "uri": "url", "url": "url", "uuid": "uuid", "date": "date", "hostname": "hostname", "ipv4": "ip", "ipv6": "ip", "ip": "ip",
 }
 
+// maxSchemaRefs is how many references are followed to know the types behind them; what
+// more of them lead to is checked as well, but has type any.
+const maxSchemaRefs = 1000
+
 // schemaReader turns a JSON Schema into a record.
 type schemaReader struct {
 	*yamlReader
-	beyond bool // it says more than a record can
+	root   *yvalue
+	active []*yvalue        // what references led to, outermost first
+	refs   int              // references followed
+	beyond bool             // it says more than a record can
+	nulls  map[*yvalue]bool // entries of `required` that null satisfies
 }
 
 // schema reads the schema of the input; nil if it is none.
@@ -58,14 +63,15 @@ func (r *yamlReader) schema(v *yvalue) *Input {
 	if !r.isMap(v, "schema") {
 		return nil
 	}
-	s := &schemaReader{yamlReader: r}
+	s := &schemaReader{yamlReader: r, root: v, nulls: map[*yvalue]bool{}}
+	before := r.errors()
 	if t := v.field("type"); t != nil && t.text != "object" {
 		r.errorf(CodeYAMLSchema, t.span, "the input of a workflow is an object").Hintf("write type: object")
 		return nil
 	}
 	in := &Input{Record: s.record(v)}
 	s.keywords(v)
-	if s.beyond {
+	if s.beyond && r.errors() == before {
 		in.Schema = s.raw(v)
 	}
 	return in
@@ -90,7 +96,7 @@ func (s *schemaReader) record(v *yvalue) *Record {
 	if more := v.field("additionalProperties"); more != nil {
 		if more.kind == yScalar {
 			if b, ok := s.boolean(more, "additionalProperties"); ok {
-				rec.Open = b
+				rec.Open = b || v.field("patternProperties") != nil
 			}
 		} else {
 			s.beyond = true
@@ -111,7 +117,13 @@ func (s *schemaReader) record(v *yvalue) *Record {
 	props := v.field("properties")
 	if props != nil && s.isMap(props, "properties") {
 		for _, f := range props.fields {
-			rec.Fields = append(rec.Fields, s.field(f, required[f.key.text]))
+			field, nullable := s.field(f, required[f.key.text])
+			rec.Fields = append(rec.Fields, field)
+			for _, n := range names {
+				if nullable && n.text == f.key.text {
+					s.nulls[n] = true
+				}
+			}
 			delete(required, f.key.text)
 		}
 	}
@@ -124,17 +136,17 @@ func (s *schemaReader) record(v *yvalue) *Record {
 	return rec
 }
 
-// field reads one property.
-func (s *schemaReader) field(f yfield, required bool) *Field {
-	out := &Field{Node: Node{Span: f.key.span.To(f.value.span)}, Name: name(f.key), Optional: !required}
+// field reads one property; nullable tells that it may be null, too.
+func (s *schemaReader) field(f yfield, required bool) (out *Field, nullable bool) {
+	out = &Field{Node: Node{Span: f.key.span.To(f.value.span)}, Name: name(f.key), Optional: !required}
 	if f.value.kind != yMap {
 		out.Shape = s.anything(f.value)
 		if f.value.kind != yScalar || f.value.tag != "!!bool" {
 			s.errorf(CodeYAMLSchema, f.value.span, "a property takes a schema, not %s", f.value.describe())
 		}
-		return out
+		s.beyond = true
+		return out, false
 	}
-	nullable := false
 	out.Shape, out.Rules, nullable = s.shape(f.value)
 	out.Optional = out.Optional || nullable
 	if secret := f.value.field("x-wf-secret"); secret != nil {
@@ -143,26 +155,13 @@ func (s *schemaReader) field(f yfield, required bool) *Field {
 	if def := f.value.field("default"); def != nil && !def.isNull() {
 		out.Default = s.expr(def)
 	}
-	if def := f.value.field("x-wf-default-expr"); def != nil && s.isString(asString(def), "x-wf-default-expr") {
-		out.Default = s.written(def)
-	}
 	if rec, ok := out.Shape.(*Record); ok && fillable(rec) {
 		out.Optional = false // its defaults apply, so it is never missing
 	}
 	if out.Default != nil {
 		out.Optional = false
 	}
-	return out
-}
-
-// asString lets an expression stand where a string is asked for.
-func asString(v *yvalue) *yvalue {
-	if !v.isExpr() {
-		return v
-	}
-	c := *v
-	c.tag = "!!str"
-	return &c
+	return out, nullable
 }
 
 // fillable reports whether defaults give every field of a record a value.
@@ -187,6 +186,9 @@ func (s *schemaReader) shape(v *yvalue) (sh Shape, rules []*Rule, nullable bool)
 		return s.anything(v), nil, false
 	}
 	s.keywords(v)
+	if ref := v.field("$ref"); ref != nil {
+		return s.reference(v, ref)
+	}
 	if list := v.field("enum"); list != nil {
 		return s.enum(v, list), nil, false
 	}
@@ -203,7 +205,14 @@ func (s *schemaReader) shape(v *yvalue) (sh Shape, rules []*Rule, nullable bool)
 			if items.kind == yList {
 				s.beyond = true
 			} else {
-				list.Elem, list.Rules, _ = s.shape(items)
+				elem, rules, nullable := s.shape(items)
+				if nullable {
+					elem, rules, s.beyond = s.anything(items), nil, true
+				}
+				list.Elem, list.Rules = elem, rules
+				if secret := items.field("x-wf-secret"); secret != nil {
+					s.errorf(CodeYAMLSchema, secret.span, "elements are not secret one by one").Hintf("put x-wf-secret on the list")
+				}
 			}
 		}
 		return list, s.bounds(v, "minItems", "maxItems"), nullable
@@ -218,6 +227,26 @@ func (s *schemaReader) shape(v *yvalue) (sh Shape, rules []*Rule, nullable bool)
 		return &NamedShape{Node{Span: v.span}, "bool"}, nil, nullable
 	}
 	return s.anything(v), nil, nullable
+}
+
+// reference reads what a $ref of the same schema leads to; what contains itself is any.
+func (s *schemaReader) reference(v, ref *yvalue) (sh Shape, rules []*Rule, nullable bool) {
+	pointer, inside := strings.CutPrefix(ref.text, "#/")
+	if !inside || ref.kind != yScalar {
+		return s.anything(v), nil, false
+	}
+	target := s.root
+	for part := range strings.SplitSeq(pointer, "/") {
+		if target = target.field(part); target == nil {
+			return s.anything(v), nil, false
+		}
+	}
+	if s.refs++; s.refs > maxSchemaRefs || slices.Contains(s.active, target) {
+		return s.anything(v), nil, false
+	}
+	s.active = append(s.active, target)
+	defer func() { s.active = s.active[:len(s.active)-1] }()
+	return s.shape(target)
 }
 
 var schemaTypes = []string{"array", "boolean", "integer", "null", "number", "object", "string"}
@@ -256,14 +285,26 @@ func (s *schemaReader) typeName(v *yvalue) (typ string, nullable bool) {
 	return "", nullable
 }
 
+// besideEnum are the keywords an enum leaves nothing to do for.
+var besideEnum = []string{"type", "enum", "const", "default", "x-wf-secret"}
+
 // enum reads a list of literals; only strings and ints can be a type of ours.
 func (s *schemaReader) enum(v, list *yvalue) Shape {
 	if list.kind != yList || len(list.items) == 0 {
 		s.errorf(CodeYAMLSchema, list.span, "enum takes a list of values, not %s", list.describe())
 		return s.anything(v)
 	}
+	for _, f := range v.fields {
+		if use := schemaKeys[f.key.text]; use == useShape && !slices.Contains(besideEnum, f.key.text) {
+			s.beyond = true
+		}
+	}
+	typ, _ := s.typeName(v)
 	out := &EnumShape{Node: Node{Span: list.span}}
 	for _, item := range list.items {
+		if typ != "" && typ != map[string]string{"!!str": "string", "!!int": "integer"}[item.tag] && (typ != "number" || item.tag != "!!int") {
+			s.beyond = true
+		}
 		lit := Literal{Node: Node{Span: item.span}}
 		switch {
 		case item.kind == yScalar && item.tag == "!!str":
@@ -294,23 +335,32 @@ func (s *schemaReader) stringShape(v *yvalue) (Shape, []*Rule) {
 			rules = append(rules, &Rule{Node: Node{Span: f.span}, Format: format})
 		case f.text == "date-time" && len(rules) == 0:
 			named = "time"
+		case slices.Contains(schema.Formats, f.text):
+			s.beyond = true
 		default:
 			d := s.warnf(CodeYAMLSchema, f.span, "the format %s is not checked", f.text)
-			d.Hint = diag.DidYouMean(f.text, append(slices.Sorted(maps.Keys(schemaFormats)), "date-time"))
+			if d.Hint = diag.DidYouMean(f.text, schema.Formats); d.Hint == "" {
+				d.Hintf("formats that are checked: %s", strings.Join(schema.Formats, ", "))
+			}
 		}
 	}
 	return &NamedShape{Node{Span: v.span}, named}, rules
 }
 
-// bounds reads a lower and an upper bound. At least one letter or element is
-// `nonempty`; none is no rule.
+// bounds reads a lower and an upper bound. At least one element is `nonempty`; none is
+// no rule.
 func (s *schemaReader) bounds(v *yvalue, low, high string) []*Rule {
 	var rules []*Rule
 	length := low != "minimum"
+	if full := v.field("x-wf-nonempty"); full != nil && length {
+		if b, ok := s.boolean(full, "x-wf-nonempty"); ok && b {
+			rules = append(rules, &Rule{Node: Node{Span: full.span}, Nonempty: true})
+		}
+	}
 	if b := s.bound(v, low, length); b != nil {
 		switch {
 		case length && b.text == "0":
-		case length && b.text == "1":
+		case low == "minItems" && b.text == "1":
 			rules = append(rules, &Rule{Node: Node{Span: b.span}, Nonempty: true})
 		default:
 			rules = append(rules, &Rule{Node: Node{Span: b.span}, Min: s.expr(b)})
@@ -339,59 +389,21 @@ func (s *schemaReader) bound(v *yvalue, key string, whole bool) *yvalue {
 }
 
 // raw is the schema as JSON, once it has proved to be one.
-func (s *schemaReader) raw(v *yvalue) []byte {
-	j := jsonWriter{r: s.yamlReader}
+func (s *schemaReader) raw(v *yvalue) *schema.Schema {
+	j := jsonWriter{r: s.yamlReader, skip: s.nulls}
 	j.value(v)
-	data := j.b.Bytes()
-	if s.problems.HasErrors() {
+	out, err := schema.Compile(j.b.Bytes())
+	if err == nil {
+		return out
+	}
+	var wrong *schema.Error
+	if !errors.As(err, &wrong) {
+		s.errorf(CodeYAMLSchema, v.span, "not a JSON Schema: %v", err)
 		return nil
 	}
-	if err := compileSchema(data); err != nil {
-		s.schemaError(v, err)
-		return nil
-	}
-	return data
-}
-
-// compileSchema checks a JSON Schema without fetching what it refers to.
-func compileSchema(data []byte) error {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		return err
-	}
-	c := jsonschema.NewCompiler()
-	c.UseLoader(noLoader{})
-	if err := c.AddResource("input.json", doc); err != nil {
-		return err
-	}
-	_, err = c.Compile("input.json")
-	return err
-}
-
-type noLoader struct{}
-
-// Load refuses to fetch anything.
-func (noLoader) Load(url string) (any, error) { return nil, fmt.Errorf("%s is not read", url) }
-
-// schemaError reports what is wrong with a schema at its place.
-func (s *schemaReader) schemaError(v *yvalue, err error) {
-	var whole *jsonschema.SchemaValidationError
-	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &whole) || !errors.As(whole.Err, &invalid) {
-		span := v.span
-		var load *jsonschema.LoadURLError
-		if errors.As(err, &load) {
-			s.errorf(CodeYAMLSchema, span, "the schema refers to %s, and nothing outside the file is read", load.URL).Hintf("put the definition under $defs")
-			return
-		}
-		s.errorf(CodeYAMLSchema, span, "not a JSON Schema: %v", err)
-		return
-	}
-	for len(invalid.Causes) > 0 {
-		invalid = invalid.Causes[0]
-	}
-	text := invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English))
-	s.errorf(CodeYAMLSchema, locate(v, invalid.InstanceLocation).span, "not a JSON Schema: %s", text)
+	d := s.errorf(CodeYAMLSchema, locate(v, wrong.Path).span, "not a JSON Schema: %s", wrong.Message)
+	d.Hint = wrong.Hint
+	return nil
 }
 
 // locate follows a JSON pointer as far as it leads.
@@ -411,8 +423,9 @@ func locate(v *yvalue, path []string) *yvalue {
 
 // jsonWriter writes a value as JSON; what only this language knows is left out.
 type jsonWriter struct {
-	r *yamlReader
-	b bytes.Buffer
+	r    *yamlReader
+	b    bytes.Buffer
+	skip map[*yvalue]bool // elements of lists
 }
 
 func (j *jsonWriter) value(v *yvalue) {
@@ -421,7 +434,7 @@ func (j *jsonWriter) value(v *yvalue) {
 		j.b.WriteByte('{')
 		first := true
 		for _, f := range v.fields {
-			if f.value.isExpr() || f.key.text == "x-wf-default-expr" || f.key.text == "x-wf-secret" {
+			if f.value.isExpr() || strings.HasPrefix(f.key.text, "x-wf-") {
 				continue
 			}
 			if !first {
@@ -435,10 +448,15 @@ func (j *jsonWriter) value(v *yvalue) {
 		j.b.WriteByte('}')
 	case yList:
 		j.b.WriteByte('[')
-		for i, item := range v.items {
-			if i > 0 {
+		first := true
+		for _, item := range v.items {
+			if j.skip[item] {
+				continue
+			}
+			if !first {
 				j.b.WriteByte(',')
 			}
+			first = false
 			j.value(item)
 		}
 		j.b.WriteByte(']')
