@@ -48,8 +48,8 @@ var owners = map[string][]string{
 	"github.com/alecthomas/participle/v2":    {"lang/syntax"},
 	"github.com/alecthomas/kong":             {"cmd/wf"},
 	"github.com/expr-lang/expr":              {"lang/expr"},
-	"github.com/santhosh-tekuri/jsonschema/": {"interpreter", "lang/schema", "lang/syntax"},
-	"gopkg.in/yaml.v3":                       {"lang/syntax", "mocks"},
+	"github.com/santhosh-tekuri/jsonschema/": {"lang/schema"},
+	"gopkg.in/yaml.v3":                       {"lang/syntax"},
 	"os/exec":                                {},
 	"net/http":                               {},
 }
