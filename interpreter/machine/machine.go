@@ -63,6 +63,13 @@ type Machine struct {
 	stopped   bool // ended as a whole: cancelled, or out of time
 	services  ledger
 	result    *Result
+
+	// Room for what nearly every run needs.
+	room struct {
+		out   [4]Command
+		spare [2]*exec
+		ready [4]int32
+	}
 }
 
 // stepState is what is known of a step during a run.
@@ -90,10 +97,13 @@ func New(g *graph.Graph, input map[string]any, cfg Config) *Machine {
 	if cfg.Cover != nil {
 		m.eval.Observe = cfg.Cover.Evaluated
 	}
+	m.out, m.spare, m.ready = m.room.out[:0], m.room.spare[:0], m.room.ready[:0]
 	read := m.link()
 	m.env = make(map[string]any, read+len(g.Prelude)+len(answerNames)+2)
 	m.env["input"] = input
-	m.env["run"] = map[string]any{"id": cfg.RunID, "started_at": cfg.Start.UTC().Format(time.RFC3339Nano)}
+	if g.ReadsRun {
+		m.env["run"] = map[string]any{"id": cfg.RunID, "started_at": cfg.Start.UTC().Format(time.RFC3339Nano)}
+	}
 	return m
 }
 

@@ -55,6 +55,7 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 	if d.correlation == "" {
 		d.correlation = opts.RunID
 	}
+	d.queue.heap = d.room[:0]
 	d.queue.push(0, machine.Started{})
 	outside := len(opts.Deeds)
 	for _, deed := range opts.Deeds {
@@ -132,6 +133,7 @@ type driver struct {
 	opts        Options
 	correlation string
 	queue       queue
+	room        [8]timed // the queue of a small run
 }
 
 func (d *driver) carryOut(c machine.Command, now time.Duration) {
@@ -181,22 +183,29 @@ func Ask(ctx context.Context, op *builtins.Operation, c builtins.Call) (a builti
 // heard of the call, which its timeout then ends; without one a lost answer is a broken
 // connection.
 func Answered(c machine.Call, at time.Duration, a builtins.Answer, err error) (ev machine.Event, arrives bool) {
-	var named *builtins.Error
 	silent := a.Lost || a.Class == value.Timeout
 	switch {
-	case err == nil && silent && c.Call.Policy.Timeout != nil:
+	case err != nil:
+		return failed(c.ID, at, a, err), true
+	case silent && c.Call.Policy.Timeout != nil:
 		return nil, false
-	case err == nil && a.Lost:
+	case a.Lost:
 		return machine.CallFailed{At: at, ID: c.ID, Class: value.Unreachable, Message: "the connection broke before the answer"}, true
-	case err == nil && (a.Class == value.Timeout || a.Class == value.Unreachable):
+	case a.Class == value.Timeout || a.Class == value.Unreachable:
 		message, _ := a.Body.(string)
 		return machine.CallFailed{At: at, ID: c.ID, Class: a.Class, Message: message}, true
-	case errors.As(err, &named):
-		return machine.CallReturned{At: at, ID: c.ID, Class: named.Class, Headers: a.Headers, Body: map[string]any{"error": named.Message}}, true
-	case errors.Is(err, context.DeadlineExceeded):
-		return machine.CallFailed{At: at, ID: c.ID, Class: value.Timeout, Message: err.Error()}, true
-	case err != nil:
-		return machine.CallFailed{At: at, ID: c.ID, Class: value.Unreachable, Message: err.Error()}, true
 	}
 	return machine.CallReturned{At: at, ID: c.ID, Status: a.Status, Class: a.Class, Headers: a.Headers, Body: a.Body}, true
+}
+
+// failed is the event for an error of a service's function.
+func failed(id machine.ID, at time.Duration, a builtins.Answer, err error) machine.Event {
+	var named *builtins.Error
+	switch {
+	case errors.As(err, &named):
+		return machine.CallReturned{At: at, ID: id, Class: named.Class, Headers: a.Headers, Body: map[string]any{"error": named.Message}}
+	case errors.Is(err, context.DeadlineExceeded):
+		return machine.CallFailed{At: at, ID: id, Class: value.Timeout, Message: err.Error()}
+	}
+	return machine.CallFailed{At: at, ID: id, Class: value.Unreachable, Message: err.Error()}
 }

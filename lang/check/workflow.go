@@ -71,6 +71,7 @@ func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
 		f.step(st)
 	}
 	f.finish()
+	f.graph.ReadsRun = f.early.names["run"].used
 	return f.graph
 }
 
@@ -149,7 +150,7 @@ func (f *flow) scopes() {
 	f.early = consts.child()
 	f.early.later = &later{letsOf(f.tree.Stmts), "lets get their values from top to bottom", "put the let above this"}
 	f.early.names["input"] = &binding{name: "input", typ: f.graph.Input, used: true}
-	f.early.names["run"] = &binding{name: "run", typ: runType, used: true}
+	f.early.names["run"] = &binding{name: "run", typ: runType}
 	f.late = &scope{flow: f, parent: f.early, names: map[string]*binding{}}
 	for _, st := range f.order {
 		st.bind = &binding{name: st.tree.Name.Text, place: st.tree.Name.Span, typ: value.TAny, step: st}

@@ -22,6 +22,7 @@ type Graph struct {
 	Limit             *Setting       // steps at once; nil: no limit
 	Steps             []*Step        // in source order; a step's Index is its place here
 	Output            *expr.Program  // nil: no output
+	ReadsRun          bool           // some expression reads run
 }
 
 // Step is one box.
