@@ -190,6 +190,7 @@ func swapClauses(f *syntax.File, n int) (where string, ok bool) {
 			}
 			if n--; n < 0 {
 				a.Outcomes, b.Outcomes = b.Outcomes, a.Outcomes
+				a.When, b.When = b.When, a.When
 				where, ok = fmt.Sprintf("on %s and on %s of %s", outcomes(b), outcomes(a), owner), true
 			}
 		}

@@ -77,9 +77,11 @@ func (w *World) Calls() []builtins.Call {
 	return append([]builtins.Call(nil), w.calls...)
 }
 
-// reply is what an operation says: a status, a body, and headers beside the usual.
+// reply is what an operation says: a status or an error class, a body, and headers
+// beside the usual.
 type reply struct {
 	status  int
+	class   string
 	body    map[string]any
 	headers map[string]string
 }
@@ -94,7 +96,7 @@ type domain struct {
 }
 
 // domains lists them all. No service is in two.
-var domains = []domain{registration}
+var domains = []domain{registration, shop}
 
 // profile is how a service presents itself.
 type profile struct {
@@ -186,7 +188,7 @@ func (w *World) dress(c builtins.Call, r reply) builtins.Answer {
 	if r.body != nil {
 		body = r.body
 	}
-	return builtins.Answer{Status: r.status, Headers: headers, Body: body, Latency: time.Duration(ms) * time.Millisecond}
+	return builtins.Answer{Status: r.status, Class: r.class, Headers: headers, Body: body, Latency: time.Duration(ms) * time.Millisecond}
 }
 
 // draw is a number that depends on the seed and the call only.
