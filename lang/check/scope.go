@@ -203,17 +203,15 @@ func isKey(text string, tokens []token.Token, i int) bool {
 
 // holes lists what the `${…}` parts of a string literal read.
 func holes(lit string) []chain {
+	parts, _ := token.SplitString(lit) // a bad escape is told elsewhere
 	var out []chain
-	for i := 1; i+1 < len(lit); i++ {
-		switch {
-		case lit[i] == '\\':
-			i++
-		case lit[i] == '$' && lit[i+1] == '{':
-			for _, ch := range chains(lit[i+2 : len(lit)-1]) {
-				ch.whole = false
-				out = append(out, ch)
-			}
-			return out // chains has read the rest of the literal, later holes included
+	for _, p := range parts {
+		if !p.Hole {
+			continue
+		}
+		for _, ch := range chains(p.Text) {
+			ch.whole = false
+			out = append(out, ch)
 		}
 	}
 	return out

@@ -212,7 +212,9 @@ func (s *stepFlow) ensure(st *syntax.Ensure, sc *scope, in *inClause) *graph.Ens
 		e.Else = s.retryEnding(r, sc, in)
 		return e
 	}
-	e.Else = s.ending(st.Else, sc, in)
+	otherwise := sc.child()
+	otherwise.assume(e.Cond, false)
+	e.Else = s.ending(st.Else, otherwise, in)
 	return e
 }
 

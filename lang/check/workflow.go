@@ -246,7 +246,9 @@ func (f *flow) preludeEnsure(st *syntax.Ensure) *graph.Ensure {
 		f.misplaced(st.Else, "before the first step a run can only fail")
 		return e
 	}
-	e.Else = f.fail(fail, f.early)
+	otherwise := f.early.child()
+	otherwise.assume(e.Cond, false)
+	e.Else = f.fail(fail, otherwise)
 	return e
 }
 
