@@ -96,7 +96,7 @@ type domain struct {
 }
 
 // domains lists them all. No service is in two.
-var domains = []domain{registration, shop}
+var domains = []domain{registration, shop, refund, travel}
 
 // profile is how a service presents itself.
 type profile struct {

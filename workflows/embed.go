@@ -6,5 +6,5 @@ import "embed"
 
 // FS holds the .wf, .yaml and input files of this folder.
 //
-//go:embed *.wf *.yaml services inputs
+//go:embed *.wf *.yaml services inputs mocks
 var FS embed.FS
