@@ -3,6 +3,8 @@ package golden
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -31,26 +33,48 @@ func (s *scenario) expect(e *suite.Expect) {
 
 func (s *scenario) runEnding(e *suite.Expect) {
 	actual, code := s.endingOf()
-	want := e.Ending
-	if e.Code != "" {
-		want += " " + e.Code
-	}
+	want, is := words(e.Ending, e.Code), words(actual, code)
 	if actual != e.Ending || e.Code != "" && code != e.Code {
-		f := s.result.fail(CodeExpect, e.Span, "the run should be %s, and is %s", want, s.describe())
-		f.Trace = s.traceText("")
+		f := s.result.fail(CodeExpect, e.Span, "the run should be %s, and is %s", want, is)
+		f.Expected, f.Actual = want, is
+		f.Detail, f.Trace = s.because(), s.traceText(nil)
 		return
 	}
-	if e.Path == "" {
+	if e.Path == "" || slices.ContainsFunc(s.last.refused, func(v value.Violation) bool { return v.Path == e.Path }) {
 		return
 	}
-	var paths []string
-	for _, v := range s.last.refused {
-		if v.Path == e.Path {
-			return
+	f := s.result.fail(CodeExpect, e.Span, "the input should be refused for %s, and is for something else", e.Path)
+	f.Expected, f.Actual = e.Path, s.last.refused.Error()
+}
+
+func words(ending, code string) string { return strings.TrimSpace(ending + " " + code) }
+
+// because says why the last run ended as it did; "" if there is nothing to say.
+func (s *scenario) because() string {
+	switch r := s.last.result; {
+	case r == nil:
+		return "refused because: " + s.last.refused.Error()
+	case r.Error != nil && r.Error.Step != "":
+		return fmt.Sprintf("failed because: step %s: %s", r.Error.Step, message(r.Error))
+	case r.Error != nil:
+		return "failed because: " + message(r.Error)
+	case r.Ending == machine.Degraded:
+		var steps []string
+		for _, st := range r.Steps {
+			if st.Ending == machine.Degraded {
+				steps = append(steps, fmt.Sprintf("step %s: %s", st.Name, st.Reason))
+			}
 		}
-		paths = append(paths, v.String())
+		return "degraded because: " + strings.Join(steps, "; ")
 	}
-	s.result.fail(CodeExpect, e.Span, "the input should be refused for %s, and is for: %s", e.Path, strings.Join(paths, "; "))
+	return ""
+}
+
+func message(e *machine.RunError) string {
+	if e.Message == "" {
+		return e.Code
+	}
+	return e.Message
 }
 
 // endingOf is how the last run ended, and the code of its failure.
@@ -62,17 +86,6 @@ func (s *scenario) endingOf() (ending, code string) {
 		code = e.Code
 	}
 	return string(s.last.result.Ending), code
-}
-
-func (s *scenario) describe() string {
-	if s.last.result == nil {
-		return "refused: " + s.last.refused.Error()
-	}
-	text := string(s.last.result.Ending)
-	if e := s.last.result.Error; e != nil {
-		text += " " + e.Error()
-	}
-	return text
 }
 
 // step finds a step of the last run; nil if nothing ran.
@@ -91,14 +104,16 @@ func (s *scenario) step(name string) *machine.StepResult {
 func (s *scenario) stepEnding(e *suite.Expect) {
 	st := s.step(e.Step)
 	if st == nil {
-		s.result.fail(CodeExpect, e.Span, "step %s should be %s, and nothing ran: the input was refused: %s", e.Step, e.Ending, s.last.refused)
+		f := s.result.fail(CodeExpect, e.Span, "step %s should be %s, and nothing ran: the input was refused", e.Step, e.Ending)
+		f.Detail = s.because()
 		return
 	}
-	want, is := e.Ending, describeStep(st)
-	if e.Code != "" {
-		want += " " + e.Code
+	code := ""
+	if st.Error != nil {
+		code = st.Error.Code
 	}
-	bad := string(st.Ending) != e.Ending || e.Code != "" && (st.Error == nil || st.Error.Code != e.Code)
+	want, is := words(e.Ending, e.Code), words(string(st.Ending), code)
+	bad := string(st.Ending) != e.Ending || e.Code != "" && code != e.Code
 	if e.Attempts != nil {
 		n, err := e.Attempts.Int(s.eval, s.names(e.Attempts))
 		if err != nil {
@@ -106,26 +121,26 @@ func (s *scenario) stepEnding(e *suite.Expect) {
 			return
 		}
 		want += fmt.Sprintf(" after %s", plural(n, "attempt"))
-		is += fmt.Sprintf(", after %s", plural(st.Attempts, "attempt"))
+		is += fmt.Sprintf(" after %s", plural(st.Attempts, "attempt"))
 		bad = bad || st.Attempts != n
 	}
-	if bad {
-		f := s.result.fail(CodeExpect, e.Span, "step %s should be %s, and is %s", e.Step, want, is)
-		f.Trace = s.traceText(e.Step)
+	if !bad {
+		return
 	}
+	f := s.result.fail(CodeExpect, e.Span, "step %s should be %s, and is %s", e.Step, want, is)
+	f.Expected, f.Actual = want, is
+	f.Detail, f.Trace = stepBecause(st), s.traceText(aboutStep(e.Step))
 }
 
-func describeStep(st *machine.StepResult) string {
-	text := string(st.Ending)
+// stepBecause says why a step ended as it did; "" if there is nothing to say.
+func stepBecause(st *machine.StepResult) string {
 	switch {
-	case st.Error != nil && st.Error.Message != "":
-		text += " " + st.Error.Code + ": " + st.Error.Message
 	case st.Error != nil:
-		text += " " + st.Error.Code
+		return fmt.Sprintf("%s because: %s", st.Ending, message(st.Error))
 	case st.Reason != "":
-		text += ": " + st.Reason
+		return fmt.Sprintf("%s because: %s", st.Ending, st.Reason)
 	}
-	return text
+	return ""
 }
 
 func plural(n int, word string) string {
@@ -135,44 +150,92 @@ func plural(n int, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
-// condition judges an expression, and shows both sides of a comparison.
+// condition judges an expression, and shows what it is made of.
 func (s *scenario) condition(e *suite.Expect) {
 	env := s.names(e.Cond)
 	ok, err := e.Cond.Bool(s.eval, env)
+	if err == nil && ok {
+		return
+	}
+	var f *Failure
 	if err != nil {
-		f := s.result.fail(CodeExpect, spanOf(err, e.Span), "%s cannot be judged: %v%s", e.Cond, err, s.missing(e.Cond.Refs()))
-		f.Trace = s.traceText(s.stepIn(e.Cond.Refs()))
+		f = s.result.fail(CodeExpect, spanOf(err, e.Span), "%s cannot be judged: %v", e.Cond, err)
+		f.Detail = s.missing(e.Cond.Refs())
+	} else {
+		f = s.result.fail(CodeExpect, e.Span, "%s does not hold", e.Cond)
+		if e.Sides != nil {
+			s.compare(f, e.Sides, env)
+		} else {
+			f.Detail = s.values(e.Parts, env)
+		}
+	}
+	f.Trace = s.traceText(s.about(e.Cond.Refs()))
+}
+
+// compare shows what the condition is about: of == and in both sides, records and lists
+// as a difference; of all and none the element that breaks it.
+func (s *scenario) compare(f *Failure, sides *suite.Sides, env map[string]any) {
+	left, err1 := sides.Left.Eval(s.eval, env)
+	right, err2 := sides.Right.Eval(s.eval, env)
+	if err1 != nil || err2 != nil {
 		return
 	}
-	if ok {
-		return
+	text := show
+	if isDuration(left) && isDuration(right) {
+		text = func(v any) string { return v.(string) }
 	}
-	f := s.result.fail(CodeExpect, e.Span, "%s does not hold", e.Cond)
-	f.Trace = s.traceText(s.stepIn(e.Cond.Refs()))
-	if e.Sides == nil {
-		return
-	}
-	left, err1 := e.Sides.Left.Eval(s.eval, env)
-	right, err2 := e.Sides.Right.Eval(s.eval, env)
-	if err1 == nil && err2 == nil {
-		f.Detail = difference(e.Sides, left, right)
+	switch {
+	case sides.Operator == "all" || sides.Operator == "none":
+		i, isIndex := right.(int)
+		list, isList := left.([]any)
+		if isIndex && isList && i >= 0 && i < len(list) {
+			f.Detail = fmt.Sprintf("element %d of %d breaks it:\n%s", i, len(list), show(list[i]))
+		}
+	case sides.Operator == "==" && isComposite(left) && isComposite(right):
+		f.Detail = unified("expected", lines(right), "actual", lines(left))
+	case sides.Operator == "==":
+		f.Expected, f.Actual = text(right), text(left)
+	default:
+		f.Detail = named(sides.Left.String(), text(left), sides.Right.String(), text(right))
 	}
 }
 
-// difference shows the sides of a comparison: small ones on a line each, records and
-// lists that should be equal as a diff.
-func difference(sides *suite.Sides, left, right any) string {
-	if sides.Operator == "==" && isComposite(left) && isComposite(right) {
-		return unified("expected", lines(right), "actual", lines(left))
+// values shows what a condition reads.
+func (s *scenario) values(parts []*expr.Program, env map[string]any) string {
+	var pairs []string
+	for _, p := range parts {
+		if v, err := p.Eval(s.eval, env); err == nil {
+			pairs = append(pairs, p.String(), show(v))
+		}
 	}
-	if _, constant := sides.Right.Const(); constant {
-		return fmt.Sprintf("%s is %s", sides.Left, show(left))
+	return named(pairs...)
+}
+
+// named writes expressions beside their values, one a line, without those that are
+// values themselves.
+func named(pairs ...string) string {
+	width := 0
+	var shown []string
+	for i := 0; i < len(pairs); i += 2 {
+		if strings.ReplaceAll(pairs[i], " ", "") != strings.ReplaceAll(pairs[i+1], " ", "") {
+			shown = append(shown, pairs[i:i+2]...)
+			width = max(width, len(pairs[i]))
+		}
 	}
-	width := max(len(sides.Left.String()), len(sides.Right.String()))
-	if width > 60 {
-		return fmt.Sprintf(" left is %s\nright is %s", show(left), show(right))
+	var lines []string
+	for i := 0; i < len(shown); i += 2 {
+		lines = append(lines, fmt.Sprintf("%-*s is %s", width, shown[i], shown[i+1]))
 	}
-	return fmt.Sprintf("%*s is %s\n%*s is %s", width, sides.Left, show(left), width, sides.Right, show(right))
+	return strings.Join(lines, "\n")
+}
+
+func isDuration(v any) bool {
+	s, ok := v.(string)
+	if !ok {
+		return false
+	}
+	_, err := value.ParseDuration(s)
+	return err == nil
 }
 
 // unified is the difference of two texts in the form that diff -u has.
@@ -213,29 +276,49 @@ func show(v any) string {
 	return string(text)
 }
 
-// stepIn is the step an expression is about; "" if it is about none or several.
-func (s *scenario) stepIn(refs []string) string {
-	found := ""
+// about tells the entries of a trace that matter to an expression: those of the only
+// step or operation that it reads; nil for all.
+func (s *scenario) about(refs []string) func(machine.Entry) bool {
+	steps, operations := map[string]bool{}, map[string]bool{}
 	for _, ref := range refs {
 		name := ref
 		if _, arg, ok := strings.Cut(strings.TrimSuffix(ref, ")"), "("); ok {
 			name = arg
 		}
-		if s.step(name) != nil {
-			if found != "" && found != name {
-				return ""
-			}
-			found = name
+		switch {
+		case s.step(name) != nil:
+			steps[name] = true
+		case strings.HasPrefix(ref, "calls("):
+			operations[name] = true
 		}
 	}
-	return found
+	if len(steps) == 1 && len(operations) == 0 {
+		return aboutStep(slices.Collect(maps.Keys(steps))[0])
+	}
+	if len(steps) > 0 || len(operations) != 1 || s.last == nil {
+		return nil
+	}
+	places := map[string]bool{}
+	for _, e := range s.last.entries {
+		if operations[e.Operation] {
+			places[e.Place] = true
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	return func(e machine.Entry) bool { return places[e.Place] }
+}
+
+func aboutStep(name string) func(machine.Entry) bool {
+	return func(e machine.Entry) bool { return e.Step == name }
 }
 
 // missing says which step that an expression reads has no result.
 func (s *scenario) missing(refs []string) string {
 	for _, name := range refs {
 		if st := s.step(name); st != nil && st.Result == nil {
-			return fmt.Sprintf("; step %s has no result, it is %s", name, describeStep(st))
+			return fmt.Sprintf("step %s has no result: %s", name, strings.Replace(stepBecause(st), " because:", " because", 1))
 		}
 	}
 	return ""
@@ -341,33 +424,28 @@ func (s *scenario) calls(operation string) []any {
 // maxTrace is how many lines of a trace a failure shows.
 const maxTrace = 12
 
-// traceText is the trace of the last run around a step, or its end.
-func (s *scenario) traceText(step string) string {
+// traceText is the end of the last run's trace, or of the part of it that matters.
+func (s *scenario) traceText(matters func(machine.Entry) bool) string {
 	if s.last == nil || len(s.last.entries) == 0 {
 		return ""
 	}
 	entries := s.last.entries
-	if step != "" {
-		var about []machine.Entry
-		for _, e := range entries {
-			if e.Step == step {
-				about = append(about, e)
+	if matters != nil {
+		entries = nil
+		for _, e := range s.last.entries {
+			if matters(e) {
+				entries = append(entries, e)
 			}
 		}
-		entries = about
 	}
-	cut := 0
-	if len(entries) > maxTrace {
-		cut = len(entries) - maxTrace
-		entries = entries[cut:]
-	}
+	before := max(0, len(entries)-maxTrace)
 	var b bytes.Buffer
-	if err := machine.WriteText(&b, entries); err != nil {
+	if err := machine.WriteText(&b, entries[before:]); err != nil {
 		return ""
 	}
 	_, lines, _ := strings.Cut(b.String(), "\n") // without the version
-	if cut > 0 {
-		lines = fmt.Sprintf("… %s before\n", plural(cut, "line")) + lines
+	if before > 0 {
+		lines = fmt.Sprintf("… %s before\n", plural(before, "line")) + lines
 	}
 	return lines
 }

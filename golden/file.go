@@ -77,7 +77,7 @@ func (s *scenario) golden(st *suite.Golden) {
 	switch {
 	case !missing && bytes.Equal(old, b.Bytes()):
 	case s.opts.Update:
-		s.update(st, name, b.Bytes(), missing)
+		s.update(st, name, old, b.Bytes(), missing)
 	case missing:
 		s.result.fail(CodeGolden, st.Span, "there is no golden file %s yet", name).Hintf("wf test --update writes it; review it like code")
 	default:
@@ -87,39 +87,76 @@ func (s *scenario) golden(st *suite.Golden) {
 	}
 }
 
-func (s *scenario) update(st *suite.Golden, name string, data []byte, isNew bool) {
+func (s *scenario) update(st *suite.Golden, name string, old, data []byte, isNew bool) {
 	if err := s.opts.Files.Write(name, data); err != nil {
 		s.result.fail(CodeGolden, st.Span, "%s cannot be written: %v", name, err)
+		s.result.Unwritten = err
 		return
 	}
-	s.result.Changed = "changed"
-	if isNew {
-		s.result.Changed = "new"
+	if s.result.Changed = "new"; !isNew {
+		s.result.Changed = "changed"
+		s.result.Change = unified("before", old, "now", data)
 	}
 }
 
-// Orphans lists the golden files of a test file that none of its results used. It is
-// meaningful only if all tests were run.
-func Orphans(p *lang.Program, files Files, results []*Result) ([]string, error) {
-	if p.Suite == nil || files == nil {
-		return nil, nil
-	}
-	var used []string
+// Orphans lists the golden files that none of the results used, beside the programs'
+// test files: of tests that are gone, and of test files that are. It is meaningful only
+// if all tests were run.
+func Orphans(programs []*lang.Program, files Files, results []*Result) ([]string, error) {
+	used := map[string]bool{}
 	for _, r := range results {
-		used = append(used, r.Golden)
+		used[r.Golden] = true
 	}
-	entries, err := fs.ReadDir(files, Folder(p.Suite.File))
+	mine, parents := map[string]bool{}, []string{}
+	for _, p := range programs {
+		folder := Folder(p.Suite.File)
+		mine[folder] = true
+		parents = append(parents, path.Dir(folder))
+	}
+	slices.Sort(parents)
+	var out []string
+	for _, parent := range slices.Compact(parents) {
+		folders, err := list(files, parent)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range folders {
+			folder := path.Join(parent, f.Name())
+			if !f.IsDir() || !mine[folder] && hasTests(files, folder) {
+				continue
+			}
+			traces, err := list(files, folder)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range traces {
+				if name := path.Join(folder, e.Name()); strings.HasSuffix(name, ".trace") && !used[name] {
+					out = append(out, name)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// list reads a folder; one that is not there is empty.
+func list(fsys fs.FS, name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var out []string
-	for _, e := range entries {
-		name := path.Join(Folder(p.Suite.File), e.Name())
-		if strings.HasSuffix(name, ".trace") && !slices.Contains(used, name) {
-			out = append(out, name)
-		}
+	return entries, err
+}
+
+// hasTests reports whether the test file is there that a folder of golden files belongs
+// to.
+func hasTests(fsys fs.FS, folder string) bool {
+	base := path.Join(path.Dir(path.Dir(folder)), path.Base(folder))
+	if _, err := fs.Stat(fsys, base+"_test.wf"); err == nil {
+		return true
 	}
-	return out, err
+	text, err := fs.ReadFile(fsys, base+".wf") // one whose name does not say so
+	return err == nil && bytes.Contains(text, []byte("expect golden"))
 }
 
 // Orphaned is the diagnostic for a golden file that belongs to no test.

@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"wf/builtins"
 	"wf/lang"
 	"wf/lang/check"
 	"wf/lang/diag"
+	"wf/lang/value"
 )
 
 // Services is a registry of operations with their signatures. A *builtins.Registry is
@@ -84,6 +86,17 @@ func TestFiles(fsys fs.FS, dir string) ([]string, error) {
 		return nil
 	})
 	return out, err
+}
+
+// short is a duration with as many digits as a person reads.
+func short(d time.Duration) string {
+	unit := time.Millisecond
+	if d >= time.Minute {
+		unit = time.Second
+	} else if d >= time.Second {
+		unit = 10 * time.Millisecond
+	}
+	return value.FormatDuration(d.Round(unit))
 }
 
 // IsTestFile reports whether a file is one by its name.

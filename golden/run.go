@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wf/builtins"
@@ -40,13 +42,15 @@ const (
 
 // Options of [Run]. The zero value runs every test of a file without golden files.
 type Options struct {
+	Context  context.Context          // once it is done, tests under way are given up and no further one begins; nil: never
 	Builtins func() builtins.Services // fresh registered services for one test; nil: there are none
-	Filter   *regexp.Regexp           // of "test name" and "test name/case"; nil: all
+	Filter   *regexp.Regexp           // of names as results have them; nil: all
 	Seed     uint64                   // of runs whose test sets none; 0: 1
 	Files    Files                    // where golden files are; nil: `expect golden` fails
 	Update   bool                     // write golden files instead of comparing
 	Workers  int                      // tests at once; 0: as many as there are processors
 	FailFast bool                     // begin no further test once one has failed
+	Begin    func(tests int)          // told how many tests there are, before the first; nil: nobody
 	Report   func(*Result)            // told of every result, in the order of the file; nil: nobody
 }
 
@@ -60,17 +64,19 @@ type Files interface {
 
 // Result is what came of one test, or of one case of it.
 type Result struct {
-	File     string
-	Name     string // "the answer is lost", or with a case "cancelled [1.2s]"
-	Span     diag.Span
-	Failures []*Failure
-	Seed     uint64
-	Runs     int
-	Virtual  time.Duration // on the clock of the test
-	Took     time.Duration // on ours
-	Golden   string        // golden file it was compared with; "" for none
-	Changed  string        // "new" or "changed" if Update wrote it
-	Skipped  bool          // not run, because another one failed
+	File      string
+	Name      string // "the answer is lost", or with a case "cancelled [1.2s]"
+	Span      diag.Span
+	Failures  []*Failure
+	Seed      uint64
+	Runs      int
+	Virtual   time.Duration // on the clock of the test
+	Took      time.Duration // on ours
+	Golden    string        // golden file it was compared with; "" for none
+	Changed   string        // "new" or "changed" if Update wrote it
+	Change    string        // what changed in it, as a difference; "" if it is new
+	Unwritten error         // why it could not be written; nil if it was, or was not to be
+	Skipped   bool          // not run to its end, because another one failed or Context is done
 }
 
 // Passed reports whether nothing failed.
@@ -79,18 +85,38 @@ func (r *Result) Passed() bool { return len(r.Failures) == 0 }
 // Failure is one thing that is not as the test says.
 type Failure struct {
 	diag.Diagnostic
-	Detail string // expected and actual, or the difference; may have several lines
-	Trace  string // what happened around it; "" if nothing ran
+	Expected string // in a few words or as a value; "" if Detail shows it better
+	Actual   string // likewise
+	Detail   string // what else there is to see, such as a difference by lines
+	Trace    string // what happened around it; "" if nothing ran
 }
 
 // Run runs the tests of a file.
-func Run(p *lang.Program, opts Options) []*Result {
-	if p.Suite == nil {
-		return nil
-	}
+func Run(p *lang.Program, opts Options) []*Result { return RunAll([]*lang.Program{p}, opts) }
+
+// RunAll runs the tests of several files, all of them at once as far as there are
+// workers. Results come in the order of the files and of the tests in them.
+func RunAll(programs []*lang.Program, opts Options) []*Result {
 	if opts.Seed == 0 {
 		opts.Seed = 1
 	}
+	var all []*scenario
+	for _, p := range programs {
+		if p.Suite != nil {
+			all = append(all, scenariosOf(p, &opts)...)
+		}
+	}
+	if opts.Filter != nil {
+		all = slices.DeleteFunc(all, func(s *scenario) bool { return !opts.Filter.MatchString(s.result.Name) })
+	}
+	if opts.Begin != nil {
+		opts.Begin(len(all))
+	}
+	return runAll(all, opts)
+}
+
+// scenariosOf lists the scenarios of a file.
+func scenariosOf(p *lang.Program, opts *Options) []*scenario {
 	base, err := mocks.Names(p.Suite)
 	var all []*scenario
 	for _, t := range p.Suite.Tests {
@@ -100,13 +126,10 @@ func Run(p *lang.Program, opts Options) []*Result {
 			all = append(all, &scenario{result: r})
 			continue
 		}
-		all = append(all, scenarios(p, t, base, &opts)...)
+		all = append(all, scenarios(p, t, base, opts)...)
 	}
 	nameFiles(all)
-	if opts.Filter != nil {
-		all = slices.DeleteFunc(all, func(s *scenario) bool { return !opts.Filter.MatchString(s.result.Name) })
-	}
-	return runAll(all, opts)
+	return all
 }
 
 // nameFiles gives every scenario the golden file it may use; where the names of two
@@ -122,53 +145,59 @@ func nameFiles(all []*scenario) {
 	}
 }
 
-// runAll runs scenarios at once and reports them in order.
+// runAll runs scenarios at once and reports them in order. Which ones are skipped does
+// not depend on who is faster: workers take them in order, so all before the first one
+// that fails are run, and none behind it counts.
 func runAll(all []*scenario, opts Options) []*Result {
 	results := make([]*Result, len(all))
 	done := make([]chan struct{}, len(all))
 	for i := range done {
 		done[i] = make(chan struct{})
 	}
-	var mu sync.Mutex
-	next, failed := 0, false
+	var next, failed atomic.Int64 // failed: index of the first test that has
+	failed.Store(int64(len(all)))
 	workers := opts.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	for range min(workers, len(all)) {
 		go func() {
-			for {
-				mu.Lock()
-				i := next
-				next++
-				skip := failed && opts.FailFast
-				mu.Unlock()
-				if i >= len(all) {
-					return
+			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+				s := all[i]
+				all[i] = nil // what it holds is not needed once it has run
+				results[i] = s.result
+				if opts.stopped() || opts.FailFast && int64(i) > failed.Load() {
+					s.result.Skipped = true
+				} else if s.test != nil {
+					s.run()
 				}
-				results[i] = all[i].result
-				if skip {
-					results[i].Skipped = true
-				} else if all[i].test != nil {
-					all[i].run()
-				}
-				if !results[i].Passed() {
-					mu.Lock()
-					failed = true
-					mu.Unlock()
+				for first := failed.Load(); !s.result.Passed() && int64(i) < first && !failed.CompareAndSwap(first, int64(i)); first = failed.Load() {
 				}
 				close(done[i])
 			}
 		}()
 	}
-	for i := range all {
+	over := false
+	for i := range results {
 		<-done[i]
+		if over {
+			results[i] = results[i].unrun()
+		}
+		over = over || opts.FailFast && !results[i].Passed()
 		if opts.Report != nil {
 			opts.Report(results[i])
 		}
 	}
 	return results
 }
+
+// unrun is the result of a test that did not run.
+func (r *Result) unrun() *Result {
+	return &Result{File: r.File, Name: r.Name, Span: r.Span, Seed: r.Seed, Skipped: true}
+}
+
+// stopped reports whether the tests were given up.
+func (o *Options) stopped() bool { return o.Context != nil && o.Context.Err() != nil }
 
 // scenario is one test, or one case of it, while it runs.
 type scenario struct {
@@ -268,6 +297,10 @@ func (s *scenario) run() {
 		if !s.stmt(st) {
 			break
 		}
+	}
+	if s.opts.stopped() {
+		*s.result = *s.result.unrun()
+		return
 	}
 	if s.result.Passed() {
 		for _, p := range s.stage.Unused(s.own) {
@@ -413,16 +446,18 @@ func (s *scenario) execute(st *suite.Run) bool {
 	}
 	before := len(s.stage.Problems())
 	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds,
-		Stop:  func() bool { return len(s.stage.Problems()) > before },
+		Stop:  func() bool { return len(s.stage.Problems()) > before || s.opts.stopped() },
 		Trace: func(e machine.Entry) { s.last.entries = append(s.last.entries, e) }})
 	switch {
+	case errors.Is(err, sim.ErrStopped) && len(s.stage.Problems()) == before: // by the context
+		return false
 	case errors.Is(err, sim.ErrStopped):
 		p := s.stage.Problems()[before]
 		f := s.result.fail(CodeMock, orSpan(p.Span, st.Span), "%s", p.Message)
-		f.Hint, f.Trace = p.Hint, s.traceText("")
+		f.Hint, f.Trace = p.Hint, s.traceText(nil)
 		return false
 	case err != nil:
-		s.result.fail(CodeBroken, st.Span, "%v", err).Trace = s.traceText("")
+		s.result.fail(CodeBroken, st.Span, "%v", err).Trace = s.traceText(nil)
 		return false
 	}
 	s.last.result = result

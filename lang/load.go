@@ -31,6 +31,7 @@ type Program struct {
 	Services  []*check.Service // declared in the file and its imports
 	Suite     *suite.Suite     // of a test file; nil for any other
 	Sources   diag.Sources     // text of every file read, for printing diagnostics
+	Files     []string         // names of every file looked for: sources, in the order in which they are imported, then data
 	Tree      *syntax.File     // of the file itself; nil if it could not be read
 }
 
@@ -63,9 +64,9 @@ const MaxFiles = 1000
 // relative to the importing file. The program is usable as far as it goes beside
 // errors; it must not be run if the list has errors.
 func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
-	l := &loader{fsys: fsys, opts: opts, files: map[string]*syntax.File{}, sources: diag.Sources{},
+	l := &loader{fsys: fsys, opts: opts, looked: []string{name}, files: map[string]*syntax.File{}, sources: diag.Sources{},
 		unit: &check.Unit{Imports: map[*syntax.File][]*syntax.File{}, Data: map[*syntax.Let]any{}}}
-	p := &Program{Sources: l.sources}
+	p := &Program{Sources: l.sources, Files: l.looked}
 	src, err := read(fsys, name)
 	if err != nil {
 		d := diag.Errorf(check.CodeImport, diag.Span{File: name}, "%s", cause(err))
@@ -85,6 +86,7 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 			l.problems.Add(d)
 		}
 	}
+	p.Files = l.looked
 	p.Workflows, p.Services, p.Suite = res.Workflows, res.Services, res.Suite
 	l.problems.Sort()
 	return p, l.problems
@@ -100,6 +102,7 @@ var consequences = []diag.Code{
 type loader struct {
 	fsys     fs.FS
 	opts     Options
+	looked   []string // names of files
 	files    map[string]*syntax.File
 	order    []*syntax.File
 	sources  diag.Sources
@@ -152,6 +155,7 @@ func (l *loader) follow(from *syntax.File, imp *syntax.Import) *syntax.File {
 		l.problems.Add(diag.Errorf(check.CodeImport, imp.Path.Span, "more than %d files are imported", MaxFiles))
 		return nil
 	}
+	l.looked = append(l.looked, name)
 	src, err := read(l.fsys, name)
 	if err != nil {
 		d := diag.Errorf(check.CodeImport, imp.Path.Span, "cannot import %s: %s", name, cause(err))
@@ -186,7 +190,9 @@ func (l *loader) json(from *syntax.File, target string) (any, error) {
 	if !slices.ContainsFunc(from.Decls, func(d syntax.Decl) bool { _, ok := d.(*syntax.Test); return ok }) {
 		return nil, errors.New("only test files read data; a workflow gets it as input")
 	}
-	src, err := read(l.fsys, path.Join(path.Dir(from.Name), target))
+	name := path.Join(path.Dir(from.Name), target)
+	l.looked = append(l.looked, name)
+	src, err := read(l.fsys, name)
 	if err != nil {
 		return nil, err
 	}

@@ -37,13 +37,14 @@ type env struct {
 	stdout, stderr io.Writer
 	terminal       bool // stderr is a terminal: progress may be drawn on it
 	color          bool
+	github         bool // a job of GitHub Actions, whose log takes annotations
 	now            func() time.Time
 	interrupt      func(context.Context) (context.Context, context.CancelFunc)
 }
 
 func hostEnv() *env {
 	tty := term.IsTerminal(int(os.Stderr.Fd()))
-	return &env{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: tty && os.Getenv("TERM") != "dumb",
+	return &env{github: os.Getenv("GITHUB_ACTIONS") == "true", args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: tty && os.Getenv("TERM") != "dumb",
 		color: tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", now: time.Now, interrupt: onInterrupt}
 }
 

@@ -171,15 +171,19 @@ func writeJSONLines(e *env, all diag.List, sources diag.Sources) error {
 	out := json.NewEncoder(e.stdout)
 	out.SetEscapeHTML(false)
 	for _, d := range all {
-		o := diagObject{Severity: d.Severity.String(), Code: string(d.Code), place: placeOf(sources, d.Span), Message: d.Summary, Hint: d.Hint}
-		for _, r := range d.Related {
-			o.Related = append(o.Related, relatedObject{placeOf(sources, r.Span), r.Message})
-		}
-		if err := out.Encode(o); err != nil {
+		if err := out.Encode(diagnosticObject(sources, d)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func diagnosticObject(sources diag.Sources, d *diag.Diagnostic) diagObject {
+	o := diagObject{Severity: d.Severity.String(), Code: string(d.Code), place: placeOf(sources, d.Span), Message: d.Summary, Hint: d.Hint}
+	for _, r := range d.Related {
+		o.Related = append(o.Related, relatedObject{placeOf(sources, r.Span), r.Message})
+	}
+	return o
 }
 
 // writeSARIF writes SARIF 2.1.0 (OASIS), which code hosts show in reviews.

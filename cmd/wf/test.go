@@ -1,12 +1,15 @@
 package main
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"wf/builtins"
@@ -19,154 +22,225 @@ type testCmd struct {
 	Paths    []string `arg:"" optional:"" help:"Test files, or folders with *_test.wf files; the current folder if none is given."`
 	Update   bool     `help:"Write golden files instead of comparing, and remove those that belong to no test."`
 	Filter   string   `name:"run" help:"Run only tests whose name matches the regular expression." placeholder:"REGEX"`
-	FailFast bool     `help:"Begin no further test once one has failed."`
+	FailFast bool     `help:"Stop at the first test that fails."`
 	Seed     uint64   `help:"Seed of the runs of tests that set none." default:"1"`
 	Verbose  bool     `short:"v" help:"List the tests that pass, too."`
+	Format   string   `help:"text, json (one object a line) or github (text, and annotations for GitHub Actions; the default there)." enum:"text,json,github," default:""`
+	JUnit    string   `name:"junit" help:"Write a report in the JUnit format, too." placeholder:"FILE"`
+	Watch    bool     `help:"Run tests again when a file they read is saved, until Ctrl-C."`
+	Jobs     int      `short:"j" help:"Tests at once; as many as there are processors if not given." placeholder:"N"`
 }
 
 // Help is shown by wf test --help.
 func (testCmd) Help() string {
 	return `Tests run against mocks in virtual time: a call that nobody mocks fails the test.
+Results go to standard output in the order of the files, however many run at once.
 The exit status is 1 if a test fails, 2 if a test file is wrong.
 
 Examples:
   wf test
   wf test workflows/user_registration_test.wf --run "billing"
-  wf test workflows --update`
+  wf test workflows --update
+  wf test workflows --watch
+  wf test workflows --junit report.xml`
 }
 
 // Run runs the tests.
 func (c *testCmd) Run(e *env) error {
+	if c.Format == "" {
+		if c.Format = "text"; e.github {
+			c.Format = "github"
+		}
+	}
+	if c.Filter != "" {
+		if _, err := regexp.Compile(c.Filter); err != nil {
+			return wrong("--run: %v", err)
+		}
+	}
+	ctx, cancel := e.interrupt(context.Background())
+	defer cancel()
+	if c.Watch {
+		return c.watch(ctx, e)
+	}
 	files, err := testFiles(c.Paths)
 	if err != nil {
 		return err
 	}
-	opts := golden.Options{Seed: c.Seed, Update: c.Update, FailFast: c.FailFast, Files: golden.Dir(""), Builtins: func() builtins.Services { return services(c.Seed) }}
-	if c.Filter != "" {
-		if opts.Filter, err = regexp.Compile(c.Filter); err != nil {
-			return wrong("--run: %v", err)
+	_, err = c.round(ctx, e, files)
+	return err
+}
+
+// testFile is a test file that was read.
+type testFile struct {
+	name     string
+	program  *lang.Program
+	problems diag.List
+}
+
+// round runs test files once and reports what came of it.
+func (c *testCmd) round(ctx context.Context, e *env, names []string) ([]testFile, error) {
+	began := e.now()
+	files := c.load(names)
+	t := &tally{Files: len(files)}
+	out := reporters{c.format(e)}
+	if c.JUnit != "" {
+		out = append(out, &junitReport{e: e, to: c.JUnit})
+	}
+	var programs []*lang.Program
+	for _, f := range files {
+		if err := out.file(f); err != nil {
+			return files, err
+		}
+		switch {
+		case f.problems.HasErrors():
+			t.Wrong++
+		case f.program.Suite != nil && len(f.program.Suite.Tests) > 0:
+			programs = append(programs, f.program)
 		}
 	}
-	began := e.now()
-	t := tally{}
+	results, err := c.tests(ctx, e, programs, out, t)
+	if err == nil && c.Filter == "" && ctx.Err() == nil && !c.FailFast {
+		err = c.orphans(programs, results, out, t)
+	}
+	if err != nil {
+		return files, err
+	}
+	t.Took = e.now().Sub(began)
+	if err := out.end(t); err != nil {
+		return files, err
+	}
+	return files, c.verdict(ctx, files, t)
+}
+
+// tests runs the tests of the programs.
+func (c *testCmd) tests(ctx context.Context, e *env, programs []*lang.Program, out reporters, t *tally) ([]*golden.Result, error) {
+	opts := golden.Options{Context: ctx, Seed: c.Seed, Update: c.Update, FailFast: c.FailFast, Workers: c.Jobs, Files: golden.Dir(""),
+		Builtins: func() builtins.Services { return services(c.Seed) }}
+	if c.Filter != "" {
+		opts.Filter = regexp.MustCompile(c.Filter)
+	}
+	sources := map[string]diag.Sources{}
+	for _, p := range programs {
+		sources[p.Suite.File] = p.Sources
+	}
+	line := newTestProgress(e, c.Format != "json")
+	defer line.hide()
+	opts.Begin = func(tests int) { line.tests = tests }
+	var failed error
+	opts.Report = func(r *golden.Result) {
+		t.add(r)
+		if c.Verbose || !r.Passed() || r.Changed != "" {
+			line.hide()
+		}
+		if err := out.test(sources[r.File], r); err != nil && failed == nil {
+			failed = err
+		}
+		line.show(t)
+	}
+	results := golden.RunAll(programs, opts)
+	return results, failed
+}
+
+// verdict is the exit status of a round.
+func (c *testCmd) verdict(ctx context.Context, files []testFile, t *tally) error {
+	switch {
+	case ctx.Err() != nil:
+		return &exit{status: exitInterrupted}
+	case t.Wrong > 0:
+		return &exit{status: exitWrong}
+	case t.unwritten != nil:
+		return &exit{status: exitEnvironment, message: t.unwritten.Error()}
+	case t.Failed > 0:
+		return &exit{status: exitFailed}
+	case t.Passed == 0 && c.Filter != "":
+		x := wrong("no test matches --run %s", c.Filter)
+		x.hint = diag.DidYouMean(c.Filter, testNames(files))
+		return x
+	case t.Passed == 0:
+		return wrong("no test was run").hinted(`a test is written: test "name" { … }`)
+	}
+	return nil
+}
+
+func testNames(files []testFile) []string {
+	var names []string
 	for _, f := range files {
-		if err := c.file(e, f, opts, &t); err != nil {
+		if f.program.Suite != nil {
+			for _, t := range f.program.Suite.Tests {
+				names = append(names, t.Name)
+			}
+		}
+	}
+	return names
+}
+
+// load reads the test files, several at once.
+func (c *testCmd) load(names []string) []testFile {
+	files := make([]testFile, len(names))
+	var wg sync.WaitGroup
+	turns := make(chan int)
+	for range min(runtime.GOMAXPROCS(0), len(names)) {
+		wg.Go(func() {
+			for i := range turns {
+				f := testFile{name: names[i]}
+				f.program, f.problems = lang.Load(hostFS{}, f.name, lang.Options{Catalog: services(c.Seed)})
+				files[i] = f
+			}
+		})
+	}
+	for i := range names {
+		turns <- i
+	}
+	close(turns)
+	wg.Wait()
+	return files
+}
+
+// orphans reports golden files that belong to no test, or removes them.
+func (c *testCmd) orphans(programs []*lang.Program, results []*golden.Result, out reporters, t *tally) error {
+	files := golden.Dir("")
+	names, err := golden.Orphans(programs, files, results)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if c.Update {
+			if err := files.Remove(name); err != nil {
+				return err
+			}
+			t.Removed++
+		}
+		if err := out.orphan(name, c.Update); err != nil {
 			return err
 		}
-		if c.FailFast && t.failed > 0 {
-			break
-		}
-	}
-	t.print(e, e.now().Sub(began))
-	switch {
-	case t.wrong > 0:
-		return &exit{status: exitWrong}
-	case t.failed > 0:
-		return &exit{status: exitFailed}
-	case t.passed == 0:
-		return wrong("no test was run").hinted("tests stand in files that end in _test.wf")
 	}
 	return nil
 }
 
 // tally counts what came of the tests.
-type tally struct{ files, passed, failed, skipped, wrong, written, removed int }
+type tally struct {
+	Files, Passed, Failed, Skipped, Wrong, Written, Removed int
 
-func (t *tally) print(e *env, took time.Duration) {
-	line := fmt.Sprintf("%s in %s: %d passed", plural(t.passed+t.failed, "test"), plural(t.files, "file"), t.passed)
-	if t.failed > 0 {
-		line += ", " + e.paint(fmt.Sprintf("%d failed", t.failed), "31")
-	}
-	if t.skipped > 0 {
-		line += fmt.Sprintf(", %d not run", t.skipped)
-	}
-	if t.wrong > 0 {
-		line += ", " + e.paint(plural(t.wrong, "file")+" with errors", "31")
-	}
-	if t.written > 0 {
-		line += ", " + plural(t.written, "golden file") + " written"
-	}
-	if t.removed > 0 {
-		line += fmt.Sprintf(", %d removed", t.removed)
-	}
-	fmt.Fprintf(e.stderr, "%s (%s)\n", line, short(took))
+	Took      time.Duration
+	unwritten error // why a golden file was not written
 }
 
-// file runs one test file.
-func (c *testCmd) file(e *env, name string, opts golden.Options, t *tally) error {
-	t.files++
-	p, problems := lang.Load(hostFS{}, name, lang.Options{Catalog: services(c.Seed)})
-	if err := diag.Write(e.stderr, p.Sources, problems, diag.Options{Color: e.color}); err != nil {
-		return err
-	}
-	if problems.HasErrors() {
-		t.wrong++
-		return nil
-	}
-	if p.Suite == nil || len(p.Suite.Tests) == 0 {
-		return nil
-	}
-	var failed error
-	opts.Report = func(r *golden.Result) {
-		if failed == nil {
-			failed = c.report(e, p, r, t)
-		}
-	}
-	results := golden.Run(p, opts)
-	if failed != nil {
-		return failed
-	}
-	if c.Filter != "" {
-		return nil
-	}
-	return c.orphans(e, p, opts.Files, results, t)
-}
-
-func (c *testCmd) report(e *env, p *lang.Program, r *golden.Result, t *tally) error {
+func (t *tally) add(r *golden.Result) {
 	switch {
 	case r.Skipped:
-		t.skipped++
-		return nil
+		t.Skipped++
+		return
 	case r.Passed():
-		t.passed++
-		if c.Verbose {
-			fmt.Fprintf(e.stdout, "%s %s: %s  %s\n", e.paint("✓", "32"), r.File, r.Name, e.paint(short(r.Virtual), "2"))
-		}
-		if r.Changed != "" {
-			t.written++
-			fmt.Fprintf(e.stdout, "%s %s\n", r.Changed, r.Golden)
-		}
-		return nil
+		t.Passed++
+	default:
+		t.Failed++
 	}
-	t.failed++
-	fmt.Fprintf(e.stdout, "%s %s: %s (seed %d)\n", e.paint("✗", "31"), r.File, r.Name, r.Seed)
-	if err := golden.WriteFailures(e.stdout, p.Sources, r, diag.Options{Color: e.color}); err != nil {
-		return err
+	if r.Changed != "" {
+		t.Written++
 	}
-	fmt.Fprintln(e.stdout)
-	return nil
-}
-
-// orphans reports golden files that belong to no test, or removes them.
-func (c *testCmd) orphans(e *env, p *lang.Program, files golden.Files, results []*golden.Result, t *tally) error {
-	names, err := golden.Orphans(p, files, results)
-	if err != nil {
-		return err
+	if r.Unwritten != nil && t.unwritten == nil {
+		t.unwritten = r.Unwritten
 	}
-	for _, name := range names {
-		if !c.Update {
-			if err := diag.Write(e.stderr, nil, diag.List{golden.Orphaned(name)}, diag.Options{Color: e.color}); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := files.Remove(name); err != nil {
-			return err
-		}
-		t.removed++
-		fmt.Fprintf(e.stdout, "removed %s\n", name)
-	}
-	return nil
 }
 
 // testFiles lists the test files under the paths.
@@ -177,24 +251,22 @@ func testFiles(paths []string) ([]string, error) {
 	var out []string
 	for _, p := range paths {
 		info, err := os.Stat(p)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			x := wrong("%s: there is no such file", p)
 			x.hint = near(p)
 			return nil, x
-		}
-		if !info.IsDir() {
+		case err != nil:
+			return nil, &exit{status: exitEnvironment, message: err.Error()}
+		case !info.IsDir():
 			out = append(out, filepath.ToSlash(p))
 			continue
 		}
-		err = filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && golden.IsTestFile(path) {
-				out = append(out, filepath.ToSlash(path))
-			}
-			return err
-		})
+		found, err := golden.TestFiles(hostFS{}, filepath.ToSlash(p))
 		if err != nil {
-			return nil, wrong("%v", err)
+			return nil, &exit{status: exitEnvironment, message: err.Error()}
 		}
+		out = append(out, found...)
 	}
 	slices.Sort(out)
 	if out = slices.Compact(out); len(out) == 0 {

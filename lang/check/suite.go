@@ -713,7 +713,7 @@ func (f *testFlow) expectation(st *syntax.Expect) {
 		return
 	}
 	for _, c := range conditions {
-		e := &suite.Expect{Cond: c.Program, Span: c.Span()}
+		e := &suite.Expect{Cond: c.Program, Parts: c.Parts, Span: c.Span()}
 		if c.Operator != "" {
 			e.Sides = &suite.Sides{Operator: c.Operator, Left: c.Left, Right: c.Right}
 		}

@@ -151,8 +151,9 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 // values, Left and Right are these, so that one can show why it does not hold.
 type Condition struct {
 	*Program
-	Operator    string // "==", "<", "in", …; "" if it is no comparison
-	Left, Right *Program
+	Operator    string     // "==", "<", "in", …, or "all" or "none"; "" if it is none of these
+	Left, Right *Program   // the sides; of all and none the list, and the index of the element that breaks it
+	Parts       []*Program // what else is read in it, if it has no Operator
 }
 
 // CompileConditions compiles an expression that must be a bool, and takes it apart at
@@ -189,6 +190,10 @@ func CompileConditions(src Source, scope Scope) ([]Condition, diag.List) {
 		cond := Condition{Program: b.part(*n, texts[i], value.TBool)}
 		if left, right, op := operands(*n); op != "" {
 			cond.Operator, cond.Left, cond.Right = op, b.part(left, canonical(left), value.TAny), b.part(right, canonical(right), value.TAny)
+		} else {
+			for _, part := range accesses(*n, nil) {
+				cond.Parts = append(cond.Parts, b.part(part, canonical(part), value.TAny))
+			}
 		}
 		conditions = append(conditions, cond)
 	}
@@ -206,6 +211,9 @@ func conjuncts(n *ast.Node, out []*ast.Node) []*ast.Node {
 // operands are the sides of a comparison as its author wrote them; op is "" for
 // anything else.
 func operands(n ast.Node) (left, right ast.Node, op string) {
+	if call, ok := n.(*ast.BuiltinNode); ok && (call.Name == "all" || call.Name == "none") && len(call.Arguments) == 2 {
+		return call.Arguments[0], breaker(call), call.Name
+	}
 	b, ok := n.(*ast.BinaryNode)
 	if !ok {
 		return nil, nil, ""
@@ -221,6 +229,46 @@ func operands(n ast.Node) (left, right ast.Node, op string) {
 		}
 	}
 	return b.Left, b.Right, b.Operator
+}
+
+// accesses lists the names, and the fields and elements of them, that an expression
+// reads, each once.
+func accesses(n ast.Node, out []ast.Node) []ast.Node {
+	switch n := n.(type) {
+	case *ast.IdentifierNode, *ast.MemberNode, *ast.ChainNode:
+		if !slices.ContainsFunc(out, func(o ast.Node) bool { return o.String() == n.String() }) {
+			out = append(out, n)
+		}
+	case *ast.UnaryNode:
+		out = accesses(n.Node, out)
+	case *ast.BinaryNode:
+		out = accesses(n.Right, accesses(n.Left, out))
+	case *ast.ConditionalNode:
+		out = accesses(n.Exp2, accesses(n.Exp1, accesses(n.Cond, out)))
+	case *ast.CallNode:
+		for _, a := range n.Arguments {
+			out = accesses(a, out)
+		}
+	case *ast.BuiltinNode:
+		for _, a := range n.Arguments {
+			out = accesses(a, out)
+		}
+	}
+	return out
+}
+
+// breaker finds the element that makes an all or none false.
+func breaker(call *ast.BuiltinNode) ast.Node {
+	predicate, ok := call.Arguments[1].(*ast.PredicateNode)
+	if ok && call.Name == "all" {
+		not := &ast.UnaryNode{Operator: "not", Node: predicate.Node}
+		not.SetLocation(predicate.Location())
+		predicate = &ast.PredicateNode{Node: not}
+		predicate.SetLocation(not.Location())
+	}
+	find := &ast.BuiltinNode{Name: "findIndex", Arguments: []ast.Node{call.Arguments[0], predicate}}
+	find.SetLocation(call.Location())
+	return find
 }
 
 // part is the program of a part of an expression.

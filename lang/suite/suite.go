@@ -115,10 +115,12 @@ type (
 		Path     string        // of a refused input; "" is any
 		Attempts *expr.Program // nil: any number
 		Cond     *expr.Program
-		Sides    *Sides // of Cond, if it compares; nil otherwise
+		Sides    *Sides          // of Cond, if it compares; nil otherwise
+		Parts    []*expr.Program // what Cond reads, if it does not
 		Span     diag.Span
 	}
-	// Sides are the operands of a comparison, so that a failure can show both.
+	// Sides are the operands of a comparison, so that a failure can show both; of "all"
+	// and "none" the list, and the index of the element that breaks it.
 	Sides struct {
 		Operator    string
 		Left, Right *expr.Program
