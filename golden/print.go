@@ -56,7 +56,7 @@ func WriteFailures(w io.Writer, sources diag.Sources, r *Result, opts diag.Optio
 		if err := diag.Write(&b, sources, diag.List{&d}, opts); err != nil {
 			return err
 		}
-		if f.Expected != "" && !strings.HasSuffix(f.Summary, f.Actual) {
+		if f.compares() {
 			fmt.Fprintf(&b, "  expected  %s\n  actual    %s\n", paint(opts, "32", f.Expected), paint(opts, "31", f.Actual))
 		}
 		if f.Detail != "" {
@@ -69,6 +69,18 @@ func WriteFailures(w io.Writer, sources diag.Sources, r *Result, opts diag.Optio
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// compares reports whether expected and actual are worth a line each: not where the
+// message says both.
+func (f *Failure) compares() bool { return f.Expected != "" && !strings.HasSuffix(f.Summary, f.Actual) }
+
+// Compared is what was expected and what is, on a line each; "" if the message says it.
+func (f *Failure) Compared() string {
+	if !f.compares() {
+		return ""
+	}
+	return "expected  " + f.Expected + "\nactual    " + f.Actual
 }
 
 func paint(opts diag.Options, color, text string) string {

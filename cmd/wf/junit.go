@@ -54,9 +54,18 @@ type junitCase struct {
 }
 
 type junitProblem struct {
-	Message string `xml:"message,attr"`
-	Type    string `xml:"type,attr"`
-	Text    string `xml:",chardata"`
+	Message string  `xml:"message,attr"`
+	Type    string  `xml:"type,attr"`
+	Text    xmlText `xml:",innerxml"`
+}
+
+// xmlText is text with its line ends as they are.
+type xmlText string
+
+func escaped(text string) xmlText {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(text)) // a buffer takes everything
+	return xmlText(strings.ReplaceAll(b.String(), "&#xA;", "\n"))
 }
 
 // seconds is a duration as the format has it.
@@ -84,7 +93,7 @@ func (j *junitReport) file(f testFile) error {
 		return err
 	}
 	s.add(&junitCase{Name: "the file can be run", Class: className(f.name), File: f.name,
-		Error: &junitProblem{Message: first.Summary, Type: string(first.Code), Text: b.String()}})
+		Error: &junitProblem{Message: first.Summary, Type: string(first.Code), Text: escaped(b.String())}})
 	return nil
 }
 
@@ -98,7 +107,7 @@ func (j *junitReport) test(sources diag.Sources, r *golden.Result) error {
 		if err := golden.WriteFailures(&b, sources, r, diag.Options{}); err != nil {
 			return err
 		}
-		c.Failure = &junitProblem{Message: r.Failures[0].Summary, Type: string(r.Failures[0].Code), Text: b.String()}
+		c.Failure = &junitProblem{Message: r.Failures[0].Summary, Type: string(r.Failures[0].Code), Text: escaped(b.String())}
 	}
 	for _, s := range j.suites {
 		if s.Name == r.File {

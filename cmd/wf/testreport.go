@@ -137,7 +137,7 @@ func (g *githubReport) file(f testFile) error {
 		return err
 	}
 	for _, d := range f.problems {
-		if err := g.annotate(f.program.Sources, *d, string(d.Code), ""); err != nil {
+		if err := g.annotate(f.program.Sources, *d, string(d.Code)); err != nil {
 			return err
 		}
 	}
@@ -149,7 +149,7 @@ func (g *githubReport) test(sources diag.Sources, r *golden.Result) error {
 		return err
 	}
 	for _, f := range r.Failures {
-		if err := g.annotate(sources, f.Diagnostic, r.Name, f.Detail); err != nil {
+		if err := g.annotate(sources, f.Diagnostic, r.Name, f.Compared(), f.Detail); err != nil {
 			return err
 		}
 	}
@@ -160,7 +160,7 @@ func (g *githubReport) orphan(name string, removed bool) error {
 	if err := g.textReport.orphan(name, removed); err != nil || removed {
 		return err
 	}
-	return g.annotate(nil, *golden.Orphaned(name), string(golden.CodeOrphaned), "")
+	return g.annotate(nil, *golden.Orphaned(name), string(golden.CodeOrphaned))
 }
 
 // Values of workflow commands are escaped as GitHub's toolkit does.
@@ -169,16 +169,16 @@ var (
 	annotationItem = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func (g *githubReport) annotate(sources diag.Sources, d diag.Diagnostic, title, detail string) error {
+func (g *githubReport) annotate(sources diag.Sources, d diag.Diagnostic, title string, details ...string) error {
 	items := []string{"file=" + annotationItem.Replace(d.Span.File)}
 	if at := placeOf(sources, d.Span); at.Line > 0 {
 		items = append(items, fmt.Sprintf("line=%d,endLine=%d,col=%d,endColumn=%d", at.Line, at.EndLine, at.Column, at.EndColumn))
 	}
 	items = append(items, "title="+annotationItem.Replace(title))
 	text := d.Summary
-	for _, more := range []string{d.Hint, strings.TrimRight(detail, "\n")} {
+	for _, more := range append(details, d.Hint) {
 		if more != "" {
-			text += "\n" + more
+			text += "\n" + strings.TrimRight(more, "\n")
 		}
 	}
 	_, err := fmt.Fprintf(g.e.stdout, "::%s %s::%s\n", d.Severity, strings.Join(items, ","), annotationText.Replace(text))

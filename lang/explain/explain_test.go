@@ -197,7 +197,7 @@ func tested(t *testing.T, fsys fstest.MapFS, file string) []string {
 			problems.Add(&d)
 		}
 	}
-	orphans, err := golden.Orphans(prog, files, results)
+	orphans, err := golden.Orphans([]*lang.Program{prog}, files, results)
 	if err != nil {
 		t.Fatal(err)
 	}
