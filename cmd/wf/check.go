@@ -3,15 +3,19 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
+	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"wf/lang"
 	"wf/lang/diag"
+	"wf/lang/explain"
 )
 
 type checkCmd struct {
@@ -191,7 +195,7 @@ func writeSARIF(e *env, all diag.List, sources diag.Sources) error {
 	type m = map[string]any
 	location := func(s diag.Span) m {
 		p := placeOf(sources, s)
-		at := m{"artifactLocation": m{"uri": p.File}}
+		at := m{"artifactLocation": m{"uri": uri(p.File)}}
 		if p.Line > 0 {
 			at["region"] = m{"startLine": p.Line, "startColumn": p.Column, "endLine": p.EndLine, "endColumn": p.EndColumn}
 		}
@@ -201,7 +205,12 @@ func writeSARIF(e *env, all diag.List, sources diag.Sources) error {
 	for _, d := range all {
 		if !known[d.Code] {
 			known[d.Code] = true
-			rules = append(rules, m{"id": d.Code})
+			rule := m{"id": d.Code}
+			if page, ok := explain.Page(string(d.Code)); ok {
+				rule["shortDescription"] = m{"text": explain.Title(string(d.Code))}
+				rule["help"] = m{"text": page, "markdown": page}
+			}
+			rules = append(rules, rule)
 		}
 		text := d.Summary
 		if d.Hint != "" {
@@ -223,5 +232,22 @@ func writeSARIF(e *env, all diag.List, sources diag.Sources) error {
 	out.SetIndent("", "  ")
 	out.SetEscapeHTML(false)
 	return out.Encode(m{"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
-		"runs": []m{{"tool": m{"driver": m{"name": "wf", "rules": rules}}, "columnKind": "unicodeCodePoints", "results": results}}})
+		"runs": []m{{"tool": m{"driver": m{"name": "wf", "language": "en", "rules": rules}}, "language": "en", "columnKind": "unicodeCodePoints",
+			"newlineSequences": []string{"\r\n", "\n"}, "results": results}}})
+}
+
+// uri is a file name as a URI: relative ones stay so.
+func uri(file string) string {
+	u := url.URL{Path: file}
+	if path.IsAbs(file) {
+		u.Scheme = "file"
+	}
+	return u.String()
+}
+
+// writeJSON writes an object on one line.
+func writeJSON(w io.Writer, v any) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"wf/interpreter/machine"
+	"wf/lang/diag"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -15,17 +16,23 @@ import (
 // describes it.
 const resultVersion = 1
 
+type errorObject struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Step    string `json:"step,omitempty"`
+	At      *place `json:"at,omitempty"` // in the definition
+}
+
 type stepObject struct {
-	Name      string  `json:"name"`
-	Ending    string  `json:"ending"`
-	Attempts  int     `json:"attempts"`
-	StartedMS float64 `json:"started_ms"`
-	EndedMS   float64 `json:"ended_ms"`
-	Reason    string  `json:"reason,omitempty"`
-	Clause    string  `json:"clause,omitempty"`
-	Code      string  `json:"code,omitempty"`
-	Message   string  `json:"message,omitempty"`
-	Result    any     `json:"result"`
+	Name      string       `json:"name"`
+	Ending    string       `json:"ending"`
+	Attempts  int          `json:"attempts"`
+	StartedMS float64      `json:"started_ms"`
+	EndedMS   float64      `json:"ended_ms"`
+	Clause    string       `json:"clause,omitempty"`
+	Reason    string       `json:"reason,omitempty"`
+	Error     *errorObject `json:"error,omitempty"`
+	Result    any          `json:"result"`
 }
 
 type serviceObject struct {
@@ -35,14 +42,14 @@ type serviceObject struct {
 }
 
 type runObject struct {
-	Version       int             `json:"result_version"`
+	Version       int             `json:"version"`
 	Workflow      string          `json:"workflow"`
+	Ending        string          `json:"ending"`
 	RunID         string          `json:"run_id"`
 	CorrelationID string          `json:"correlation_id"`
-	Ending        string          `json:"ending"`
-	Code          string          `json:"code,omitempty"`
-	Message       string          `json:"message,omitempty"`
-	FailedStep    string          `json:"failed_step,omitempty"`
+	Seed          uint64          `json:"seed"`
+	StartedAt     string          `json:"started_at"`
+	Error         *errorObject    `json:"error,omitempty"`
 	Output        any             `json:"output"`
 	Steps         []stepObject    `json:"steps"`
 	TotalMS       float64         `json:"total_ms"`
@@ -50,22 +57,42 @@ type runObject struct {
 	Services      []serviceObject `json:"services"`
 }
 
+// violationObject is one way in which an input does not fit.
+type violationObject struct {
+	Path    string `json:"path"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// refusedObject is what is printed in the place of a result if the input does not fit.
+type refusedObject struct {
+	Version    int               `json:"version"`
+	Workflow   string            `json:"workflow"`
+	Ending     string            `json:"ending"` // "refused"
+	Violations []violationObject `json:"violations"`
+}
+
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// resultObject is a result without its secrets.
-func resultObject(g *graph.Graph, r *machine.Result, output any) runObject {
-	out := runObject{Version: resultVersion, Workflow: g.FullName(), RunID: r.RunID, CorrelationID: r.CorrelationID, Ending: string(r.Ending), Output: output,
-		Steps: []stepObject{}, TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
-	if r.Error != nil {
-		out.Code, out.Message, out.FailedStep = r.Error.Code, r.Error.Message, r.Error.Step
+func errorOf(err *machine.RunError, sources diag.Sources) *errorObject {
+	if err == nil {
+		return nil
 	}
+	out := &errorObject{Code: err.Code, Message: err.Message, Step: err.Step}
+	if !err.Span.IsZero() {
+		at := placeOf(sources, err.Span)
+		out.At = &at
+	}
+	return out
+}
+
+// resultObject is a result without its secrets.
+func resultObject(g *graph.Graph, r *machine.Result, output any, sources diag.Sources) runObject {
+	out := runObject{Version: resultVersion, Workflow: g.FullName(), RunID: r.RunID, CorrelationID: r.CorrelationID, Ending: string(r.Ending), Output: output,
+		Error: errorOf(r.Error, sources), Steps: []stepObject{}, TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
 	for i, s := range r.Steps {
-		o := stepObject{Name: s.Name, Ending: string(s.Ending), Attempts: s.Attempts, StartedMS: ms(s.Started), EndedMS: ms(s.Ended),
-			Reason: s.Reason, Clause: s.Clause, Result: g.Steps[i].Result.Redact(s.Result)}
-		if s.Error != nil {
-			o.Code, o.Message = s.Error.Code, s.Error.Message
-		}
-		out.Steps = append(out.Steps, o)
+		out.Steps = append(out.Steps, stepObject{Name: s.Name, Ending: string(s.Ending), Attempts: s.Attempts, StartedMS: ms(s.Started), EndedMS: ms(s.Ended),
+			Reason: s.Reason, Clause: s.Clause, Error: errorOf(s.Error, sources), Result: g.Steps[i].Result.Redact(s.Result)})
 	}
 	for _, s := range r.Summary.Services {
 		out.Services = append(out.Services, serviceObject{s.Service, s.Calls, ms(s.Time)})
@@ -89,7 +116,7 @@ func summary(e *env, g *graph.Graph, r *machine.Result) {
 			fmt.Fprintf(e.stderr, "  … %d more steps\n", len(r.Steps)-maxRows)
 			break
 		}
-		fmt.Fprintf(e.stderr, "  %s %-*s  %s%s  %9s  %s\n", e.paint(mark(s.Ending), endingColor(s.Ending)), width, s.Name, e.paint(string(s.Ending), endingColor(s.Ending)),
+		fmt.Fprintf(e.stderr, "  %s %-*s  %s%s  %9s%s\n", e.paint(mark(s.Ending), endingColor(s.Ending)), width, s.Name, e.paint(string(s.Ending), endingColor(s.Ending)),
 			strings.Repeat(" ", 9-len(s.Ending)), took(s), detail(s))
 	}
 	fmt.Fprintf(e.stderr, "  total %s", short(r.Summary.Total))
@@ -113,6 +140,7 @@ func took(s machine.StepResult) string {
 	return short(s.Ended - s.Started)
 }
 
+// detail is what there is to say of a step beside its ending, behind two blanks.
 func detail(s machine.StepResult) string {
 	var parts []string
 	if s.Attempts > 1 {
@@ -128,7 +156,10 @@ func detail(s machine.StepResult) string {
 	if s.Reason != "" {
 		parts = append(parts, s.Reason)
 	}
-	return strings.Join(parts, ", ")
+	if len(parts) == 0 {
+		return ""
+	}
+	return "  " + strings.Join(parts, ", ")
 }
 
 func short(d time.Duration) string {

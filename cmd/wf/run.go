@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -16,7 +16,14 @@ import (
 	"wf/lang"
 	"wf/lang/diag"
 	"wf/lang/graph"
+	"wf/lang/suite"
 	"wf/lang/value"
+)
+
+// Codes of what goes wrong with a run.
+const (
+	codeInput diag.Code = "WF701" // an input that does not fit the workflow
+	codeRun   diag.Code = "WF801" // a run that failed: the place in the definition that decided
 )
 
 type runCmd struct {
@@ -97,7 +104,7 @@ func (c *runCmd) Run(e *env) error {
 	case result == nil: // a simulated run has no time in which it could end cleanly
 		return &exit{status: exitInterrupted, message: "interrupted"}
 	}
-	return c.report(e, g, p, result)
+	return c.report(e, g, p, result, start)
 }
 
 func (c *runCmd) drive(ctx context.Context, g *graph.Graph, input map[string]any, cast *cast, runID string, start time.Time, trace func(machine.Entry)) (*machine.Result, error) {
@@ -127,47 +134,62 @@ const MaxInput = 64 << 20
 // input reads, completes and checks the input.
 func (c *runCmd) input(e *env, g *graph.Graph, runID string, start time.Time) (map[string]any, error) {
 	var raw any = map[string]any{}
-	name := c.Input
-	if name != "" {
+	name := "the input"
+	if c.Input != "" {
 		src, err := c.read(e)
 		if err != nil {
 			return nil, err
 		}
-		if name == "-" {
+		if name = c.Input; name == "-" {
 			name = "standard input"
 		}
 		if raw, err = value.DecodeJSON(src); err != nil {
 			return nil, wrong("%s is not usable as input: %v", name, err)
 		}
 	}
-	for _, set := range c.Set {
-		var err error
-		if raw, err = setPath(raw, set); err != nil {
-			return nil, err
-		}
+	raw, err := assign(raw, g.Input, c.Set)
+	if err != nil {
+		return nil, err
 	}
 	input, violations := interpreter.Prepare(g, raw, runID, start)
 	if len(violations) == 0 {
 		return input, nil
 	}
+	return nil, c.refuse(e, g, name, violations)
+}
+
+// refuse says everything that keeps an input from fitting.
+func (c *runCmd) refuse(e *env, g *graph.Graph, name string, violations value.Violations) error {
+	out := refusedObject{Version: resultVersion, Workflow: g.FullName(), Ending: suite.Refused}
 	for _, v := range violations {
-		fmt.Fprintf(e.stderr, "input: error WF701: %s\n", v)
+		hint := diag.DidYouMean(v.Unknown, v.Known)
+		out.Violations = append(out.Violations, violationObject{v.Path, v.Message, hint})
+		fmt.Fprintf(e.stderr, "input: %s %s: %s\n", e.paint("error", "1;31"), codeInput, v)
+		if hint != "" {
+			fmt.Fprintf(e.stderr, "  %s %s\n", e.paint("hint:", "1;36"), hint)
+		}
 	}
-	if name == "" {
-		name = "the input"
+	if c.Format == "json" {
+		if err := writeJSON(e.stdout, out); err != nil {
+			return err
+		}
 	}
 	x := wrong("%s does not fit workflow %s: %s", name, g.FullName(), plural(len(violations), "violation"))
 	if c.Input == "" && len(c.Set) == 0 {
-		return nil, x.hinted("give one with --input FILE or --set path=value")
+		return x.hinted("give one with --input FILE or --set path=value")
 	}
-	return nil, x
+	return x
 }
 
 func (c *runCmd) read(e *env) ([]byte, error) {
 	r := e.stdin
 	if c.Input != "-" {
 		f, err := os.Open(c.Input)
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			x := wrong("%s: there is no such file", c.Input)
+			x.hint = near(c.Input)
+			return nil, x
+		} else if err != nil {
 			return nil, wrong("%v", err)
 		}
 		defer f.Close()
@@ -181,35 +203,6 @@ func (c *runCmd) read(e *env) ([]byte, error) {
 		return nil, wrong("the input is larger than %d MB", MaxInput>>20)
 	}
 	return src, nil
-}
-
-// setPath sets one field, making the objects on the way.
-func setPath(root any, set string) (any, error) {
-	path, text, ok := strings.Cut(set, "=")
-	if !ok || path == "" {
-		return nil, wrong("--set %s: write path=value", set)
-	}
-	v, err := value.DecodeJSON([]byte(text))
-	if err != nil {
-		v = text
-	}
-	at, ok := root.(map[string]any)
-	if !ok {
-		return nil, wrong("--set %s: the input is not an object", set)
-	}
-	names := strings.Split(path, ".")
-	for i, name := range names[:len(names)-1] {
-		next, exists := at[name]
-		if !exists || next == nil {
-			next = map[string]any{}
-			at[name] = next
-		}
-		if at, ok = next.(map[string]any); !ok {
-			return nil, wrong("--set %s: %s is %s, not an object", set, strings.Join(names[:i+1], "."), value.KindOf(next))
-		}
-	}
-	at[names[len(names)-1]] = v
-	return root, nil
 }
 
 func (c *runCmd) writeTrace(e *env, entries []machine.Entry) error {
@@ -235,17 +228,17 @@ func (c *runCmd) writeTrace(e *env, entries []machine.Entry) error {
 }
 
 // report prints the result and turns the ending into an exit status.
-func (c *runCmd) report(e *env, g *graph.Graph, p *lang.Program, r *machine.Result) error {
+func (c *runCmd) report(e *env, g *graph.Graph, p *lang.Program, r *machine.Result, start time.Time) error {
 	output := any(nil)
 	if g.Output != nil {
 		output = g.Output.Type().Redact(r.Output)
 	}
 	if c.Format == "json" {
-		text, err := json.Marshal(resultObject(g, r, output))
-		if err != nil {
+		out := resultObject(g, r, output, p.Sources)
+		out.Seed, out.StartedAt = c.Seed, start.UTC().Format(time.RFC3339Nano)
+		if err := writeJSON(e.stdout, out); err != nil {
 			return err
 		}
-		fmt.Fprintf(e.stdout, "%s\n", text)
 	} else {
 		summary(e, g, r)
 		if output != nil {
@@ -271,7 +264,7 @@ func printFailure(e *env, p *lang.Program, r *machine.Result) {
 	if r.Error == nil {
 		return
 	}
-	d := diag.Errorf("WF801", r.Error.Span, "%s", r.Error.Error())
+	d := diag.Errorf(codeRun, r.Error.Span, "%s", r.Error.Error())
 	// a broken pipe on stderr leaves nobody to tell
 	_ = diag.Write(e.stderr, p.Sources, diag.List{d}, diag.Options{Color: e.color})
 }

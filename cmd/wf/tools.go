@@ -225,11 +225,12 @@ func signatureObject(sig *value.Signature) any {
 	out := struct {
 		Service    string      `json:"service"`
 		Operation  string      `json:"operation"`
+		Doc        string      `json:"doc,omitempty"`
 		Idempotent bool        `json:"idempotent"`
 		Handler    bool        `json:"handler,omitempty"`
 		Input      *value.Type `json:"input"`
 		Outcomes   []outcome   `json:"outcomes"`
-	}{sig.Service, sig.Operation, sig.Idempotent, sig.Handler, sig.Input, []outcome{}}
+	}{sig.Service, sig.Operation, sig.Doc, sig.Idempotent, sig.Handler, sig.Input, []outcome{}}
 	for _, o := range sig.Outcomes {
 		out.Outcomes = append(out.Outcomes, outcome{o.Pattern, o.Body})
 	}

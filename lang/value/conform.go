@@ -18,8 +18,10 @@ import (
 
 // Violation is one way in which a value breaks its type.
 type Violation struct {
-	Path    string // "user_info.email", "items[3].price"; "" is the value itself
-	Message string // "is missing", `"gold" is not one of "free" | "pro"`
+	Path    string   // "user_info.email", "items[3].price"; "" is the value itself
+	Message string   // "is missing: it must be an int", `must be one of "free" | "pro", not "gold"`
+	Unknown string   // name of a field that does not exist; "" for any other breach
+	Known   []string // the fields that do, where Unknown stands
 }
 
 // String joins path and message.
@@ -70,7 +72,7 @@ type conformer struct {
 }
 
 func (c *conformer) add(path, format string, args ...any) {
-	c.found = append(c.found, Violation{path, fmt.Sprintf(format, args...)})
+	c.found = append(c.found, Violation{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 func (c *conformer) value(t *Type, v any, path string) any {
@@ -294,7 +296,7 @@ func (c *conformer) record(t *Type, v any, path string) any {
 				delete(out, k)
 				c.unknown = append(c.unknown, dot(path, k))
 			default:
-				c.add(dot(path, k), "is not a field of %s", recordName(t))
+				c.found = append(c.found, Violation{Path: dot(path, k), Message: "is not a field of " + recordName(t), Unknown: k, Known: names})
 			}
 		}
 	}
@@ -321,8 +323,21 @@ func (c *conformer) missing(f *Field, path string) (any, bool) {
 	case f.Type.Optional:
 		return nil, false
 	}
-	c.add(path, "is missing")
+	c.add(path, "is missing: it must be %s", wanted(f.Type))
 	return nil, false
+}
+
+// wanted says what a value must be.
+func wanted(t *Type) string {
+	switch {
+	case t.Kind == String && t.Rules.Format != "":
+		return formatNames(t.Rules.Format)
+	case t.Kind == Record && t.Name == "":
+		return "a record " + recordName(t)
+	case t.Kind == List:
+		return "a list of " + t.Elem.String()
+	}
+	return article(t)
 }
 
 func recordName(t *Type) string {
