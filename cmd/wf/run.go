@@ -162,7 +162,10 @@ func (c *runCmd) input(e *env, g *graph.Graph, runID string, start time.Time) (m
 func (c *runCmd) refuse(e *env, g *graph.Graph, name string, violations value.Violations) error {
 	out := refusedObject{Version: resultVersion, Workflow: g.FullName(), Ending: suite.Refused}
 	for _, v := range violations {
-		hint := diag.DidYouMean(v.Unknown, v.Known)
+		hint := ""
+		if v.Record != nil {
+			hint = diag.DidYouMean(v.Unknown, v.Record.FieldNames())
+		}
 		out.Violations = append(out.Violations, violationObject{v.Path, v.Message, hint})
 		fmt.Fprintf(e.stderr, "input: %s %s: %s\n", e.paint("error", "1;31"), codeInput, v)
 		if hint != "" {

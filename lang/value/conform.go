@@ -18,10 +18,10 @@ import (
 
 // Violation is one way in which a value breaks its type.
 type Violation struct {
-	Path    string   // "user_info.email", "items[3].price"; "" is the value itself
-	Message string   // "is missing: it must be an int", `must be one of "free" | "pro", not "gold"`
-	Unknown string   // name of a field that does not exist; "" for any other breach
-	Known   []string // the fields that do, where Unknown stands
+	Path    string // "user_info.email", "items[3].price"; "" is the value itself
+	Message string // "is missing: it must be an int", `must be one of "free" | "pro", not "gold"`
+	Unknown string // name of a field that does not exist; "" for any other breach
+	Record  *Type  // what lacks the field Unknown; nil for any other breach
 }
 
 // String joins path and message.
@@ -296,7 +296,7 @@ func (c *conformer) record(t *Type, v any, path string) any {
 				delete(out, k)
 				c.unknown = append(c.unknown, dot(path, k))
 			default:
-				c.found = append(c.found, Violation{Path: dot(path, k), Message: "is not a field of " + recordName(t), Unknown: k, Known: names})
+				c.found = append(c.found, Violation{Path: dot(path, k), Message: "is not a field of " + recordName(t), Unknown: k, Record: t})
 			}
 		}
 	}
