@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"wf/golden"
 	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
@@ -18,12 +19,6 @@ import (
 	"wf/lang/graph"
 	"wf/lang/suite"
 	"wf/lang/value"
-)
-
-// Codes of what goes wrong with a run.
-const (
-	codeInput diag.Code = "WF701" // an input that does not fit the workflow
-	codeRun   diag.Code = "WF801" // a run that failed: the place in the definition that decided
 )
 
 type runCmd struct {
@@ -167,7 +162,7 @@ func (c *runCmd) refuse(e *env, g *graph.Graph, name string, violations value.Vi
 			hint = diag.DidYouMean(v.Unknown, v.Record.FieldNames())
 		}
 		out.Violations = append(out.Violations, violationObject{v.Path, v.Message, hint})
-		fmt.Fprintf(e.stderr, "input: %s %s: %s\n", e.paint("error", "1;31"), codeInput, v)
+		fmt.Fprintf(e.stderr, "input: %s %s: %s\n", e.paint("error", "1;31"), golden.CodeRefused, v)
 		if hint != "" {
 			fmt.Fprintf(e.stderr, "  %s %s\n", e.paint("hint:", "1;36"), hint)
 		}
@@ -267,7 +262,10 @@ func printFailure(e *env, p *lang.Program, r *machine.Result) {
 	if r.Error == nil {
 		return
 	}
-	d := diag.Errorf(codeRun, r.Error.Span, "%s", r.Error.Error())
+	d := diag.Errorf(diag.Code(r.Error.Code), r.Error.Span, "%s", r.Error.Message)
+	if r.Error.Step != "" {
+		d.Summary += " (step " + r.Error.Step + ")"
+	}
 	// a broken pipe on stderr leaves nobody to tell
 	_ = diag.Write(e.stderr, p.Sources, diag.List{d}, diag.Options{Color: e.color})
 }
