@@ -299,6 +299,9 @@ func (sc *script) unused(body []suite.Reaction) []Problem {
 		switch r := r.(type) {
 		case *suite.When:
 			if !sc.taken[r] {
+				if r.Beforehand {
+					continue // it is about the case of the test, and not about this one
+				}
 				out = append(out, Problem{Span: r.Span, Message: "this condition of the mock never held"})
 				continue
 			}

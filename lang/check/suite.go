@@ -207,14 +207,15 @@ func (t *tester) replies(sig *value.Signature, once bool, body []syntax.MockStmt
 		given(name, value.ListOf(tab.Row))
 	}
 	index := 0
-	out.Body = t.reactions(out, body, inner, &index)
+	out.Body = t.reactions(out, body, inner, sc, &index)
 	if index == 0 {
 		t.add(diag.Errorf(CodeEmptyStep, span, "this mock answers nothing").Hintf("give it a reply: 200 { … }, 503, timeout or pass"))
 	}
 	return out
 }
 
-func (t *tester) reactions(r *suite.Replies, body []syntax.MockStmt, sc *scope, index *int) []suite.Reaction {
+// reactions compiles what a mock does. outer is what can be read beside the call.
+func (t *tester) reactions(r *suite.Replies, body []syntax.MockStmt, sc, outer *scope, index *int) []suite.Reaction {
 	var out []suite.Reaction
 	answered := false
 	for _, st := range body {
@@ -233,9 +234,10 @@ func (t *tester) reactions(r *suite.Replies, body []syntax.MockStmt, sc *scope, 
 			}
 		case *syntax.When:
 			w := &suite.When{Cond: t.flow.expectIn(st.Cond, sc, value.TBool, "when"), Span: st.Span}
+			w.Beforehand = !slices.ContainsFunc(w.Cond.Refs(), func(name string) bool { return outer.find(name) == nil })
 			inner := sc.child()
 			inner.assume(w.Cond, true)
-			w.Body = t.reactions(r, st.Replies, inner, index)
+			w.Body = t.reactions(r, st.Replies, inner, outer, index)
 			out = append(out, w)
 			if answers(w.Body, r.Once) {
 				sc.assume(w.Cond, false)

@@ -59,9 +59,10 @@ type (
 	Reaction interface{}
 	// When holds reactions under a condition.
 	When struct {
-		Cond *expr.Program
-		Body []Reaction
-		Span diag.Span
+		Cond       *expr.Program
+		Body       []Reaction
+		Beforehand bool // Cond reads nothing of the call: it is known when the test begins
+		Span       diag.Span
 	}
 	// Reply is one answer.
 	Reply struct {
