@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"wf/builtins"
+	"wf/golden/cover"
 	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
@@ -51,6 +52,7 @@ type Options struct {
 	Workers  int                      // tests at once; 0: as many as there are processors
 	FailFast bool                     // begin no further test once one has failed
 	Begin    func(tests int)          // told how many tests there are, before the first; nil: nobody
+	Cover    *cover.Profile           // told what the runs reach; programs must be loaded with probes; nil: nobody listens
 	Report   func(*Result)            // told of every result, in the order of the file; nil: nobody
 }
 
@@ -117,6 +119,12 @@ func RunAll(programs []*lang.Program, opts Options) []*Result {
 
 // scenariosOf lists the scenarios of a file.
 func scenariosOf(p *lang.Program, opts *Options) []*scenario {
+	if opts.Cover != nil {
+		opts.Cover.Read(p.Sources)
+		for _, g := range Workflows(p.Suite) {
+			opts.Cover.Define(g)
+		}
+	}
 	base, err := mocks.Names(p.Suite)
 	var all []*scenario
 	for _, t := range p.Suite.Tests {
@@ -130,6 +138,19 @@ func scenariosOf(p *lang.Program, opts *Options) []*scenario {
 	}
 	nameFiles(all)
 	return all
+}
+
+// Workflows lists the workflows that the tests of a file run, in the order of the file.
+func Workflows(s *suite.Suite) []*graph.Graph {
+	var out []*graph.Graph
+	for _, t := range s.Tests {
+		for _, st := range t.Body {
+			if run, ok := st.(*suite.Run); ok && !slices.Contains(out, run.Graph) {
+				out = append(out, run.Graph)
+			}
+		}
+	}
+	return out
 }
 
 // nameFiles gives every scenario the golden file it may use; where the names of two
@@ -182,6 +203,8 @@ func runAll(all []*scenario, opts Options) []*Result {
 		<-done[i]
 		if over {
 			results[i] = results[i].unrun()
+		} else if all[i].cover != nil {
+			opts.Cover.Add(all[i].cover)
 		}
 		over = over || opts.FailFast && !results[i].Passed()
 		if opts.Report != nil {
@@ -214,6 +237,7 @@ type scenario struct {
 	seed    uint64
 	clock   time.Time
 	setups  int
+	cover   *cover.Recorder // nil: nobody listens
 	last    *lastRun
 }
 
@@ -445,7 +469,7 @@ func (s *scenario) execute(st *suite.Run) bool {
 		return true
 	}
 	before := len(s.stage.Problems())
-	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds,
+	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds, Cover: s.covered(st.Graph),
 		Stop:  func() bool { return len(s.stage.Problems()) > before || s.opts.stopped() },
 		Trace: func(e machine.Entry) { s.last.entries = append(s.last.entries, e) }})
 	switch {
@@ -464,6 +488,18 @@ func (s *scenario) execute(st *suite.Run) bool {
 	s.clock = s.clock.Add(result.Summary.Total.Truncate(time.Second) + time.Second)
 	s.result.Virtual += result.Summary.Total
 	return true
+}
+
+// covered is who listens to a run of a workflow; nil for nobody.
+func (s *scenario) covered(g *graph.Graph) machine.Cover {
+	if s.opts.Cover == nil {
+		return nil
+	}
+	if s.cover == nil {
+		s.cover = s.opts.Cover.Recorder()
+	}
+	s.cover.Run(g)
+	return s.cover
 }
 
 // expectsRefusal reports whether a statement behind the run expects its input to be

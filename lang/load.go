@@ -23,6 +23,7 @@ type Options struct {
 	Catalog      check.Catalog // services registered in Go; nil: none
 	Environment  string        // YAML: which of its environments to merge in; "": none
 	StubHandlers bool          // YAML: take any handler_class as registered
+	Probe        bool          // compile expressions with probes, so that coverage sees which way each goes
 }
 
 // Program is what a file defines.
@@ -80,7 +81,7 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	}
 	p.Tree = l.unit.Main
 	broken := l.problems.HasErrors()
-	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers})
+	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe})
 	for _, d := range problems {
 		if !broken || !slices.Contains(consequences, d.Code) {
 			l.problems.Add(d)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wf/golden"
+	"wf/golden/cover"
 	"wf/lang/diag"
 )
 
@@ -132,6 +133,8 @@ func (s *junitSuite) add(c *junitCase) {
 }
 
 func (j *junitReport) orphan(string, bool) error { return nil }
+
+func (j *junitReport) coverage(*cover.Profile) error { return nil }
 
 func (j *junitReport) end(t *tally) error {
 	all := &junitSuites{Name: "wf test", Time: seconds(t.Took), Suites: j.suites}

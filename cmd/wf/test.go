@@ -14,21 +14,24 @@ import (
 
 	"wf/builtins"
 	"wf/golden"
+	"wf/golden/cover"
 	"wf/lang"
 	"wf/lang/diag"
 )
 
 type testCmd struct {
-	Paths    []string `arg:"" optional:"" help:"Test files, or folders with *_test.wf files; the current folder if none is given."`
-	Update   bool     `help:"Write golden files instead of comparing, and remove those that belong to no test."`
-	Filter   string   `name:"run" help:"Run only tests whose name matches the regular expression." placeholder:"REGEX"`
-	FailFast bool     `help:"Stop at the first test that fails."`
-	Seed     uint64   `help:"Seed of the runs of tests that set none." default:"1"`
-	Verbose  bool     `short:"v" help:"List the tests that pass, too."`
-	Format   string   `help:"text, json (one object a line) or github (text, and annotations for GitHub Actions; the default there)." enum:"text,json,github," default:""`
-	JUnit    string   `name:"junit" help:"Write a report in the JUnit format, too." placeholder:"FILE"`
-	Watch    bool     `help:"Run tests again when a file they read is saved, until Ctrl-C."`
-	Jobs     int      `short:"j" help:"Tests at once; as many as there are processors if not given." placeholder:"N"`
+	Paths    []string      `arg:"" optional:"" help:"Test files, or folders with *_test.wf files; the current folder if none is given."`
+	Update   bool          `help:"Write golden files instead of comparing, and remove those that belong to no test."`
+	Filter   string        `name:"run" help:"Run only tests whose name matches the regular expression." placeholder:"REGEX"`
+	FailFast bool          `help:"Stop at the first test that fails."`
+	Seed     uint64        `help:"Seed of the runs of tests that set none." default:"1"`
+	Cover    coverFlag     `help:"Show what of the workflows the tests exercise; --cover=FILE writes it to a .json, .svg or .html file, too."`
+	CoverMin []cover.Bound `help:"Fail if less is covered: 100%, or of one kind, clauses=100%." placeholder:"SHARE"`
+	Verbose  bool          `short:"v" help:"List the tests that pass, too."`
+	Format   string        `help:"text, json (one object a line) or github (text, and annotations for GitHub Actions; the default there)." enum:"text,json,github," default:""`
+	JUnit    string        `name:"junit" help:"Write a report in the JUnit format, too." placeholder:"FILE"`
+	Watch    bool          `help:"Run tests again when a file they read is saved, until Ctrl-C."`
+	Jobs     int           `short:"j" help:"Tests at once; as many as there are processors if not given." placeholder:"N"`
 }
 
 // Help is shown by wf test --help.
@@ -42,7 +45,9 @@ Examples:
   wf test workflows/user_registration_test.wf --run "billing"
   wf test workflows --update
   wf test workflows --watch
-  wf test workflows --junit report.xml`
+  wf test workflows --junit report.xml
+  wf test workflows --cover
+  wf test workflows --cover=coverage.html --cover-min 90%,clauses=100%`
 }
 
 // Run runs the tests.
@@ -98,23 +103,33 @@ func (c *testCmd) round(ctx context.Context, e *env, names []string) ([]testFile
 			programs = append(programs, f.program)
 		}
 	}
-	results, err := c.tests(ctx, e, programs, out, t)
+	profile := c.profile()
+	results, err := c.tests(ctx, e, programs, profile, out, t)
 	if err == nil && c.Filter == "" && ctx.Err() == nil && !c.FailFast {
 		err = c.orphans(programs, results, out, t)
 	}
 	if err != nil {
 		return files, err
 	}
+	covered := profile != nil && t.Wrong == 0 && ctx.Err() == nil
+	if covered {
+		if err := c.covered(e, profile, out); err != nil {
+			return files, err
+		}
+	}
 	t.Took = e.now().Sub(began)
 	if err := out.end(t); err != nil {
 		return files, err
 	}
-	return files, c.verdict(ctx, files, t)
+	if err := c.verdict(ctx, files, t); err != nil || !covered {
+		return files, err
+	}
+	return files, c.enough(e, profile)
 }
 
 // tests runs the tests of the programs.
-func (c *testCmd) tests(ctx context.Context, e *env, programs []*lang.Program, out reporters, t *tally) ([]*golden.Result, error) {
-	opts := golden.Options{Context: ctx, Seed: c.Seed, Update: c.Update, FailFast: c.FailFast, Workers: c.Jobs, Files: golden.Dir(""),
+func (c *testCmd) tests(ctx context.Context, e *env, programs []*lang.Program, profile *cover.Profile, out reporters, t *tally) ([]*golden.Result, error) {
+	opts := golden.Options{Context: ctx, Cover: profile, Seed: c.Seed, Update: c.Update, FailFast: c.FailFast, Workers: c.Jobs, Files: golden.Dir(""),
 		Builtins: func() builtins.Services { return services(c.Seed) }}
 	if c.Filter != "" {
 		opts.Filter = regexp.MustCompile(c.Filter)
@@ -183,7 +198,7 @@ func (c *testCmd) load(names []string) []testFile {
 		wg.Go(func() {
 			for i := range turns {
 				f := testFile{name: names[i]}
-				f.program, f.problems = lang.Load(hostFS{}, f.name, lang.Options{Catalog: services(c.Seed)})
+				f.program, f.problems = lang.Load(hostFS{}, f.name, lang.Options{Catalog: services(c.Seed), Probe: c.covers()})
 				files[i] = f
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wf/golden"
+	"wf/golden/cover"
 	"wf/lang/diag"
 )
 
@@ -82,6 +83,19 @@ func (j *jsonReport) orphan(name string, removed bool) error {
 		File    string `json:"file"`
 		Removed bool   `json:"removed"`
 	}{"orphan", name, removed})
+}
+
+func (j *jsonReport) coverage(p *cover.Profile) error {
+	for _, w := range p.Workflows() {
+		err := j.out.Encode(struct {
+			Kind string `json:"kind"`
+			cover.Object
+		}{"coverage", p.Object(w)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (j *jsonReport) end(t *tally) error {

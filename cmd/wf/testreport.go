@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"wf/golden"
+	"wf/golden/cover"
 	"wf/lang/diag"
 )
 
@@ -15,6 +16,7 @@ type reporter interface {
 	file(f testFile) error
 	test(sources diag.Sources, r *golden.Result) error
 	orphan(name string, removed bool) error
+	coverage(p *cover.Profile) error
 	end(t *tally) error
 }
 
@@ -31,6 +33,10 @@ func (rs reporters) test(sources diag.Sources, res *golden.Result) error {
 
 func (rs reporters) orphan(name string, removed bool) error {
 	return rs.each(func(r reporter) error { return r.orphan(name, removed) })
+}
+
+func (rs reporters) coverage(p *cover.Profile) error {
+	return rs.each(func(r reporter) error { return r.coverage(p) })
 }
 
 func (rs reporters) end(t *tally) error {
@@ -106,6 +112,8 @@ func (t *textReport) orphan(name string, removed bool) error {
 	}
 	return diag.Write(t.e.stderr, nil, diag.List{golden.Orphaned(name)}, diag.Options{Color: t.e.color})
 }
+
+func (t *textReport) coverage(p *cover.Profile) error { return p.WriteText(t.e.stdout, t.e.paint) }
 
 func (t *textReport) end(n *tally) error {
 	line := fmt.Sprintf("%s in %s: %d passed", plural(n.Passed+n.Failed, "test"), plural(n.Files, "file"), n.Passed)

@@ -344,6 +344,7 @@ func (m *Machine) runOverdue(id ID) error {
 	case m.now < m.within:
 		return early(id, m.within)
 	}
+	m.reached(m.g.Within, "passed")
 	why := &RunError{Code: CodeDeadline, Message: "the run took longer than its within " + value.FormatDuration(m.within), Span: m.g.Within.Span}
 	m.within = 0
 	m.stop(Failed, why)
@@ -367,6 +368,7 @@ func (m *Machine) stepOverdue(id ID) error {
 		return early(id, x.within)
 	}
 	m.resume(x)
+	m.reached(m.g.Steps[id.step].Within, "passed")
 	x.late = true
 	why := m.deadline(x)
 	m.decided(x, why.Message)

@@ -27,7 +27,8 @@ type Cover interface {
 	// Reached is told a part and what became of it: a *graph.Step and its ending; a
 	// *graph.Call and its outcome, or "exhausted"; a *graph.Clause ("taken"); a
 	// *graph.Ensure, *graph.Return, *graph.Degrade, *graph.Fail or *graph.Retry
-	// ("reached"); a condition, *expr.Program, and "true" or "false".
+	// ("reached"); the within of a step or of the run, *graph.Setting ("passed"); a
+	// condition, *expr.Program, and "true" or "false".
 	Reached(part any, what string)
 	// Evaluated is told an expression, compiled with probes, and what it read.
 	Evaluated(p *expr.Program, env map[string]any)

@@ -25,6 +25,7 @@ type Options struct {
 	Start    time.Time // what the clock of the run shows when it begins
 	RunID    string
 	Trace    func(machine.Entry) // nil: nobody listens
+	Cover    machine.Cover       // nil: nobody listens
 	Deeds    []Deed              // done from outside, in any order
 	Stop     func() bool         // asked after every event; true gives the run up with [ErrStopped]; nil: never
 }
@@ -50,7 +51,7 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 	if err := Bound(g, opts.Registry); err != nil {
 		return nil, err
 	}
-	cfg := machine.Config{RunID: opts.RunID, CorrelationID: CorrelationID(input), Seed: opts.Seed, Start: opts.Start, Trace: opts.Trace}
+	cfg := machine.Config{RunID: opts.RunID, CorrelationID: CorrelationID(input), Seed: opts.Seed, Start: opts.Start, Trace: opts.Trace, Cover: opts.Cover}
 	d := &driver{m: machine.New(g, input, cfg), opts: opts, correlation: cfg.CorrelationID}
 	if d.correlation == "" {
 		d.correlation = opts.RunID

@@ -35,6 +35,7 @@ type Unit struct {
 type Options struct {
 	Catalog      Catalog
 	StubHandlers bool // take any handler class as registered
+	Probe        bool // compile the expressions of workflows with probes, for coverage
 }
 
 // Service is a service declared in a .wf file.

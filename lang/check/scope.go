@@ -59,6 +59,9 @@ func (s *scope) Lookup(name string) (*value.Type, bool) {
 	return b.typ, true
 }
 
+// Probe reports whether expressions are compiled with probes.
+func (s *scope) Probe() bool { return s.flow.opts.Probe }
+
 // Unknown explains a name that is not in scope.
 func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 	if st := s.flow.steps[name]; st != nil && s.early {

@@ -892,6 +892,9 @@ func (s *testScope) Lookup(name string) (*value.Type, bool) {
 	return value.TAny, true
 }
 
+// Probe keeps probes out of tests: it is workflows that are covered.
+func (s *testScope) Probe() bool { return false }
+
 // stepFunctions are the functions of steps.
 var stepFunctions = map[string]*value.Type{
 	"ending": endingType(stepEndings), "attempts": value.TInt, "started": value.TDuration, "ended": value.TDuration, "took": value.TDuration, "reason": value.TString, "code": value.TString,

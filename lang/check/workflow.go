@@ -59,6 +59,7 @@ func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
 		parts[i] = n.Text
 	}
 	f.graph.Name = parts[len(parts)-1]
+	f.graph.Span = w.Name[len(w.Name)-1].Span
 	f.graph.Namespace = strings.Join(parts[:len(parts)-1], ".")
 	f.head()
 	f.collect()

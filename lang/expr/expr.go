@@ -138,7 +138,7 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 		p.typ = value.TAny
 		return p, append(c.problems, b.problem(err))
 	}
-	if _, ok := scope.(Prober); ok {
+	if prober, ok := scope.(Prober); ok && prober.Probe() {
 		p.probes = b.probes(tree.Node)
 	}
 	if !c.ambient {

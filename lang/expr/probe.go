@@ -7,8 +7,8 @@ import (
 	"wf/lang/value"
 )
 
-// Prober is a scope whose expressions are compiled with probes.
-type Prober interface{ Probe() }
+// Prober is a scope whose expressions are compiled with probes, if Probe says so.
+type Prober interface{ Probe() bool }
 
 // Probe is a place in an expression where evaluation goes one of two ways.
 type Probe struct {
@@ -28,8 +28,9 @@ type guard struct {
 }
 
 // Probes lists the places of the expression where evaluation goes one of two ways, in
-// the order of the text. Predicates inside filter, map and the like have none: they are
-// evaluated many times.
+// the order of the text. Of conditions joined by `and` and `or` each single one is a
+// place. Predicates inside filter, map and the like have none: they are evaluated many
+// times. Nor has what is the same at every evaluation.
 func (p *Program) Probes() []Probe { return p.probes }
 
 // Side tells which way evaluation goes in env: for ?? and ?. whether the value is
@@ -68,50 +69,103 @@ type prober struct {
 	out []Probe
 }
 
-func (p *prober) add(kind string, cond ast.Node, guards []guard) *Program {
-	prog := p.part(cond, canonical(cond), value.TAny)
-	p.out = append(p.out, Probe{Kind: kind, Span: prog.span, Text: prog.text, cond: prog, guards: guards})
+// way is the condition on which evaluation turns; nil if it has none of its own.
+func (p *prober) way(n ast.Node) *Program {
+	text := canonical(n)
+	if m, ok := n.(*ast.MemberNode); ok {
+		n = &ast.ChainNode{Node: m} // a chain cut short by ?. is one all the same
+		n.SetLocation(m.Location())
+	}
+	prog := p.part(n, text, value.TAny)
+	if prog.plan == nil || prog.fixed {
+		return nil
+	}
 	return prog
 }
 
+func (p *prober) add(kind string, cond *Program, guards []guard) {
+	if cond != nil {
+		p.out = append(p.out, Probe{Kind: kind, Span: cond.span, Text: cond.text, cond: cond, guards: guards})
+	}
+}
+
+// with are guards and one more.
+func with(guards []guard, cond *Program, want, nils bool) []guard {
+	if cond == nil {
+		return guards
+	}
+	return append(guards[:len(guards):len(guards)], guard{cond, want, nils})
+}
+
 func (p *prober) walk(n ast.Node, guards []guard) {
-	with := func(g guard) []guard { return append(guards[:len(guards):len(guards)], g) }
 	switch n := n.(type) {
 	case *ast.PredicateNode:
 		return
 	case *ast.MemberNode:
-		if n.Optional {
-			p.add("?.", n.Node, guards)
-		}
+		p.chain(n, guards)
+		return
 	case *ast.ConditionalNode:
-		cond := p.add("?:", n.Cond, guards)
-		p.walk(n.Cond, guards)
-		p.walk(n.Exp1, with(guard{cond, true, false}))
-		p.walk(n.Exp2, with(guard{cond, false, false}))
+		cond := p.decides("?:", n.Cond, guards)
+		p.walk(n.Exp1, with(guards, cond, true, false))
+		p.walk(n.Exp2, with(guards, cond, false, false))
 		return
 	case *ast.BinaryNode:
-		var left *Program
-		g := guard{}
-		switch n.Operator {
-		case "??":
-			left = p.add("??", n.Left, guards)
-			g = guard{left, false, true}
-		case "and", "&&":
-			left = p.add("and", n.Left, guards)
-			g = guard{left, true, false}
-			p.add("and", n.Right, with(g))
-		case "or", "||":
-			left = p.add("or", n.Left, guards)
-			g = guard{left, false, false}
-			p.add("or", n.Right, with(g))
-		}
-		if left != nil {
+		switch kind := junction(n); {
+		case n.Operator == "??":
 			p.walk(n.Left, guards)
-			p.walk(n.Right, with(g))
+			left := p.way(n.Left)
+			p.add("??", left, guards)
+			p.walk(n.Right, with(guards, left, false, true))
+			return
+		case kind != "":
+			left := p.decides(kind, n.Left, guards)
+			p.decides(kind, n.Right, with(guards, left, kind == "and", false))
 			return
 		}
 	}
 	for _, child := range children(n) {
 		p.walk(child, guards)
 	}
+}
+
+// junction is "and" or "or" if the node joins conditions.
+func junction(n ast.Node) string {
+	if b, ok := n.(*ast.BinaryNode); ok {
+		switch b.Operator {
+		case "and", "&&":
+			return "and"
+		case "or", "||":
+			return "or"
+		}
+	}
+	return ""
+}
+
+// decides adds the probe of a condition, unless it is made of others, which have
+// theirs.
+func (p *prober) decides(kind string, n ast.Node, guards []guard) *Program {
+	cond := p.way(n)
+	if junction(n) == "" {
+		p.add(kind, cond, guards)
+	}
+	p.walk(n, guards)
+	return cond
+}
+
+// chain walks a.b?.c from its root on and returns what holds where it was not cut
+// short.
+func (p *prober) chain(n ast.Node, guards []guard) []guard {
+	m, ok := n.(*ast.MemberNode)
+	if !ok {
+		p.walk(n, guards)
+		return guards
+	}
+	guards = p.chain(m.Node, guards)
+	if m.Optional {
+		root := p.way(m.Node)
+		p.add("?.", root, guards)
+		guards = with(guards, root, true, true)
+	}
+	p.walk(m.Property, guards)
+	return guards
 }

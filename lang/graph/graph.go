@@ -15,6 +15,7 @@ import (
 type Graph struct {
 	Namespace, Name   string
 	Version, Describe string
+	Span              diag.Span      // of its name
 	Input             *value.Type    // a record; never nil
 	Schema            *schema.Schema // JSON Schema the input must meet as well; nil: none
 	Prelude           []Stmt         // *Let and *Ensure, in order, before the first step

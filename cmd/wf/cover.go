@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"wf/golden/cover"
+	"wf/lang"
+)
+
+// coverFlag is --cover, or --cover=FILE, any number of times.
+type coverFlag struct {
+	on    bool
+	files []string
+}
+
+// IsBool lets the flag stand without a value.
+func (*coverFlag) IsBool() bool { return true }
+
+// Decode reads one --cover.
+func (f *coverFlag) Decode(ctx *kong.DecodeContext) error {
+	f.on = true
+	if ctx.Scan.Peek().Type != kong.FlagValueToken {
+		return nil
+	}
+	switch v := ctx.Scan.Pop().Value.(type) {
+	case bool:
+		f.on = v
+	case string:
+		if v == "" {
+			return errors.New("--cover= names no file")
+		}
+		if coverWriter(v) == nil {
+			return fmt.Errorf("--cover=%s: the file ends in .json, .svg or .html, which says what is written", v)
+		}
+		f.files = append(f.files, v)
+	}
+	return nil
+}
+
+// coverWriter writes coverage in the form that the name of a file asks for; nil if it
+// asks for none.
+func coverWriter(name string) func(p *cover.Profile) ([]byte, error) {
+	switch path.Ext(name) {
+	case ".json":
+		return func(p *cover.Profile) ([]byte, error) {
+			var b bytes.Buffer
+			err := p.WriteJSON(&b)
+			return b.Bytes(), err
+		}
+	}
+	return nil
+}
+
+// covers reports whether coverage is asked for.
+func (c *testCmd) covers() bool { return c.Cover.on || len(c.CoverMin) > 0 }
+
+// profile is where the tests tell what they reach; nil if nobody asks.
+func (c *testCmd) profile() *cover.Profile {
+	if !c.covers() {
+		return nil
+	}
+	return &cover.Profile{}
+}
+
+// covered reports the coverage.
+func (c *testCmd) covered(e *env, p *cover.Profile, out reporters) error {
+	if err := c.untested(p); err != nil {
+		return err
+	}
+	if !c.Cover.on {
+		return nil
+	}
+	if err := out.coverage(p); err != nil {
+		return err
+	}
+	for _, name := range c.Cover.files {
+		data, err := coverWriter(name)(p)
+		if err != nil {
+			return err
+		}
+		if err := e.writeFile(name, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enough fails if a workflow is covered less than is asked for, and says what is
+// missing.
+func (c *testCmd) enough(e *env, p *cover.Profile) error {
+	below := 0
+	for _, w := range p.Workflows() {
+		for _, b := range c.CoverMin {
+			share, _ := w.Share(b.Kind)
+			if share.Percent() >= b.Percent {
+				continue
+			}
+			below++
+			what := "it"
+			if b.Kind != "" {
+				what = "its " + string(b.Kind)
+			}
+			fmt.Fprintf(e.stderr, "wf: %s: %d%% of %s covered, and at least %d%% is asked for\n", w.Name, share.Percent(), what, b.Percent)
+			if w.Runs == 0 {
+				fmt.Fprintln(e.stderr, "  no test runs it")
+				continue
+			}
+			for _, m := range w.Missing(b.Kind) {
+				at := p.Sources.Position(m.Span.File, m.Span.Start)
+				fmt.Fprintf(e.stderr, "  %s:%d:%d  %s\n", m.Span.File, at.Line, at.Column, m.Missing)
+			}
+		}
+	}
+	if below > 0 {
+		return (&exit{status: exitFailed}).hinted("wf test --missing prints a scenario for each")
+	}
+	return nil
+}
+
+// untested enters the workflows under the folders that no test runs.
+func (c *testCmd) untested(p *cover.Profile) error {
+	paths := c.Paths
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	for _, name := range paths {
+		info, err := os.Stat(name)
+		if err != nil {
+			return wrong("%v", err)
+		}
+		var files []string
+		if info.IsDir() {
+			if files, err = under(name); err != nil {
+				return wrong("%v", err)
+			}
+		} else if tested := filepath.ToSlash(strings.TrimSuffix(name, "_test.wf") + ".wf"); tested != name {
+			if _, err := os.Stat(tested); err == nil {
+				files = []string{tested}
+			}
+		}
+		for _, f := range files {
+			program, problems := lang.Load(hostFS{}, f, lang.Options{Catalog: services(c.Seed), StubHandlers: true, Probe: true})
+			if problems.HasErrors() || len(program.Workflows) == 0 {
+				continue // wf check tells
+			}
+			p.Read(program.Sources)
+			for _, g := range program.Workflows {
+				p.Define(g)
+			}
+		}
+	}
+	return nil
+}
