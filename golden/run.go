@@ -79,6 +79,8 @@ type Result struct {
 	Change    string        // what changed in it, as a difference; "" if it is new
 	Unwritten error         // why it could not be written; nil if it was, or was not to be
 	Skipped   bool          // not run to its end, because another one failed or Context is done
+
+	cover *cover.Recorder // what it reached, until that is added; nil: nobody listens
 }
 
 // Passed reports whether nothing failed.
@@ -203,8 +205,9 @@ func runAll(all []*scenario, opts Options) []*Result {
 		<-done[i]
 		if over {
 			results[i] = results[i].unrun()
-		} else if all[i].cover != nil {
-			opts.Cover.Add(all[i].cover)
+		} else if results[i].cover != nil {
+			opts.Cover.Add(results[i].cover)
+			results[i].cover = nil
 		}
 		over = over || opts.FailFast && !results[i].Passed()
 		if opts.Report != nil {
@@ -237,7 +240,6 @@ type scenario struct {
 	seed    uint64
 	clock   time.Time
 	setups  int
-	cover   *cover.Recorder // nil: nobody listens
 	last    *lastRun
 }
 
@@ -495,11 +497,11 @@ func (s *scenario) covered(g *graph.Graph) machine.Cover {
 	if s.opts.Cover == nil {
 		return nil
 	}
-	if s.cover == nil {
-		s.cover = s.opts.Cover.Recorder()
+	if s.result.cover == nil {
+		s.result.cover = s.opts.Cover.Recorder()
 	}
-	s.cover.Run(g)
-	return s.cover
+	s.result.cover.Run(g)
+	return s.result.cover
 }
 
 // expectsRefusal reports whether a statement behind the run expects its input to be
