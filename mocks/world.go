@@ -3,6 +3,7 @@
 // their shared state, which lives as long as one run or test scenario.
 //
 // Their signatures are those of workflows/services, the files that authors import.
+// Some services are mocked in the language itself, in workflows/mocks.
 // Ids count from 1, times come from the clock of the run, latencies and other
 // "random" parts from the seed. A call repeated with the same idempotency key gets
 // the stored answer and has no second effect.
@@ -115,6 +116,7 @@ func Register(r *builtins.Registry, opts Options) *World {
 			must(r.Declare(service, operation, sig, func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.serve(op, c), nil }))
 		}
 	}
+	registerWritten(r)
 	for _, h := range handlers {
 		must(r.Register(h.signature(), func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.handle(h, c) }))
 	}

@@ -1,5 +1,5 @@
 // Package workflows holds the shipped example workflows, the signatures of the
-// services they call, and inputs for them.
+// services they call, mocks of some of these in the language itself, and inputs.
 package workflows
 
 import "embed"
