@@ -39,17 +39,26 @@ type Program struct {
 // Workflow finds a workflow by name, with or without its namespace; "" means the
 // only one. The error says what there is to choose from.
 func (p *Program) Workflow(name string) (*graph.Graph, error) {
-	names := make([]string, len(p.Workflows))
-	for i, g := range p.Workflows {
-		if names[i] = g.FullName(); name == names[i] || name == g.Name || name == "" && len(p.Workflows) == 1 {
+	var names, full []string
+	var found []*graph.Graph
+	for _, g := range p.Workflows {
+		names = append(names, g.FullName())
+		switch name {
+		case g.FullName():
 			return g, nil
+		case g.Name, "":
+			full, found = append(full, g.FullName()), append(found, g)
 		}
 	}
 	switch {
 	case len(names) == 0:
 		return nil, errors.New("the file defines no workflow")
-	case name == "":
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1 && name == "":
 		return nil, fmt.Errorf("the file defines several workflows, choose one: %s", strings.Join(names, ", "))
+	case len(found) > 1:
+		return nil, fmt.Errorf("the file defines %d workflows %s, choose one: %s", len(found), name, strings.Join(full, ", "))
 	}
 	hint := diag.DidYouMean(name, names)
 	if hint == "" {

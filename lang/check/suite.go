@@ -563,27 +563,42 @@ func (c *checker) readLet(l *syntax.Let) *graph.Let {
 	return &graph.Let{Name: l.Name.Text, Value: p, Span: l.Span}
 }
 
-// workflowNamed finds a workflow of the imports, by name or full name.
+// workflowNamed finds a workflow of the imports by its full name, or without its
+// namespace if there is no other of that name.
 func (t *tester) workflowNamed(names []syntax.Name) *graph.Graph {
-	want := written(names)
-	var known []string
+	want, span := written(names), names[0].Span.To(names[len(names)-1].Span)
+	var known, full []string
+	var found []func() *graph.Graph
 	for _, file := range t.files(t.unit.Main) {
 		for _, d := range file.Decls {
 			w, ok := d.(*syntax.Workflow)
 			if !ok {
 				continue
 			}
-			full, short := written(w.Name), w.Name[len(w.Name)-1].Text
-			if want == full || want == short {
+			get := func() *graph.Graph {
 				if t.graphs[w] == nil {
 					t.graphs[w] = t.workflow(t.space(file), w)
 				}
 				return t.graphs[w]
 			}
+			short := w.Name[len(w.Name)-1].Text
+			switch want {
+			case written(w.Name):
+				return get()
+			case short:
+				full, found = append(full, written(w.Name)), append(found, get)
+			}
 			known = append(known, short)
 		}
 	}
-	d := diag.Errorf(CodeUnknownName, names[0].Span.To(names[len(names)-1].Span), "there is no workflow %s", want)
+	if len(found) == 1 {
+		return found[0]()
+	}
+	if len(found) > 1 {
+		t.add(diag.Errorf(CodeUnknownName, span, "there are %d workflows %s", len(found), want).Hintf("say which: %s", strings.Join(full, " or ")))
+		return nil
+	}
+	d := diag.Errorf(CodeUnknownName, span, "there is no workflow %s", want)
 	if d.Hint = diag.DidYouMean(want, known); d.Hint == "" {
 		d.Hintf(`import the file that defines it: import "….wf"`)
 	}
