@@ -22,7 +22,7 @@ import (
 type Call struct {
 	Service, Operation string
 	Args               map[string]any // complete and checked; must not be written to
-	Context            map[string]any // handlers only: input, results, config
+	Context            *Context       // handlers get it instead of Args; nil for all others
 	Place              string         // of the call in the graph, "charge" or "charge.found"
 	Key                string         // idempotency key, the same for all attempts
 	RunID              string
@@ -30,6 +30,22 @@ type Call struct {
 	Attempt            int       // from 1
 	At                 time.Time // now, on the clock of the run
 	Seed               uint64    // of the run
+}
+
+// Context is what a handler knows when it is called.
+type Context struct {
+	Input   map[string]any // of the run, complete and checked; must not be written to
+	Config  map[string]any // handler_config of its step; nil if there is none
+	Results Results        // of the steps before its own
+}
+
+// Results are those of the steps before a handler's.
+type Results interface {
+	// Result is what a step returned; nil if it was skipped. ok is false for a step that
+	// is none of those before.
+	Result(step string) (result any, ok bool)
+	// All is the results of all steps before, by name. The map is the caller's.
+	All() map[string]any
 }
 
 // Answer is what a service says. Either Status or Class is set.
@@ -79,7 +95,8 @@ func New() *Registry { return &Registry{} }
 
 var (
 	serviceName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	operationName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_:]*$`)
+	operationName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	handlerName   = regexp.MustCompile(`^[^\s"\\]+$`) // a Ruby class, a Python path, a plain key
 )
 
 // Register adds an operation. It refuses names that cannot be written in a
@@ -90,6 +107,9 @@ func (r *Registry) Register(sig *value.Signature, f Func) error {
 		return errors.New("an operation needs a signature and a function")
 	case sig.Input == nil || sig.Input.Kind != value.Record:
 		return fmt.Errorf("%s: the input type must be a record", sig.Name())
+	}
+	if sig.Handler && !handlerName.MatchString(sig.Operation) {
+		return fmt.Errorf("handler name %q: use no blanks and quotes", sig.Operation)
 	}
 	return r.add(sig.Service, sig.Operation, &Operation{Sig: sig, Func: f})
 }
@@ -108,7 +128,7 @@ func (r *Registry) add(service, operation string, op *Operation) error {
 	switch {
 	case !serviceName.MatchString(service):
 		return fmt.Errorf("service name %q: use letters, digits and _", service)
-	case !operationName.MatchString(operation):
+	case (op.Sig == nil || !op.Sig.Handler) && !operationName.MatchString(operation):
 		return fmt.Errorf("operation name %q of service %s: use letters, digits and _", operation, service)
 	case r.services[service][operation] != nil:
 		return fmt.Errorf("%s.%s is registered already", service, operation)

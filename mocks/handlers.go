@@ -32,23 +32,22 @@ var handlers = []handler{
 func (w *World) handle(h handler, c builtins.Call) (builtins.Answer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	in, _ := c.Context["input"].(map[string]any)
-	results, _ := c.Context["results"].(map[string]any)
-	return h.run(w, c, stepContext{in, results}), nil
+	return h.run(w, c, stepContext{c.Context}), nil
 }
 
-// stepContext is what earlier steps know.
-type stepContext struct{ input, results map[string]any }
+// stepContext reads what a handler knows.
+type stepContext struct{ *builtins.Context }
 
 // part is a record of the input, empty if there is none.
 func (x stepContext) part(name string) map[string]any {
-	m, _ := x.input[name].(map[string]any)
+	m, _ := x.Input[name].(map[string]any)
 	return m
 }
 
 // result is a field of an earlier step's result; nil if there is none.
 func (x stepContext) result(step, field string) any {
-	m, _ := x.results[step].(map[string]any)
+	r, _ := x.Results.Result(step)
+	m, _ := r.(map[string]any)
 	return m[field]
 }
 

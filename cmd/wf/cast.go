@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	"wf/builtins"
 	"wf/golden"
 	"wf/lang"
+	"wf/lang/check"
 	"wf/lang/diag"
 	"wf/lang/suite"
 	"wf/mocks"
@@ -23,8 +26,14 @@ type cast struct {
 // cast reads the mocks of a run.
 func (c *runCmd) cast(e *env) (*cast, error) {
 	stock := services(c.Seed)
+	answer := func(r *builtins.Registry) builtins.Services {
+		if c.StubHandlers {
+			return stubbed{r}
+		}
+		return r
+	}
 	if c.Mocks == "" {
-		return &cast{catalog: stock, services: stock}, nil
+		return &cast{catalog: stock, services: answer(stock)}, nil
 	}
 	p, err := e.load(c.Mocks, lang.Options{Catalog: stock})
 	if err != nil {
@@ -37,7 +46,7 @@ func (c *runCmd) cast(e *env) (*cast, error) {
 	if err != nil {
 		return nil, wrong("%s: %v", c.Mocks, err)
 	}
-	below := sync.OnceValue(func() builtins.Services { return services(c.Seed) })
+	below := sync.OnceValue(func() builtins.Services { return answer(services(c.Seed)) })
 	out := &cast{catalog: stock, stage: mocks.NewStage(p.Suite, names, below).Open(), sources: p.Sources}
 	for _, put := range p.Suite.Puts {
 		if err := out.stage.Put(put, names); err != nil {
@@ -62,6 +71,20 @@ func (c *cast) handlers(s *suite.Suite) error {
 		}
 	}
 	return nil
+}
+
+// stubbed is services in which every handler that nobody registered does nothing,
+// successfully.
+type stubbed struct{ builtins.Services }
+
+// Lookup finds an operation, or stands in for a handler.
+func (s stubbed) Lookup(service, operation string) (*builtins.Operation, bool) {
+	if op, ok := s.Services.Lookup(service, operation); ok || service != check.HandlerService {
+		return op, ok
+	}
+	return &builtins.Operation{Func: func(context.Context, builtins.Call) (builtins.Answer, error) {
+		return builtins.Answer{Status: 200, Body: map[string]any{}, Latency: 10 * time.Millisecond}, nil
+	}}, true
 }
 
 // failed reports whether the mocks cannot go on.

@@ -22,16 +22,17 @@ import (
 )
 
 type runCmd struct {
-	File        string   `arg:"" help:"Definition, .wf or .yaml."`
-	Workflow    string   `help:"Which workflow of the file, if it has several." placeholder:"NAME"`
-	Input       string   `short:"i" help:"JSON file with the input; - reads standard input." placeholder:"FILE"`
-	Set         []string `help:"Set one field of the input: user.plan=pro. The value is JSON, or else a string." placeholder:"PATH=VALUE" sep:"none"`
-	Virtual     bool     `help:"Do not wait: simulate the time that calls and backoffs take."`
-	Seed        uint64   `help:"Seed of jitter, ids and mock latencies." default:"1"`
-	Mocks       string   `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE"`
-	Format      string   `help:"Form of the result: text or json." enum:"text,json" default:"text"`
-	Trace       string   `help:"Write the trace to a file (.json or .jsonl: one object a line; else text); - is standard error." placeholder:"FILE"`
-	Environment string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
+	File         string   `arg:"" help:"Definition, .wf or .yaml."`
+	Workflow     string   `help:"Which workflow of the file, if it has several." placeholder:"NAME"`
+	Input        string   `short:"i" help:"JSON file with the input; - reads standard input." placeholder:"FILE"`
+	Set          []string `help:"Set one field of the input: user.plan=pro. The value is JSON, or else a string." placeholder:"PATH=VALUE" sep:"none"`
+	Virtual      bool     `help:"Do not wait: simulate the time that calls and backoffs take."`
+	Seed         uint64   `help:"Seed of jitter, ids and mock latencies." default:"1"`
+	Mocks        string   `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE"`
+	Format       string   `help:"Form of the result: text or json." enum:"text,json" default:"text"`
+	Trace        string   `help:"Write the trace to a file (.json or .jsonl: one object a line; else text); - is standard error." placeholder:"FILE"`
+	Environment  string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
+	StubHandlers bool     `help:"YAML: take any handler_class as registered; those that are not answer success, and nothing else."`
 }
 
 // Help is shown by wf run --help.
@@ -51,7 +52,7 @@ func (c *runCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	p, err := e.load(c.File, lang.Options{Catalog: cast.catalog, Environment: c.Environment})
+	p, err := e.load(c.File, lang.Options{Catalog: cast.catalog, Environment: c.Environment, StubHandlers: c.StubHandlers})
 	if err != nil {
 		return err
 	}

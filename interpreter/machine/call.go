@@ -16,16 +16,16 @@ type callState struct {
 	call    *graph.Call
 	place   string // call.Place; from the second round on followed by "[2]"
 	args    map[string]any
-	context map[string]any // handlers only
-	attempt int            // the current one, from 1
-	first   int            // the attempt that began the present request; 0: the first
-	since   int            // the attempt that an ending of its own count retried last; 0: none
-	own     []ownCount     // of the endings that have a count of their own
-	sent    time.Duration  // when it was made
-	timeout time.Duration  // when it is given up; 0: never
-	resume  time.Duration  // when the next attempt is made
-	waiting bool           // between attempts
-	answer  answer         // of the last attempt
+	context *Context      // handlers only
+	attempt int           // the current one, from 1
+	first   int           // the attempt that began the present request; 0: the first
+	since   int           // the attempt that an ending of its own count retried last; 0: none
+	own     []ownCount    // of the endings that have a count of their own
+	sent    time.Duration // when it was made
+	timeout time.Duration // when it is given up; 0: never
+	resume  time.Duration // when the next attempt is made
+	waiting bool          // between attempts
+	answer  answer        // of the last attempt
 }
 
 // ownCount is how many attempts a retry that names its attempts has seen.
@@ -126,7 +126,10 @@ func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 		}
 	}
 	if c.Sig.Handler {
-		cs.context = m.context(c, v)
+		cs.context = &Context{Input: m.env["input"], Past: m.past(x.step)}
+		if c.Args != nil {
+			cs.context.Config = v
+		}
 		return nil
 	}
 	done, violations := c.Sig.Input.Conform(v, m.env)
@@ -140,15 +143,6 @@ func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 	}
 	cs.args, _ = done.(map[string]any)
 	return nil
-}
-
-// context is what a handler gets: everything known so far.
-func (m *Machine) context(c *graph.Call, config any) map[string]any {
-	results := make(map[string]any, len(c.Reads))
-	for _, i := range c.Reads {
-		results[m.g.Steps[i].Name] = m.steps[i].result
-	}
-	return map[string]any{"input": m.env["input"], "results": results, "config": config}
 }
 
 // attempt makes one attempt.

@@ -63,6 +63,7 @@ type Machine struct {
 	cancelled bool
 	stopped   bool // ended as a whole: cancelled, or out of time
 	services  ledger
+	pasts     []*ended // steps that handlers know of, by index; nil until the first handler
 	result    *Result
 
 	// Room for what nearly every run needs.

@@ -105,7 +105,7 @@ type (
 		ID      ID
 		Call    *graph.Call
 		Args    map[string]any
-		Context map[string]any // handlers: input, results, config; nil otherwise
+		Context *Context // of a handler; nil otherwise
 		Key     string
 	}
 	// CancelCall says that nobody waits for an answer any more. One that comes all

@@ -68,8 +68,8 @@ func (m *Machine) traceCall(x *exec, cs *callState) {
 	e := m.about(x, cs, EntryCall)
 	e.Operation, e.Key = cs.call.Sig.Name(), m.key(cs)
 	if cs.call.Sig.Handler {
-		if cs.context["config"] != nil {
-			e.Args = cs.context["config"]
+		if cs.call.Args != nil {
+			e.Args = cs.call.Args.Type().Redact(cs.context.Config)
 		}
 	} else {
 		e.Args = cs.call.Sig.Input.Redact(any(cs.args))

@@ -166,8 +166,14 @@ func (d *driver) call(c machine.Call, now time.Duration) (at time.Duration, ev m
 
 // Request is a call command as a service sees it.
 func Request(c machine.Call, runID, correlationID string, seed uint64, at time.Time) builtins.Call {
-	return builtins.Call{Service: c.Call.Sig.Service, Operation: c.Call.Sig.Operation, Args: c.Args, Context: c.Context, Place: c.Call.Place, Key: c.Key,
+	out := builtins.Call{Service: c.Call.Sig.Service, Operation: c.Call.Sig.Operation, Args: c.Args, Place: c.Call.Place, Key: c.Key,
 		RunID: runID, CorrelationID: correlationID, Attempt: c.ID.Attempt, At: at, Seed: seed}
+	if x := c.Context; x != nil {
+		out.Context = &builtins.Context{Results: x.Past}
+		out.Context.Input, _ = x.Input.(map[string]any)
+		out.Context.Config, _ = x.Config.(map[string]any)
+	}
+	return out
 }
 
 // Ask carries out one attempt; a function that panics is an unreachable service.

@@ -28,7 +28,6 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	}
 	if sig.Handler {
 		s.handlers = true
-		g.Reads = s.ancestors(s.info)
 	} else {
 		s.arguments(t, sig, g.Args)
 	}

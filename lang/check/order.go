@@ -186,23 +186,3 @@ func needs(st *stepInfo) []graph.Need {
 	}
 	return out
 }
-
-// ancestors lists, by index, every step that a step comes after.
-func (f *flow) ancestors(st *stepInfo) []int {
-	seen := map[int]bool{}
-	var out []int
-	todo := []*stepInfo{st}
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, e := range at.edges {
-			if !seen[e.to.index] && e.to != st {
-				seen[e.to.index] = true
-				out = append(out, e.to.index)
-				todo = append(todo, e.to)
-			}
-		}
-	}
-	slices.Sort(out)
-	return out
-}

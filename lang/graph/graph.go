@@ -95,7 +95,6 @@ type (
 		Args    *expr.Program    // nil: {}
 		Policy  *Policy
 		Clauses []*Clause
-		Reads   []int // handler calls: steps whose results are passed on
 		Span    diag.Span
 	}
 	// Clause is one `on`. The first that matches is taken.
