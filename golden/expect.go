@@ -407,15 +407,20 @@ func (s *scenario) function(name, path string) any {
 	return ""
 }
 
-// calls lists the calls of an operation during the last run.
-func (s *scenario) calls(operation string) []any {
+// calls lists the calls of an operation, or those a step made to its handler, during
+// the last run.
+func (s *scenario) calls(of string) []any {
 	out := []any{}
 	for _, c := range s.stage.Calls() {
-		if c.Service+"."+c.Operation != operation {
-			continue
-		}
 		step, _, _ := strings.Cut(c.Place, ".")
-		out = append(out, map[string]any{"at": value.FormatDuration(c.Offset), "args": any(c.Args), "attempt": c.Attempt, "key": c.Key, "step": step,
+		args := any(c.Args)
+		if c.Service+"."+c.Operation != of {
+			if c.Context == nil || step != of {
+				continue
+			}
+			args = map[string]any{"input": c.Context.Input, "config": c.Context.Config, "results": c.Context.Results.All()}
+		}
+		out = append(out, map[string]any{"at": value.FormatDuration(c.Offset), "args": args, "attempt": c.Attempt, "key": c.Key, "step": step,
 			"correlation_id": c.CorrelationID, "outcome": c.Outcome, "lost": c.Lost})
 	}
 	return out

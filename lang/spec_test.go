@@ -47,6 +47,7 @@ another; the kind of each tells what it is:
 	                           line of each step's end and of the run's
 	wf [json] [wf mocks] jsonl the trace as JSON
 	wf order.wf                the workflow that the examples of tests import
+	yaml packing.yaml          another one that they import, in YAML
 	wf test [text]             a test file, and what its failing tests print; without
 	                           text all of them pass
 
@@ -219,6 +220,7 @@ type spec struct {
 	grammar  string
 	prelude  string         // services that every example may call
 	order    string         // the workflow that examples of tests import
+	packing  string         // another one, in YAML
 	names    specScope      // what expressions in tables may read
 	env      map[string]any // and the values
 }
@@ -316,6 +318,9 @@ func (doc *spec) fence(t *testing.T, f *fence, group *example) *example {
 		return group
 	case "wf order.wf":
 		doc.order = doc.content(f)
+		return nil
+	case "yaml packing.yaml":
+		doc.packing = doc.content(f)
 		return nil
 	case "wf test":
 		group = &example{wf: f, tests: true}
@@ -496,9 +501,9 @@ func (doc *spec) try(t *testing.T, ex *example) {
 
 // tryTests runs an example that is a test file.
 func (doc *spec) tryTests(t *testing.T, ex *example) {
-	const head = "import \"order.wf\"\n"
+	const head = "import \"order.wf\"\nimport \"packing.yaml\"\n"
 	text := doc.content(ex.wf)
-	fsys := fstest.MapFS{"order.wf": {Data: []byte(doc.order)}, "order_test.wf": {Data: []byte(head + text)}, "order.json": {Data: []byte(`{"sku": "lamp"}`)}}
+	fsys := fstest.MapFS{"order.wf": {Data: []byte(doc.order)}, "packing.yaml": {Data: []byte(doc.packing)}, "order_test.wf": {Data: []byte(head + text)}, "order.json": {Data: []byte(`{"sku": "lamp"}`)}}
 	p, problems := lang.Load(fsys, "order_test.wf", lang.Options{Catalog: doc.catalog(t)})
 	var said bytes.Buffer
 	for _, d := range problems {

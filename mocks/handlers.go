@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"wf/builtins"
-	"wf/lang/check"
 	"wf/lang/value"
 )
 
@@ -17,7 +16,7 @@ type handler struct {
 
 // signature of a handler: it takes the context and answers what it likes.
 func (h handler) signature() *value.Signature {
-	return &value.Signature{Service: check.HandlerService, Operation: h.class, Handler: true, Input: &value.Type{Kind: value.Record, Open: true}}
+	return &value.Signature{Service: value.HandlerService, Operation: h.class, Handler: true, Input: &value.Type{Kind: value.Record, Open: true}}
 }
 
 // handlers are those of the registration workflow.

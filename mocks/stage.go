@@ -331,6 +331,15 @@ func (p *performance) answer() (builtins.Answer, bool) {
 	p.env = make(map[string]any, 8+len(p.stage.base))
 	maps.Copy(p.env, p.stage.base)
 	p.env["input"], p.env["attempt"], p.env["key"], p.env["place"] = any(c.Args), c.Attempt, c.Key, c.Place
+	if x := c.Context; x != nil {
+		p.env["input"], p.env["config"], p.env["results"] = any(x.Input), nil, nil
+		if x.Config != nil {
+			p.env["config"] = x.Config
+		}
+		if p.replies.Results {
+			p.env["results"] = x.Results.All()
+		}
+	}
 	p.env["run"] = map[string]any{"id": c.RunID, "correlation_id": c.CorrelationID, "now": stamp(c.At)}
 	for name, t := range p.stage.tables[c.Service] {
 		p.env[name] = t.rows

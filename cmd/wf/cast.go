@@ -8,9 +8,9 @@ import (
 	"wf/builtins"
 	"wf/golden"
 	"wf/lang"
-	"wf/lang/check"
 	"wf/lang/diag"
 	"wf/lang/suite"
+	"wf/lang/value"
 	"wf/mocks"
 )
 
@@ -79,7 +79,7 @@ type stubbed struct{ builtins.Services }
 
 // Lookup finds an operation, or stands in for a handler.
 func (s stubbed) Lookup(service, operation string) (*builtins.Operation, bool) {
-	if op, ok := s.Services.Lookup(service, operation); ok || service != check.HandlerService {
+	if op, ok := s.Services.Lookup(service, operation); ok || service != value.HandlerService {
 		return op, ok
 	}
 	return &builtins.Operation{Func: func(context.Context, builtins.Call) (builtins.Answer, error) {

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -87,7 +88,7 @@ func (s *stepFlow) signature(t *syntax.Call) *value.Signature {
 		return unknownSignature("", "")
 	}
 	service, op := t.Target[0], t.Target[1]
-	if service.Text == HandlerService {
+	if service.Text == value.HandlerService {
 		return s.handler(op)
 	}
 	if d := s.space.services.byName[service.Text]; d != nil {
@@ -138,23 +139,50 @@ func (s *stepFlow) unknownService(service syntax.Name) {
 
 // handler resolves a Tasker handler class.
 func (s *stepFlow) handler(class syntax.Name) *value.Signature {
-	var known []string
+	known := slices.Sorted(maps.Keys(s.mocked))
 	if s.opts.Catalog != nil {
-		if sig := s.opts.Catalog.Signature(HandlerService, class.Text); sig != nil {
+		if sig := s.opts.Catalog.Signature(value.HandlerService, class.Text); sig != nil {
 			return sig
 		}
-		known = s.opts.Catalog.Operations(HandlerService)
+		known = append(known, s.opts.Catalog.Operations(value.HandlerService)...)
 	}
-	if !s.opts.StubHandlers {
+	if !s.opts.StubHandlers && !s.mocked[class.Text] {
 		d := diag.Errorf(CodeUnknownHandler, class.Span, "no handler %s is registered", class.Text)
-		if near := diag.Near(class.Text, known, 3); len(near) > 0 {
-			d.Hintf("did you mean %s?", strings.Join(near, " or "))
-		} else {
-			d.Hintf("register it in Go, give the step a `call`, or check with --stub-handlers")
+		if d.Hint = nearHandlers(class.Text, known); d.Hint == "" {
+			d.Hintf("register it in Go, mock it in a test file (mock handler %q { 200 { … } }), give the step a `call`, or take it as given: --stub-handlers", class.Text)
 		}
 		s.add(d)
 	}
-	return unknownSignature(HandlerService, class.Text)
+	return unknownSignature(value.HandlerService, class.Text)
+}
+
+// nearHandlers suggests classes of a similar name. Only the last part counts: the
+// modules around a class are what people leave out.
+func nearHandlers(class string, known []string) string {
+	var near, names []string
+	byName := map[string][]string{}
+	for _, k := range known {
+		name := baseName(k)
+		if k != class && name == baseName(class) {
+			near = append(near, k)
+		}
+		if byName[name] == nil {
+			names = append(names, name)
+		}
+		byName[name] = append(byName[name], k)
+	}
+	for _, n := range diag.Near(baseName(class), names, 3) {
+		near = append(near, byName[n]...)
+	}
+	if len(near) == 0 {
+		return ""
+	}
+	return "did you mean " + strings.Join(near[:min(3, len(near))], " or ") + "?"
+}
+
+// baseName is the last part of a class: Ruby's A::B::C, Python's a.b.C.
+func baseName(class string) string {
+	return class[strings.LastIndexAny(class, ":./")+1:]
 }
 
 // arguments compares what a call passes with what its operation takes.

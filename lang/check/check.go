@@ -19,10 +19,6 @@ type Catalog interface {
 	Signature(service, operation string) *value.Signature
 }
 
-// HandlerService is the service under which Tasker handlers are registered; the
-// operation is the class name.
-const HandlerService = "handler"
-
 // Unit is a file and, transitively, what it imports. Imports holds the direct
 // imports of every file of the unit; import cycles are allowed.
 type Unit struct {
@@ -55,13 +51,18 @@ type Result struct {
 
 // Check checks the main file of a unit and everything it imports.
 func Check(u *Unit, opts Options) (*Result, diag.List) {
-	c := &checker{unit: u, opts: opts, spaces: map[*syntax.File]*space{}, types: map[*syntax.TypeDecl]*typeState{}, homes: map[*syntax.TypeDecl]*syntax.File{}, services: map[*syntax.Service]*Service{}}
+	c := &checker{unit: u, opts: opts, spaces: map[*syntax.File]*space{}, types: map[*syntax.TypeDecl]*typeState{}, homes: map[*syntax.TypeDecl]*syntax.File{}, services: map[*syntax.Service]*Service{}, mocked: map[string]bool{}}
 	files := c.files(u.Main)
 	for _, f := range files {
 		for _, d := range f.Decls {
 			if t, ok := d.(*syntax.TypeDecl); ok {
 				c.homes[t] = f
 			}
+		}
+	}
+	for _, f := range files {
+		for _, class := range mockedHandlers(f) {
+			c.mocked[class.Value] = true
 		}
 	}
 	main := c.space(u.Main)
@@ -114,6 +115,7 @@ type checker struct {
 	types    map[*syntax.TypeDecl]*typeState
 	homes    map[*syntax.TypeDecl]*syntax.File
 	services map[*syntax.Service]*Service
+	mocked   map[string]bool // handlers that a test file mocks
 }
 
 func (c *checker) add(d *diag.Diagnostic) { c.problems.Add(d) }

@@ -67,6 +67,10 @@ func (c *checker) enter(s *space, d syntax.Decl) {
 			c.duplicate("type", d.Name, first.Name)
 		}
 	case *syntax.Service:
+		if d.Name.Text == value.HandlerService {
+			c.add(diag.Errorf(CodeReserved, d.Name.Span, "%s is the service of the handlers that YAML names", d.Name.Text).Hintf("choose another name"))
+			return
+		}
 		if first, dup := s.services.put(d.Name.Text, d); dup && first != d {
 			c.duplicate("service", d.Name, first.Name)
 		}

@@ -116,12 +116,15 @@ var answerNames = []string{"body", "status", "headers", "error"}
 // reserved are names that no let and no step may take.
 var reserved = append([]string{"input", "run", "key", "call", "nil", "true", "false", "not", "in", "and", "or", "let", "if", "else"}, answerNames...)
 
+// isReserved reports whether a name means something else in expressions.
+func isReserved(name string) bool { return slices.Contains(reserved, name) || expr.IsBuiltin(name) }
+
 // define adds a name, refusing one that means something already.
 func (s *scope) define(name syntax.Name, typ *value.Type) *binding {
 	b := &binding{name: name.Text, place: name.Span, typ: typ}
 	c := s.flow.checker
 	switch first := s.find(name.Text); {
-	case slices.Contains(reserved, name.Text) || expr.IsBuiltin(name.Text):
+	case isReserved(name.Text):
 		c.reservedName(name)
 		b.used = true
 		return b

@@ -43,6 +43,7 @@ func (c *checker) suite(f *syntax.File, files []*syntax.File) *suite.Suite {
 			}
 		}
 	}
+	t.unusedHandlers(f, files)
 	names := map[string]diag.Span{}
 	for _, d := range f.Decls {
 		test, ok := d.(*syntax.Test)
@@ -62,6 +63,66 @@ func (c *checker) suite(f *syntax.File, files []*syntax.File) *suite.Suite {
 		}
 	}
 	return t.out
+}
+
+// unusedHandlers reports mocks of handlers that no workflow of the file's imports calls.
+// A file that imports no workflow only says how handlers answer.
+func (t *tester) unusedHandlers(f *syntax.File, files []*syntax.File) {
+	var called []string
+	workflows := false
+	for _, file := range files {
+		for _, d := range file.Decls {
+			w, ok := d.(*syntax.Workflow)
+			workflows = workflows || ok
+			if !ok {
+				continue
+			}
+			syntax.Walk(w, func(n any) bool {
+				if c, ok := n.(*syntax.Call); ok && len(c.Target) == 2 && c.Target[0].Text == value.HandlerService {
+					called = append(called, c.Target[1].Text)
+				}
+				return true
+			})
+		}
+	}
+	if !workflows {
+		return
+	}
+	for _, class := range mockedHandlers(f) {
+		if slices.Contains(called, class.Value) {
+			continue
+		}
+		d := diag.Errorf(CodeUnknownHandler, class.Span, "no step calls a handler %s", class.Value)
+		if near := nearHandlers(class.Value, called); near != "" {
+			d.Hint = near
+		} else {
+			d.Hintf("the text is the handler_class of a step, as it stands there")
+		}
+		t.add(d)
+	}
+}
+
+// mockedHandlers lists the handlers that a file mocks, for all tests or in one.
+func mockedHandlers(f *syntax.File) []*syntax.Text {
+	var out []*syntax.Text
+	note := func(m *syntax.Mock) {
+		if m.Class != nil {
+			out = append(out, m.Class)
+		}
+	}
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *syntax.Mock:
+			note(d)
+		case *syntax.Test:
+			for _, st := range d.Stmts {
+				if m, ok := st.(*syntax.Mock); ok {
+					note(m)
+				}
+			}
+		}
+	}
+	return out
 }
 
 func isTesting(d syntax.Decl) bool {
@@ -126,6 +187,12 @@ func (t *tester) declareTables(m *syntax.Mock) {
 
 // mock compiles a mock; `mock a, b { … }` is one for each service.
 func (t *tester) mock(m *syntax.Mock, sc *scope) []*suite.Mock {
+	if m.Class != nil {
+		sig := t.step.handler(syntax.Name{Node: m.Class.Node, Text: m.Class.Value})
+		out := &suite.Mock{Service: sig.Service, Operation: sig.Operation, Span: m.Class.Span}
+		out.Replies = map[string]*suite.Replies{sig.Operation: t.replies(sig, true, m.Replies, sc, out.Span)}
+		return []*suite.Mock{out}
+	}
 	if m.Operation != nil {
 		sig := t.signature(m.Service, *m.Operation)
 		out := &suite.Mock{Service: m.Service.Text, Operation: m.Operation.Text, Span: m.Service.Span.To(m.Operation.Span)}
@@ -197,6 +264,9 @@ func (t *tester) replies(sig *value.Signature, once bool, body []syntax.MockStmt
 	input := sig.Input
 	if sig.Handler {
 		input = value.TAny
+		given("config", value.TAny)
+		given("results", value.TAny)
+		inner.names["results"].used = false
 	}
 	given("input", input)
 	given("run", mockRunType)
@@ -208,6 +278,9 @@ func (t *tester) replies(sig *value.Signature, once bool, body []syntax.MockStmt
 	}
 	index := 0
 	out.Body = t.reactions(out, body, inner, sc, &index)
+	if b := inner.names["results"]; b != nil && sig.Handler {
+		out.Results = b.used
+	}
 	if index == 0 {
 		t.add(diag.Errorf(CodeEmptyStep, span, "this mock answers nothing").Hintf("give it a reply: 200 { … }, 503, timeout or pass"))
 	}
@@ -785,6 +858,9 @@ func (f *testFlow) codeExpected(st *syntax.Expect) {
 		return
 	}
 	code := st.Code.Text
+	if callsHandler(f.ran) { // which may fail with any code
+		return
+	}
 	known := slices.Clone(commonCodes)
 	for _, s := range f.ran.Steps {
 		if s != nil {
@@ -800,6 +876,17 @@ func (f *testFlow) codeExpected(st *syntax.Expect) {
 		d.Hintf("a failed call has the code HTTP_nnn, or TIMEOUT, UNREACHABLE, MALFORMED")
 	}
 	f.add(d)
+}
+
+// callsHandler reports whether some step calls a handler.
+func callsHandler(g *graph.Graph) bool {
+	found := false
+	for _, s := range g.Steps {
+		if s != nil {
+			graph.EachCall(s.Body, func(c *graph.Call) { found = found || c.Sig.Handler })
+		}
+	}
+	return found
 }
 
 // failCodes lists the codes that the statements, and the services they call, fail
@@ -866,7 +953,7 @@ func (s *testScope) after(g *graph.Graph) {
 	}
 	s.names["output"] = &binding{name: "output", typ: output, used: true}
 	for _, st := range g.Steps {
-		if st == nil {
+		if st == nil || isReserved(st.Name) || st.Name == "output" {
 			continue
 		}
 		if first := s.find(st.Name); first != nil {
@@ -915,6 +1002,22 @@ var stepFunctions = map[string]*value.Type{
 	"ending": endingType(stepEndings), "attempts": value.TInt, "started": value.TDuration, "ended": value.TDuration, "took": value.TDuration, "reason": value.TString, "code": value.TString,
 }
 
+// handlerOf is the signature of the handler a step calls; nil if it calls none.
+func (s *testScope) handlerOf(step string) *value.Signature {
+	if s.ran == nil {
+		return nil
+	}
+	var sig *value.Signature
+	if st := stepNamed(s.ran, step); st != nil {
+		graph.EachCall(st.Body, func(c *graph.Call) {
+			if c.Sig.Handler {
+				sig = c.Sig
+			}
+		})
+	}
+	return sig
+}
+
 // Refer types functions of steps and operations.
 func (s *testScope) Refer(function, path string, span diag.Span) (*value.Type, *diag.Diagnostic, bool) {
 	text := function + "(" + path + ")"
@@ -937,7 +1040,12 @@ func (s *testScope) Refer(function, path string, span diag.Span) (*value.Type, *
 	}
 	service, operation, ok := strings.Cut(path, ".")
 	if !ok {
-		return nil, diag.Errorf(CodeUnknownOp, span, "calls takes an operation").Hintf("write calls(service.operation)"), true
+		sig := s.handlerOf(path)
+		if sig == nil {
+			return nil, diag.Errorf(CodeUnknownOp, span, "calls takes an operation, or a step that calls a handler").Hintf("write calls(service.operation)"), true
+		}
+		s.refs[text] = value.ListOf(callType(sig))
+		return s.refs[text], nil, true
 	}
 	at := syntax.Node{Span: span}
 	sig := s.tester.signature(syntax.Name{Node: at, Text: service}, syntax.Name{Node: at, Text: operation})

@@ -131,7 +131,7 @@ func (f *flow) collect() {
 			f.duplicate("step", name, first.tree.Name)
 			continue
 		}
-		if slices.Contains(reserved, name.Text) || expr.IsBuiltin(name.Text) {
+		if isReserved(name.Text) && !callsAHandler(step) { // whose names come from elsewhere
 			f.reservedName(name)
 		}
 		info := &stepInfo{tree: step, index: len(f.order), result: value.TAny}
@@ -142,6 +142,14 @@ func (f *flow) collect() {
 		last := f.tree.Name[len(f.tree.Name)-1]
 		f.add(diag.Errorf(CodeEmptyStep, last.Span, "workflow %s has no step", f.graph.Name).Hintf("add one: step NAME { call service.operation { … } }"))
 	}
+}
+
+// callsAHandler reports whether a step calls a Tasker handler.
+func callsAHandler(step *syntax.Step) bool {
+	return slices.ContainsFunc(step.Stmts, func(st syntax.Stmt) bool {
+		c, ok := st.(*syntax.Call)
+		return ok && c.Target[0].Text == value.HandlerService
+	})
 }
 
 // scopes builds what expressions before and in steps may read.
@@ -155,7 +163,9 @@ func (f *flow) scopes() {
 	f.late = &scope{flow: f, parent: f.early, names: map[string]*binding{}}
 	for _, st := range f.order {
 		st.bind = &binding{name: st.tree.Name.Text, place: st.tree.Name.Span, typ: value.TAny, step: st}
-		f.late.names[st.tree.Name.Text] = st.bind
+		if !isReserved(st.tree.Name.Text) {
+			f.late.names[st.tree.Name.Text] = st.bind
+		}
 	}
 }
 

@@ -53,6 +53,7 @@ type rules struct {
 	Output   *Output   `parser:"| @@"`
 
 	Mock          *Mock          `parser:"| @@"`
+	HandlerMock   *handlerMock   `parser:"| @@"`
 	Table         *Table         `parser:"| @@"`
 	MockOperation *MockOperation `parser:"| @@"`
 	Pass          *Pass          `parser:"| @@"`
@@ -117,7 +118,7 @@ var grammar = sync.OnceValue(func() *productions {
 	l.block = of[block, *block](g, participle.AllowTrailing(false))
 	l.decls = choices[Decl]{
 		"import": of[Import, Decl](g), "type": of[TypeDecl, Decl](g), "let": of[Let, Decl](g), "policy": of[PolicyDecl, Decl](g),
-		"service": of[Service, Decl](g), "workflow": of[Workflow, Decl](g), "mock": of[Mock, Decl](g), "put": of[Put, Decl](g), "test": of[Test, Decl](g),
+		"service": of[Service, Decl](g), "workflow": of[Workflow, Decl](g), "mock": mock(of[Mock, Decl](g), of[handlerMock, Decl](g)), "put": of[Put, Decl](g), "test": of[Test, Decl](g),
 	}
 	classify := of[Classify, Stmt](g)
 	l.stmts = choices[Stmt]{
@@ -136,7 +137,7 @@ var grammar = sync.OnceValue(func() *productions {
 	l.mockStmt = choices[MockStmt]{"let": of[Let, MockStmt](g), "put": of[Put, MockStmt](g), "when": of[When, MockStmt](g)}.
 		or(outcomeOr(of[Reply, MockStmt](g)))
 	l.testStmts = choices[TestStmt]{
-		"let": of[Let, TestStmt](g), "mock": of[Mock, TestStmt](g), "put": of[Put, TestStmt](g), "call": of[Call, TestStmt](g), "seed": of[Seed, TestStmt](g),
+		"let": of[Let, TestStmt](g), "mock": mock(of[Mock, TestStmt](g), of[handlerMock, TestStmt](g)), "put": of[Put, TestStmt](g), "call": of[Call, TestStmt](g), "seed": of[Seed, TestStmt](g),
 		"after": of[Deed, TestStmt](g), "run": of[Run, TestStmt](g), "expect": expectation,
 	}
 	l.record, l.list, l.enum, l.named = of[Record, Shape](g), of[ListShape, Shape](g), of[EnumShape, Shape](g), of[NamedShape, Shape](g)

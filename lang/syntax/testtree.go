@@ -5,6 +5,8 @@ import (
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
+
+	"wf/lang/value"
 )
 
 // The nodes of test files: mocks, which say how services behave, and tests.
@@ -19,16 +21,23 @@ type MockStmt interface{ mockStmt() }
 type TestStmt interface{ testStmt() }
 
 type (
-	// Mock says how a service behaves. With an Operation, Replies answer the calls of
-	// that operation one after the other; else Items are the services' tables and
-	// operations, and their replies answer every call.
+	// Mock says how a service behaves. With an Operation, or the Class of a Tasker
+	// handler, Replies answer the calls of that operation one after the other; else
+	// Items are the services' tables and operations, and their replies answer every call.
 	Mock struct {
 		Node
+		Class     *Text      // of a handler, whose Service is value.HandlerService; nil: see Service
 		Service   Name       `parser:"'mock' @@"`
 		Operation *Name      `parser:"( '.' @@"`
 		Replies   []MockStmt `parser:"'{' @@* '}'"`
 		More      []Name     `parser:"| ( ',' @@ )*"` // further services that behave so
 		Items     []MockItem `parser:"'{' @@* '}' )"`
+	}
+	// handlerMock is the form that a mock of a handler has in a file.
+	handlerMock struct {
+		Node
+		Class   Text       `parser:"'mock' 'handler' @@"`
+		Replies []MockStmt `parser:"'{' @@* '}'"`
 	}
 	// Table is state of a mock: rows of a record type whose first field is the key.
 	Table struct {
@@ -201,6 +210,21 @@ func peek(lex *lexer.PeekingLexer, n int) lexer.Token {
 	return *lex.Peek()
 }
 
+// mock is the production of mocks of services and of handlers.
+func mock[T any](service, handler production[T]) production[T] {
+	return func(lex *lexer.PeekingLexer) (T, error) {
+		if t := peek(lex, 1); !isWord(t, value.HandlerService) {
+			return service(lex)
+		}
+		v, err := handler(lex)
+		h := any(v).(*handlerMock)
+		m := &Mock{Node: h.Node, Class: &h.Class, Replies: h.Replies}
+		m.Service.Text = value.HandlerService
+		m.Service.Span = h.Class.Span
+		return any(m).(T), err
+	}
+}
+
 func isWord(t lexer.Token, word string) bool { return t.Type == tIdent && t.Value == word }
 
 func isEnding(t lexer.Token) bool { return t.Type == tIdent && slices.Contains(Endings, t.Value) }
@@ -211,6 +235,10 @@ func ends(t lexer.Token) bool {
 }
 
 func (*Mock) decl() {}
+
+func (*handlerMock) decl()     {}
+func (*handlerMock) testStmt() {}
+
 func (*Put) decl()  {}
 func (*Test) decl() {}
 

@@ -84,7 +84,11 @@ func (w walker) node(n any) {
 		w.expr(n.Min)
 		w.expr(n.Max)
 	case *Mock:
-		w.visit(&n.Service)
+		if n.Class != nil {
+			w.visit(n.Class)
+		} else {
+			w.visit(&n.Service)
+		}
 		if n.Operation != nil {
 			w.visit(n.Operation)
 		}

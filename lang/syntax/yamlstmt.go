@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"wf/lang/diag"
+	"wf/lang/value"
 )
 
 // where is what encloses statements.
@@ -224,8 +225,8 @@ func (r *yamlReader) call(e yentry, entries []yentry) *Call {
 // target splits "service.operation"; what follows "handler." is one name.
 func (r *yamlReader) target(v *yvalue) []Name {
 	parts := strings.Split(v.text, ".")
-	if len(parts) > 1 && parts[0] == "handler" {
-		parts = []string{"handler", strings.TrimPrefix(v.text, "handler.")}
+	if len(parts) > 1 && parts[0] == value.HandlerService {
+		parts = []string{value.HandlerService, strings.TrimPrefix(v.text, "handler.")}
 	}
 	out := make([]Name, len(parts))
 	at := v.span.Start
@@ -281,7 +282,7 @@ func (r *yamlReader) handlerCall(entries []yentry, e yentry) *Call {
 	if !r.isString(class, "the handler") {
 		return nil
 	}
-	out := &Call{Node: e.at(), Target: []Name{{Node{Span: class.span}, "handler"}, name(class)}}
+	out := &Call{Node: e.at(), Target: []Name{{Node{Span: class.span}, value.HandlerService}, name(class)}}
 	if config != nil && !config.isNull() && r.isMap(config, "handler_config") {
 		r.configNotes(config)
 		out.Args = r.expr(config)

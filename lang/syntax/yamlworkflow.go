@@ -93,12 +93,17 @@ func (r *yamlReader) workflow(root *yvalue, entries []yentry) *Workflow {
 			add(&Describe{e.at(), v})
 		}
 	}
+	in := (*Input)(nil)
 	if e := find(entries, "schema"); e != nil {
-		if in := r.schema(e.value); in != nil {
+		if in = r.schema(e.value); in != nil {
 			in.Node = e.at()
-			add(in)
 		}
 	}
+	if in == nil { // without a schema everything fits
+		at := Node{Span: w.Name[len(w.Name)-1].Span}
+		in = &Input{Node: at, Record: &Record{Node: at, Open: true}}
+	}
+	add(in)
 	if e := find(entries, "do"); e != nil {
 		for _, st := range r.block(e.value, inWorkflow) {
 			add(st)

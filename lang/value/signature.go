@@ -6,6 +6,10 @@ import (
 	"strconv"
 )
 
+// HandlerService is the service of the handlers that Tasker task configurations name;
+// the operation is the class.
+const HandlerService = "handler"
+
 // Signature is the contract of one operation of a service: what it takes and
 // every way it can answer.
 type Signature struct {
