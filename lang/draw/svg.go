@@ -2,6 +2,7 @@ package draw
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"slices"
@@ -19,9 +20,11 @@ const (
 	gapX      = 34
 	gapY      = 58
 	titleH    = 46
-	nameW     = 8.2 // width of a letter of a step's name, generous
+	nameW     = 8.9 // width of a letter of a step's name, generous
 	smallW    = 6.9 // of the small monospaced lines, generous
 	maxLetter = 44  // letters of one line before it is cut
+	maxWhen   = 3   // lines of a condition before it is cut
+	portGap   = 18  // between the ends of edges at one box
 	maxLayerW = 2400
 )
 
@@ -39,9 +42,19 @@ type box struct {
 
 // line is one edge, from step to step over its bends.
 type line struct {
-	points []*box
-	data   bool
+	points     []*box
+	kind       kind
+	start, end float64 // x of its ends, from the middle of their boxes
 }
+
+// kind is how an edge is drawn. Edges of one kind that leave a step share their way.
+type kind string
+
+const (
+	reads   kind = "edge"
+	waits   kind = "edge after"
+	implied kind = "edge implied" // there is a longer way between the two steps
+)
 
 // SVG draws the graph in layers: a step stands below everything it needs.
 func SVG(g *graph.Graph) []byte {
@@ -49,6 +62,7 @@ func SVG(g *graph.Graph) []byte {
 	d.place()
 	d.order()
 	d.coordinates()
+	d.ports()
 	return d.write()
 }
 
@@ -56,9 +70,17 @@ type drawing struct {
 	g      *graph.Graph
 	boxes  []*box // of steps, by index
 	layers [][]*box
-	lines  []line
+	lines  []*line
+	bends  map[bend]*box
 	width  float64
 	height float64
+}
+
+// bend is what edges share: those of a kind from a step, where they pass a layer.
+type bend struct {
+	from  *box
+	kind  kind
+	layer int
 }
 
 // place puts every step on the layer behind its last need, and bends where an edge
@@ -73,7 +95,7 @@ func (d *drawing) place() {
 			b.lines = append(b.lines, cut(c))
 		}
 		if s.When != nil {
-			b.lines = append(b.lines, cut("when "+s.When.String()))
+			b.lines = append(b.lines, wrap("when "+s.When.String())...)
 		}
 		if m := marks(s); len(m) > 0 {
 			b.lines = append(b.lines, strings.Join(m, " · "))
@@ -87,13 +109,56 @@ func (d *drawing) place() {
 		d.boxes[i] = b
 		d.add(b)
 	}
+	budget := maxWalk
 	for i, s := range d.g.Steps {
 		for _, need := range s.Needs {
-			if layer[need.Step] < layer[i] {
-				d.connect(d.boxes[need.Step], d.boxes[i], need.Data)
+			if layer[need.Step] >= layer[i] {
+				continue
 			}
+			k := waits
+			switch {
+			case d.detour(need.Step, i, layer, &budget):
+				k = implied
+			case need.Data:
+				k = reads
+			}
+			d.connect(d.boxes[need.Step], d.boxes[i], k)
 		}
 	}
+}
+
+// maxWalk is how many steps are looked at in search of longer ways; in a graph that is
+// larger the rest of the edges are drawn alike.
+const maxWalk = 200_000
+
+// detour reports whether there is a way between two steps over another one.
+func (d *drawing) detour(from, to int, layer []int, budget *int) bool {
+	if layer[to]-layer[from] < 2 {
+		return false
+	}
+	seen := map[int]bool{}
+	var todo []int
+	for _, n := range d.g.Steps[to].Needs {
+		if n.Step != from {
+			todo = append(todo, n.Step)
+		}
+	}
+	for len(todo) > 0 && *budget > 0 {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		*budget--
+		if at == from {
+			return true
+		}
+		if seen[at] || layer[at] <= layer[from] {
+			continue
+		}
+		seen[at] = true
+		for _, n := range d.g.Steps[at].Needs {
+			todo = append(todo, n.Step)
+		}
+	}
+	return false
 }
 
 func (d *drawing) add(b *box) {
@@ -107,21 +172,33 @@ func (d *drawing) add(b *box) {
 // straight, or a chain with a far follower would cost a bend on every layer.
 const maxBend = 40
 
-func (d *drawing) connect(from, to *box, data bool) {
-	l := line{points: []*box{from}, data: data}
+func (d *drawing) connect(from, to *box, k kind) {
+	l := &line{points: []*box{from}, kind: k}
 	at := from
 	if to.layer-from.layer <= maxBend {
 		for layer := from.layer + 1; layer < to.layer; layer++ {
-			bend := &box{layer: layer, w: 10, h: 1}
-			d.add(bend)
-			at.down, bend.up = append(at.down, bend), append(bend.up, at)
-			l.points = append(l.points, bend)
-			at = bend
+			at = d.bend(at, bend{from, k, layer})
+			l.points = append(l.points, at)
 		}
 	}
 	at.down, to.up = append(at.down, to), append(to.up, at)
 	l.points = append(l.points, to)
 	d.lines = append(d.lines, l)
+}
+
+// bend is where an edge that comes from a box above passes a layer.
+func (d *drawing) bend(above *box, b bend) *box {
+	if d.bends == nil {
+		d.bends = map[bend]*box{}
+	}
+	at := d.bends[b]
+	if at == nil {
+		at = &box{layer: b.layer, w: 10, h: 1}
+		d.bends[b] = at
+		d.add(at)
+		above.down, at.up = append(above.down, at), append(at.up, above)
+	}
+	return at
 }
 
 // layersOf is the length of the longest way to each step.
@@ -273,6 +350,42 @@ func settle(row []*box, upwards bool) {
 	}
 }
 
+// ports spreads the ends of the edges at each box, in the order of where they lead. The
+// edges that share their way leave together.
+func (d *drawing) ports() {
+	leaving, arriving := map[*box][]*line{}, map[*box][]*line{}
+	for _, l := range d.lines {
+		from, to := l.points[0], l.points[len(l.points)-1]
+		leaving[from], arriving[to] = append(leaving[from], l), append(arriving[to], l)
+	}
+	for _, b := range d.boxes {
+		spread(b, leaving[b], func(l *line) *box { return l.points[1] }, func(l *line, x float64) { l.start = x })
+		spread(b, arriving[b], func(l *line) *box { return l.points[len(l.points)-2] }, func(l *line, x float64) { l.end = x })
+	}
+}
+
+// spread gives the edges at a box their places; next is where an edge leads.
+func spread(b *box, lines []*line, next func(*line) *box, put func(*line, float64)) {
+	var ends []*box
+	for _, l := range lines {
+		if n := next(l); !slices.Contains(ends, n) {
+			ends = append(ends, n)
+		}
+		if len(ends) > maxPorts {
+			return
+		}
+	}
+	middle := func(b *box) float64 { return b.x + b.w/2 }
+	slices.SortStableFunc(ends, func(a, c *box) int { return cmp.Compare(middle(a), middle(c)) })
+	gap := min(portGap, (b.w-3*boxPad)/float64(max(1, len(ends)-1)))
+	for _, l := range lines {
+		put(l, (float64(slices.Index(ends, next(l)))-float64(len(ends)-1)/2)*gap)
+	}
+}
+
+// maxPorts is how many ends a box spreads; more lie upon one another.
+const maxPorts = 24
+
 // shift moves everything to the right of the margin.
 func (d *drawing) shift() {
 	if len(d.boxes) == 0 {
@@ -307,6 +420,23 @@ func rows(layer []*box) [][]*box {
 	return out
 }
 
+// wrap breaks a condition between words.
+func wrap(s string) []string {
+	var out []string
+	for len(out) < maxWhen-1 && utf8.RuneCountInString(s) > maxLetter {
+		runes := []rune(s)
+		at := maxLetter
+		for at > maxLetter/2 && runes[at] != ' ' {
+			at--
+		}
+		if runes[at] != ' ' {
+			break
+		}
+		out, s = append(out, string(runes[:at])), string(runes[at+1:])
+	}
+	return append(out, cut(s))
+}
+
 func cut(s string) string {
 	if utf8.RuneCountInString(s) <= maxLetter {
 		return s
@@ -318,25 +448,33 @@ const style = `
   .page { fill: #ffffff } .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .version { font-weight: 400; fill: #6b7785 }
   .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .when { fill: #fff9ea; stroke: #d9b95b } .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
   .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f }
-  .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .after { stroke-dasharray: 4 4 } .head { fill: #8496a8 }
+  .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .after { stroke-dasharray: 4 4 } .implied { stroke-width: 1; stroke: #ccd5de } .head { fill: #8496a8 } .pale { fill: #ccd5de }
   @media (prefers-color-scheme: dark) {
     .page { fill: #12181f } .title, .name { fill: #e7edf3 } .version { fill: #8d9aa8 } .box { fill: #1d2630; stroke: #42505f } .when { fill: #2b2716; stroke: #8a743a }
-    .call { fill: #a9b7c5 } .mark { fill: #d8b968 } .edge { stroke: #6d7f91 } .head { fill: #6d7f91 }
+    .call { fill: #a9b7c5 } .mark { fill: #d8b968 } .edge { stroke: #6d7f91 } .implied { stroke: #39444f } .head { fill: #6d7f91 } .pale { fill: #39444f }
   }`
 
 func (d *drawing) write() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n", d.width, d.height, d.width, d.height, escape("Workflow "+d.g.FullName()))
 	fmt.Fprintf(&b, "<style>%s\n</style>\n", style)
-	b.WriteString(`<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path class="head" d="M0,0.6 L8,4 L0,7.4 Z"/></marker></defs>` + "\n")
+	b.WriteString("<defs>")
+	for _, h := range []string{"head", "pale"} {
+		fmt.Fprintf(&b, `<marker id="%s" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto"><path class="%s" d="M0,0.6 L8,4 L0,7.4 Z"/></marker>`, h, h)
+	}
+	b.WriteString("</defs>\n")
 	b.WriteString(`<rect class="page" width="100%" height="100%"/>` + "\n")
 	fmt.Fprintf(&b, `<text class="title" x="%d" y="%d">%s <tspan class="version">%s</tspan></text>`+"\n", margin, margin+14, escape(d.g.FullName()), escape(d.g.Version))
-	for _, l := range d.lines {
-		class := "edge"
-		if !l.data {
-			class = "edge after"
+	for _, k := range []kind{implied, waits, reads} { // what matters lies on top
+		for _, l := range d.lines {
+			if l.kind == k {
+				head := "head"
+				if k == implied {
+					head = "pale"
+				}
+				fmt.Fprintf(&b, `<path class="%s" d="%s" marker-end="url(#%s)"/>`+"\n", k, l.route(), head)
+			}
 		}
-		fmt.Fprintf(&b, `<path class="%s" d="%s" marker-end="url(#head)"/>`+"\n", class, route(l.points))
 	}
 	for _, s := range d.boxes {
 		s.write(&b)
@@ -346,15 +484,16 @@ func (d *drawing) write() []byte {
 }
 
 // route is a smooth line from box to box.
-func route(points []*box) string {
+func (l *line) route() string {
+	points := l.points
 	from := points[0]
-	x, y := from.x+from.w/2, from.y+from.h
+	x, y := from.x+from.w/2+l.start, from.y+from.h
 	path := fmt.Sprintf("M%.1f,%.1f", x, y)
 	for i, p := range points[1:] {
 		tx, ty := p.x+p.w/2, p.y
 		last := i == len(points)-2
 		if last {
-			ty -= 2
+			tx, ty = tx+l.end, ty-2
 		}
 		mid := (ty - y) / 2
 		path += fmt.Sprintf(" C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x, y+mid, tx, ty-mid, tx, ty)
