@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -35,24 +36,38 @@ type env struct {
 	args           []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	terminal       bool // stderr is a terminal: progress may be drawn on it
-	color          bool
-	github         bool // a job of GitHub Actions, whose log takes annotations
+	terminal       bool                       // stderr is a terminal: progress may be drawn on it
+	color          bool                       // stderr takes colours
+	colorOut       bool                       // stdout takes colours
+	size           func() (columns, rows int) // of the terminal on stderr
+	github         bool                       // a job of GitHub Actions, whose log takes annotations
 	now            func() time.Time
 	interrupt      func(context.Context) (context.Context, context.CancelFunc)
 }
 
 func hostEnv() *env {
-	tty := term.IsTerminal(int(os.Stderr.Fd()))
-	return &env{github: os.Getenv("GITHUB_ACTIONS") == "true", args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: tty && os.Getenv("TERM") != "dumb",
-		color: tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", now: time.Now, interrupt: onInterrupt}
+	terminal := func(f *os.File) bool { return os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd())) }
+	plain := os.Getenv("NO_COLOR") != ""
+	return &env{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, terminal: terminal(os.Stderr),
+		color: !plain && terminal(os.Stderr), colorOut: !plain && terminal(os.Stdout), size: terminalSize,
+		github: os.Getenv("GITHUB_ACTIONS") == "true", now: time.Now, interrupt: onInterrupt}
 }
 
-// onInterrupt cancels on the first Ctrl-C and aborts on the second.
+// terminalSize is the size of the terminal on standard error, or what most have.
+func terminalSize() (columns, rows int) {
+	columns, rows, err := term.GetSize(int(os.Stderr.Fd()))
+	if err != nil || columns <= 0 || rows <= 0 {
+		return 80, 24
+	}
+	return columns, rows
+}
+
+// onInterrupt cancels on the first Ctrl-C, or when the process is told to end, and
+// aborts on the second.
 func onInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
 		cancel()

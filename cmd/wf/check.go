@@ -70,7 +70,7 @@ func (c *checkCmd) print(e *env, all diag.List, sources diag.Sources, files int)
 	case "sarif":
 		return writeSARIF(e, all, sources)
 	}
-	if err := diag.Write(e.stdout, sources, all, diag.Options{Color: e.color}); err != nil {
+	if err := diag.Write(e.stdout, sources, all, diag.Options{Color: e.colorOut}); err != nil {
 		return err
 	}
 	fmt.Fprintf(e.stderr, "%s checked: %s\n", plural(files, "file"), counts(all))

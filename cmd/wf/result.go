@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"wf/interpreter/machine"
 	"wf/lang/diag"
@@ -107,16 +106,16 @@ const maxRows = 60
 func summary(e *env, g *graph.Graph, r *machine.Result) {
 	width := len("step")
 	for _, s := range r.Steps {
-		width = max(width, utf8.RuneCountInString(s.Name))
+		width = max(width, columnsOf(s.Name))
 	}
-	width = min(width, 40)
+	width = min(width, 48)
 	fmt.Fprintf(e.stderr, "\n%s %s\n", g.FullName(), e.paint(string(r.Ending), endingColor(r.Ending)))
 	for i, s := range r.Steps {
 		if i == maxRows {
 			fmt.Fprintf(e.stderr, "  … %d more steps\n", len(r.Steps)-maxRows)
 			break
 		}
-		fmt.Fprintf(e.stderr, "  %s %-*s  %s%s  %9s%s\n", e.paint(mark(s.Ending), endingColor(s.Ending)), width, s.Name, e.paint(string(s.Ending), endingColor(s.Ending)),
+		fmt.Fprintf(e.stderr, "  %s %s  %s%s  %9s%s\n", e.paint(mark(s.Ending), endingColor(s.Ending)), pad(s.Name, width), e.paint(string(s.Ending), endingColor(s.Ending)),
 			strings.Repeat(" ", 9-len(s.Ending)), took(s), detail(s))
 	}
 	fmt.Fprintf(e.stderr, "  total %s", short(r.Summary.Total))
@@ -143,7 +142,7 @@ func took(s machine.StepResult) string {
 // detail is what there is to say of a step beside its ending, behind two blanks.
 func detail(s machine.StepResult) string {
 	var parts []string
-	if s.Attempts > 1 {
+	if s.Attempts > 1 && !strings.HasSuffix(s.Reason, plural(s.Attempts, "attempt")) {
 		parts = append(parts, plural(s.Attempts, "attempt"))
 	}
 	if s.Error != nil {
@@ -198,8 +197,11 @@ func endingColor(ending machine.Ending) string {
 	return "2"
 }
 
-func (e *env) paint(text, color string) string {
-	if !e.color {
+// paint colours a text for standard error, if it takes colours.
+func (e *env) paint(text, color string) string { return paint(e.color, text, color) }
+
+func paint(on bool, text, color string) string {
+	if !on {
 		return text
 	}
 	return "\x1b[" + color + "m" + text + "\x1b[0m"

@@ -77,12 +77,12 @@ func (t *textReport) file(f testFile) error {
 
 func (t *textReport) test(sources diag.Sources, r *golden.Result) error {
 	if !t.verbose && (r.Passed() || r.Skipped) {
-		return golden.WriteChange(t.e.stdout, r, diag.Options{Color: t.e.color})
+		return golden.WriteChange(t.e.stdout, r, diag.Options{Color: t.e.colorOut})
 	}
-	if err := golden.WriteResult(t.e.stdout, sources, r, diag.Options{Color: t.e.color}); err != nil || r.Passed() || r.Skipped {
+	if err := golden.WriteResult(t.e.stdout, sources, r, diag.Options{Color: t.e.colorOut}); err != nil || r.Passed() || r.Skipped {
 		return err
 	}
-	_, err := fmt.Fprintf(t.e.stdout, "  %s %s\n\n", t.e.paint("again:", "36"), t.again(r))
+	_, err := fmt.Fprintf(t.e.stdout, "  %s %s\n\n", paint(t.e.colorOut, "again:", "36"), t.again(r))
 	return err
 }
 

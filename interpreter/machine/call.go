@@ -165,10 +165,12 @@ func (m *Machine) attempt(x *exec, cs *callState) {
 		m.fail(x, expressionError(err))
 		return
 	}
+	if timeout > 0 {
+		cs.timeout = m.now + timeout
+	}
 	m.traceCall(x, cs)
 	m.emit(m.command(x, cs))
 	if timeout > 0 {
-		cs.timeout = m.now + timeout
 		m.emit(SetTimer{m.callID(x, cs, KindTimeout), cs.timeout})
 	}
 }

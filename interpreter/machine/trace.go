@@ -13,7 +13,7 @@ type EntryKind string
 const (
 	EntryRunStarted  EntryKind = "run_started"  // RunID, CorrelationID, Seed, Args (the input), Note (the workflow)
 	EntryStepStarted EntryKind = "step_started" //
-	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Args, Key
+	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Args, Key, Until (its timeout; 0: none)
 	EntryAnswer      EntryKind = "answer"       // Place, Attempt, Outcome, Body, Headers, Took, Note (what is odd about it)
 	EntryDecision    EntryKind = "decision"     // Place, Attempt, Note (the clause or policy, and why)
 	EntryWait        EntryKind = "wait"         // Place, Attempt (the next), Until, Of, Note
@@ -66,7 +66,7 @@ func (m *Machine) traceCall(x *exec, cs *callState) {
 		return
 	}
 	e := m.about(x, cs, EntryCall)
-	e.Operation, e.Key = cs.call.Sig.Name(), m.key(cs)
+	e.Operation, e.Key, e.Until = cs.call.Sig.Name(), m.key(cs), cs.timeout
 	if cs.call.Sig.Handler {
 		if cs.call.Args != nil {
 			e.Args = cs.call.Args.Type().Redact(cs.context.Config)
