@@ -75,14 +75,47 @@ func (c *inferrer) operator(at *ast.Node, n *ast.BinaryNode, l, r *value.Type) *
 		}
 	}
 	d := diag.Errorf(CodeOperator, c.span(n), "%s does not work between %s and %s", n.Operator, l, r)
-	switch {
-	case n.Operator == "+" && (isText(l) || isText(r)):
-		d.Hintf("write one string with the value inside: \"… ${value}\", or use string(…)")
-	case n.Operator == "in" && isText(l) && isText(r):
-		d.Hintf("a string is searched the other way round: text contains part")
+	if hint := wayOut(n.Operator, l, r); hint != "" {
+		d.Hintf("%s", hint)
 	}
 	c.add(d)
 	return value.TAny
+}
+
+// wayOut is what to write instead of an operator between the wrong types; "" if there is
+// no telling.
+func wayOut(operator string, l, r *value.Type) string {
+	one := func(k value.Kind) bool { return isText(l) && r.Kind == k || isText(r) && l.Kind == k }
+	switch operator {
+	case "+":
+		if isText(l) || isText(r) {
+			return "write one string with the value inside: \"… ${value}\", or use string(…)"
+		}
+	case "in":
+		if isText(l) && isText(r) {
+			return "a string is searched the other way round: text contains part"
+		}
+	case "contains":
+		if l.Kind == value.List {
+			return "a list is searched the other way round: element in list"
+		}
+	case "<", "<=", ">", ">=", "-":
+		switch {
+		case one(value.Time):
+			return "time(…) makes a time of a string"
+		case one(value.Duration):
+			return "duration(…) makes a duration of a string; a literal is written without quotes: 90s"
+		case one(value.Int), one(value.Float):
+			return "int(…) and float(…) make a number of a string"
+		}
+	}
+	switch operator {
+	case "matches", "contains", "startsWith", "endsWith":
+		if isText(r) && (l.Kind == value.Time || l.Kind == value.Duration || l.Kind == value.Int || l.Kind == value.Float) {
+			return "string(…) makes a string of it"
+		}
+	}
+	return ""
 }
 
 // call replaces an operator by a function call.
