@@ -40,11 +40,19 @@ func (s *scenario) runEnding(e *suite.Expect) {
 		f.Detail, f.Trace = s.because(), s.traceText(nil)
 		return
 	}
-	if e.Path == "" || slices.ContainsFunc(s.last.refused, func(v value.Violation) bool { return v.Path == e.Path }) {
+	if e.Path == nil {
 		return
 	}
-	f := s.result.fail(CodeExpect, e.Span, "the input should be refused for %s, and is for something else", e.Path)
-	f.Expected, f.Actual = e.Path, s.last.refused.Error()
+	path, err := e.Path.Eval(s.eval, s.names(e.Path))
+	if err != nil {
+		s.result.fail(CodeExpect, e.Path.Span(), "%s cannot be computed: %v", e.Path, err)
+		return
+	}
+	if slices.ContainsFunc(s.last.refused, func(v value.Violation) bool { return v.Path == path }) {
+		return
+	}
+	f := s.result.fail(CodeExpect, e.Span, "the input should be refused for %v, and is for something else", path)
+	f.Expected, f.Actual = fmt.Sprint(path), s.last.refused.Error()
 }
 
 func words(ending, code string) string { return strings.TrimSpace(ending + " " + code) }

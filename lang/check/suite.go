@@ -835,7 +835,7 @@ func (f *testFlow) endingExpected(st *syntax.Expect) {
 		f.codeExpected(st)
 	}
 	if st.Path != nil {
-		e.Path = st.Path.Value
+		e.Path = f.expect(st.Path, f.scope, value.TString, "the path that an input is refused for")
 	}
 	if st.Attempts != nil {
 		e.Attempts = f.expect(st.Attempts, f.scope, value.TInt, "attempts")

@@ -114,7 +114,7 @@ type (
 		Step     string // of Ending; "" is the run
 		Ending   string
 		Code     string        // of a failure; "" is any
-		Path     string        // of a refused input; "" is any
+		Path     *expr.Program // of a refused input; nil is any
 		Attempts *expr.Program // nil: any number
 		Cond     *expr.Program
 		Sides    *Sides          // of Cond, if it compares; nil otherwise

@@ -125,7 +125,7 @@ type (
 		Step     *Name // of Ending; nil: the run
 		Ending   *Name // nil: none is expected
 		Code     *Name // with which it failed; nil: any
-		Path     *Text // of the input that was refused; nil: any
+		Path     *Expr // of the input that was refused; nil: any
 		Attempts *Expr // how often its call was tried; nil: any number
 		Cond     *Expr // nil: no expression
 	}
@@ -174,8 +174,8 @@ func (e *Expect) ending(lex *lexer.PeekingLexer) error {
 		return err
 	}
 	switch t := lex.Peek(); {
-	case t.Type == tString && e.Ending.Text == "refused":
-		e.Path = &Text{}
+	case e.Ending.Text == "refused" && !ends(*t) && !isWord(*t, "after"):
+		e.Path = &Expr{}
 		if err := e.Path.Parse(lex); err != nil {
 			return err
 		}
