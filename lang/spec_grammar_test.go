@@ -327,6 +327,9 @@ func continued(src string, tokens []token.Token) []token.Token {
 			if n := len(out); len(open) > 0 && open[len(open)-1] == "[" && (src[out[n-1].Start:out[n-1].End] == "[" || src[tokens[i+1].Start:tokens[i+1].End] == "]") {
 				continue
 			}
+			if n := len(out); n > 0 && src[out[n-1].Start:out[n-1].End] == "," {
+				continue
+			}
 			next, after := tokens[i+1], tokens[min(i+2, len(tokens)-1)]
 			text, second := src[next.Start:next.End], src[after.Start:after.End]
 			if goesOn.MatchString(text) && second != ":" || text == "not" && second != ":" {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -135,7 +136,7 @@ func (c *checker) shape(s *space, sh syntax.Shape) *value.Type {
 		return c.record(s, sh)
 	case *syntax.ListShape:
 		t := *value.ListOf(c.shape(s, sh.Elem))
-		t.Elem = c.rules(s, t.Elem, sh.Rules)
+		t.Elem = c.rules(s, t.Elem, sh.Elem, sh.Rules)
 		return &t
 	case *syntax.EnumShape:
 		values := make([]any, 0, len(sh.Values))
@@ -192,7 +193,7 @@ func (c *checker) record(s *space, r *syntax.Record) *value.Type {
 }
 
 func (c *checker) field(s *space, f *syntax.Field) *value.Field {
-	ft := c.rules(s, c.shape(s, f.Shape), f.Rules)
+	ft := c.rules(s, c.shape(s, f.Shape), f.Shape, f.Rules)
 	if f.Secret {
 		ft = ft.Hidden()
 	}
@@ -226,8 +227,8 @@ func (l lazy) String() string { return l.p.String() }
 func (l lazy) Value(env map[string]any) (any, error) { return l.p.Eval(expr.NewMachine(), env) }
 
 // rules narrows a type by what is written behind a field's shape.
-func (c *checker) rules(s *space, t *value.Type, rules []*syntax.Rule) *value.Type {
-	if len(rules) == 0 {
+func (c *checker) rules(s *space, t *value.Type, sh syntax.Shape, rules []*syntax.Rule) *value.Type {
+	if len(rules) == 0 || t.Kind == value.Any && !c.saysAny(s, sh) {
 		return t
 	}
 	n := *t
@@ -262,12 +263,36 @@ func asFloat(v any, absent float64) float64 {
 	return absent
 }
 
+// saysAny reports whether a shape is any because it says so, and not because its type is
+// unknown.
+func (c *checker) saysAny(s *space, sh syntax.Shape) bool {
+	for range c.types { // one type may stand for another
+		n, ok := sh.(*syntax.NamedShape)
+		if !ok || s.types.byName[n.Name] == nil {
+			break
+		}
+		d := s.types.byName[n.Name]
+		s, sh = c.space(c.homes[d]), d.Shape
+	}
+	n, ok := sh.(*syntax.NamedShape)
+	if !ok {
+		return false
+	}
+	kind, primitive := value.Primitives[n.Name]
+	return primitive && kind == value.Any
+}
+
 func (c *checker) rule(t *value.Type, r *syntax.Rule) {
 	fits := func(kinds ...value.Kind) bool {
-		if t.Kind == value.Any || slices.Contains(kinds, t.Kind) {
+		if slices.Contains(kinds, t.Kind) {
 			return true
 		}
-		c.add(diag.Errorf(CodeRule, r.Span, "%s means nothing for %s", r.Word(), article(t)))
+		d := diag.Errorf(CodeRule, r.Span, "%s means nothing for %s", r.Word(), article(t))
+		if t.Kind == value.Any {
+			d.Summary = fmt.Sprintf("%s means nothing for any", r.Word())
+			d.Hintf("say what the value is: int, float, string or a list")
+		}
+		c.add(d)
 		return false
 	}
 	switch r.Word() {

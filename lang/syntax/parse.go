@@ -164,7 +164,7 @@ func read[T any](p *parser, by production[*T]) *T {
 	return new(T)
 }
 
-// lexer hands the tokens to participle. Newlines inside ( and [ are dropped.
+// lexer hands the tokens to participle, without the newlines that mean nothing.
 func (p *parser) lexer() *lexer.PeekingLexer {
 	l := &stream{p: p}
 	peeking, err := lexer.Upgrade(l)
@@ -196,7 +196,7 @@ func (l *stream) Next() (lexer.Token, error) {
 		}
 		l.next++
 		switch {
-		case t.Kind == token.Newline && (len(l.open) > 0 && l.open[len(l.open)-1] != '{' || l.bar(l.next) || l.next > 1 && l.bar(l.next-2)):
+		case t.Kind == token.Newline && l.goesOn():
 			continue
 		case t.Kind != token.Op:
 		case word == "{" || word == "(" || word == "[":
@@ -208,10 +208,20 @@ func (l *stream) Next() (lexer.Token, error) {
 	}
 }
 
-// bar reports whether token i is the | of a choice, which may go over lines.
-func (l *stream) bar(i int) bool {
+// goesOn reports whether the newline just taken means nothing: inside ( and [, around
+// the | of a choice, and behind a comma, which separates as well and may go on with a
+// list.
+func (l *stream) goesOn() bool {
+	return len(l.open) > 0 && l.open[len(l.open)-1] != '{' || l.sign(l.next, "|") || l.sign(l.next-2, "|") || l.sign(l.next-2, ",")
+}
+
+// sign reports whether token i is a sign.
+func (l *stream) sign(i int, sign string) bool {
+	if i < 0 {
+		return false
+	}
 	t := l.p.tokens[i]
-	return t.Kind == token.Op && l.p.text[t.Start:t.End] == "|"
+	return t.Kind == token.Op && l.p.text[t.Start:t.End] == sign
 }
 
 // failure is the index of the token a parse error is about.
