@@ -219,13 +219,16 @@ func (s *scenario) values(parts []*expr.Program, env map[string]any) string {
 	return named(pairs...)
 }
 
+// bare leaves out what two spellings of a value may differ in.
+var bare = strings.NewReplacer(" ", "", `"`, "")
+
 // named writes expressions beside their values, one a line, without those that are
 // values themselves.
 func named(pairs ...string) string {
 	width := 0
 	var shown []string
 	for i := 0; i < len(pairs); i += 2 {
-		if strings.ReplaceAll(pairs[i], " ", "") != strings.ReplaceAll(pairs[i+1], " ", "") {
+		if bare.Replace(pairs[i]) != bare.Replace(pairs[i+1]) {
 			shown = append(shown, pairs[i:i+2]...)
 			width = max(width, len(pairs[i]))
 		}

@@ -68,6 +68,7 @@ func (s *scenario) golden(st *suite.Golden) {
 		s.result.fail(CodeGolden, st.Span, "%v", err)
 		return
 	}
+	trace := aliased(b.Bytes())
 	old, err := fs.ReadFile(s.opts.Files, name)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
@@ -75,15 +76,15 @@ func (s *scenario) golden(st *suite.Golden) {
 		return
 	}
 	switch {
-	case !missing && bytes.Equal(old, b.Bytes()):
+	case !missing && bytes.Equal(old, trace):
 	case s.opts.Update:
-		s.update(st, name, old, b.Bytes(), missing)
+		s.update(st, name, old, trace, missing)
 	case missing:
 		s.result.fail(CodeGolden, st.Span, "there is no golden file %s yet", name).Hintf("wf test --update writes it; review it like code")
 	default:
 		f := s.result.fail(CodeGolden, st.Span, "the trace differs from %s", name)
 		f.Hintf("wf test --update rewrites it, if the new behaviour is right")
-		f.Detail = unified("expected "+name, old, "actual", b.Bytes())
+		f.Detail = unified("expected "+name, old, "actual", trace)
 	}
 }
 

@@ -50,8 +50,12 @@ func golden(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCase(t, ar)
-	out := c.run(t)
+	var out []txtar.File
+	if strings.HasPrefix(filepath.Base(file), "test_") {
+		out = runTestFiles(t, ar)
+	} else {
+		out = newCase(t, ar).run(t)
+	}
 	if !update {
 		want := map[string]string{}
 		for _, f := range ar.Files {

@@ -173,6 +173,10 @@ func nameFiles(all []*scenario) {
 // that fails are run, and none behind it counts.
 func runAll(all []*scenario, opts Options) []*Result {
 	results := make([]*Result, len(all))
+	groups := make([]*group, len(all))
+	for i, s := range all {
+		groups[i] = s.group
+	}
 	done := make([]chan struct{}, len(all))
 	for i := range done {
 		done[i] = make(chan struct{})
@@ -203,9 +207,13 @@ func runAll(all []*scenario, opts Options) []*Result {
 	over := false
 	for i := range results {
 		<-done[i]
-		if over {
+		switch {
+		case over:
 			results[i] = results[i].unrun()
-		} else if results[i].cover != nil {
+		case groups[i] != nil:
+			groups[i].ended(results[i])
+		}
+		if results[i].cover != nil {
 			opts.Cover.Add(results[i].cover)
 			results[i].cover = nil
 		}
@@ -235,6 +243,7 @@ type scenario struct {
 	env     map[string]any // names of the file, the case and the test
 	eval    *expr.Machine
 	stage   *mocks.Stage
+	group   *group        // of the cases it is one of; nil if it is the only one
 	own     []*suite.Mock // mocks of the test itself, whose use is checked
 	deeds   []*suite.Deed // of the next run
 	seed    uint64
@@ -246,6 +255,7 @@ type scenario struct {
 // lastRun is what came of the last run of a scenario.
 type lastRun struct {
 	graph   *graph.Graph
+	input   map[string]any
 	refused value.Violations // not nil if the input did not fit
 	result  *machine.Result  // nil if refused
 	entries []machine.Entry
@@ -263,17 +273,27 @@ func scenarios(p *lang.Program, t *suite.Test, base map[string]any, opts *Option
 	}
 	v, err := t.Cases.Eval(expr.NewMachine(), base)
 	list, ok := v.([]any)
-	if err != nil || !ok {
+	if err != nil || !ok || len(list) == 0 {
 		s := make1(t.Name, nil)
 		s.test = nil
-		s.result.fail(CodeBroken, t.Cases.Span(), "the cases cannot be listed: %v", err)
+		if s.result.fail(CodeBroken, t.Cases.Span(), "there are no cases, so nothing is tested"); err != nil || !ok {
+			s.result.Failures[0].Summary = fmt.Sprintf("the cases cannot be listed: %v", err)
+		}
 		return []*scenario{s}
 	}
 	var all []*scenario
+	together := &group{cases: len(list)}
+	taken := map[string]int{}
 	for i, v := range list {
 		env := clone(base, 4)
 		env[t.Var] = v
-		all = append(all, make1(fmt.Sprintf("%s [%s]", t.Name, label(v, i)), env))
+		name := fmt.Sprintf("%s [%s]", t.Name, label(v, i))
+		if taken[name]++; taken[name] > 1 {
+			name = fmt.Sprintf("%s #%d", name, taken[name])
+		}
+		s := make1(name, env)
+		s.group = together
+		all = append(all, s)
 	}
 	return all
 }
@@ -328,10 +348,43 @@ func (s *scenario) run() {
 		*s.result = *s.result.unrun()
 		return
 	}
-	if s.result.Passed() {
-		for _, p := range s.stage.Unused(s.own) {
-			s.result.fail(CodeUnused, p.Span, "%s", p.Message).Hintf("remove it, or find out why the workflow does not get there")
-		}
+	switch {
+	case !s.result.Passed():
+	case s.group != nil:
+		s.group.passed(s)
+	default:
+		s.result.unused(s.stage.Unused(s.own))
+	}
+}
+
+// unused fails the test for what of its mocks was not used.
+func (r *Result) unused(problems []mocks.Problem) {
+	for _, p := range problems {
+		r.fail(CodeUnused, p.Span, "%s", p.Message).Hintf("remove it, or find out why the workflow does not get there")
+	}
+}
+
+// group is the cases of a test. What one of them uses of its mocks is used.
+type group struct {
+	mu     sync.Mutex // of stages and own
+	stages []*mocks.Stage
+	own    []*suite.Mock
+	cases  int // not yet ended
+	bad    bool
+}
+
+func (g *group) passed(s *scenario) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stages, g.own = append(g.stages, s.stage), s.own
+}
+
+// ended is told of the results in order; the last one fails for what none has used.
+func (g *group) ended(r *Result) {
+	g.cases--
+	if g.bad = g.bad || !r.Passed() || r.Skipped; g.cases == 0 && !g.bad {
+		r.unused(mocks.Unused(g.own, g.stages...))
+		g.stages = nil
 	}
 }
 
@@ -376,7 +429,11 @@ func (s *scenario) stmt(st suite.Stmt) bool {
 	case *suite.Run:
 		return s.execute(st)
 	case *suite.Expect:
+		before := len(s.result.Failures)
 		s.expect(st)
+		for _, f := range s.result.Failures[before:] {
+			f.Summary, f.Expected, f.Actual, f.Detail = s.masked(f.Summary), s.masked(f.Expected), s.masked(f.Actual), s.masked(f.Detail)
+		}
 	case *suite.Golden:
 		s.golden(st)
 	default:
@@ -470,6 +527,7 @@ func (s *scenario) execute(st *suite.Run) bool {
 		}
 		return true
 	}
+	s.last.input = input
 	before := len(s.stage.Problems())
 	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds, Cover: s.covered(st.Graph),
 		Stop:  func() bool { return len(s.stage.Problems()) > before || s.opts.stopped() },

@@ -56,6 +56,7 @@ type script struct {
 	mock    *suite.Mock
 	replies *suite.Replies
 	used    []int                // by the index of the reply
+	times   []int                // how often it may be, as far as that is known
 	taken   map[*suite.When]bool // conditions that held once
 }
 
@@ -115,7 +116,7 @@ func (s *Stage) Mock(m *suite.Mock) {
 	if m.Operation != "" {
 		for op, r := range m.Replies {
 			name := m.Service + "." + op
-			s.scripts[name] = append(s.scripts[name], &script{mock: m, replies: r, used: make([]int, countReplies(r.Body)), taken: map[*suite.When]bool{}})
+			s.scripts[name] = append(s.scripts[name], &script{mock: m, replies: r, used: make([]int, countReplies(r.Body)), times: make([]int, countReplies(r.Body)), taken: map[*suite.When]bool{}})
 		}
 		return
 	}
@@ -219,15 +220,15 @@ func (s *Stage) from(c builtins.Call, n int) builtins.Answer {
 		if a, ok := p.answer(); ok {
 			return a
 		}
-		return s.unanswered(m.Replies[c.Operation].Span, "the mock of %s has no reply for this call%s", name, about(c))
+		return s.unanswered(m.Replies[c.Operation].Span, "end it with a reply without a condition", "the mock of %s has no reply for this call%s", name, about(c))
 	case m != nil && m.Pass:
 		return s.registered(c, m.Span)
 	case s.open && s.builtIn(c.Service, c.Operation):
 		return s.registered(c, diag.Span{})
 	case m != nil:
-		return s.unanswered(m.Span, "the mock of %s does not say what %s answers%s", c.Service, c.Operation, about(c))
+		return s.unanswered(m.Span, fmt.Sprintf("add to it: operation %s { … }", c.Operation), "the mock of %s does not say what %s answers%s", c.Service, c.Operation, about(c))
 	}
-	return s.unanswered(diag.Span{}, "%s is called, and nobody mocks it%s", name, about(c))
+	return s.unanswered(diag.Span{}, fmt.Sprintf("add to the test: mock %s { … }, or mock the whole service", name), "%s is called, and nobody mocks it%s", name, about(c))
 }
 
 // about says which call of a run a problem is about.
@@ -250,8 +251,14 @@ func (s *Stage) script(c builtins.Call, n int) builtins.Answer {
 	if a, ok := p.answer(); ok {
 		return a
 	}
-	return s.unanswered(sc.mock.Span, "%s is called once more than its mock has replies%s", name, about(c))
+	if len(sc.spare()) > 0 {
+		return s.unanswered(sc.mock.Span, "end it with a reply without a condition, or with pass", "no reply of the mock of %s is for this call%s", name, about(c))
+	}
+	return s.unanswered(sc.mock.Span, "give it another reply; one with always, or times n, answers more than one call", "%s is called once more than its mock has replies%s", name, about(c))
 }
+
+// spare lists what a mock has not used yet.
+func (sc *script) spare() []Problem { return unused([]*script{sc}, sc.replies.Body) }
 
 // registered asks the service that is registered in Go.
 func (s *Stage) registered(c builtins.Call, span diag.Span) builtins.Answer {
@@ -268,24 +275,34 @@ func (s *Stage) registered(c builtins.Call, span diag.Span) builtins.Answer {
 			return builtins.Answer{Class: value.Unreachable, Body: err.Error()}
 		}
 	}
-	return s.unanswered(span, "pass finds no mock below: %s.%s is not built in", c.Service, c.Operation)
+	return s.unanswered(span, fmt.Sprintf("mock the service: mock %s { operation %s { … } }", c.Service, c.Operation), "pass finds no mock below: %s.%s is not built in", c.Service, c.Operation)
 }
 
 // unanswered notes a problem; the run sees a service that cannot be reached.
-func (s *Stage) unanswered(span diag.Span, format string, args ...any) builtins.Answer {
-	s.problems = append(s.problems, Problem{Span: span, Message: fmt.Sprintf(format, args...)})
+func (s *Stage) unanswered(span diag.Span, hint, format string, args ...any) builtins.Answer {
+	s.problems = append(s.problems, Problem{Span: span, Message: fmt.Sprintf(format, args...), Hint: hint})
 	return builtins.Answer{Class: value.Unreachable, Body: "no mock answers"}
 }
 
 // Unused tells what of a test's own mocks was not used.
-func (s *Stage) Unused(mocks []*suite.Mock) []Problem {
+func (s *Stage) Unused(mocks []*suite.Mock) []Problem { return Unused(mocks, s) }
+
+// Unused tells what of a test's own mocks was used on none of the stages, which are those
+// of its cases.
+func Unused(mocks []*suite.Mock, stages ...*Stage) []Problem {
 	var out []Problem
 	for _, m := range mocks {
-		for _, list := range s.scripts {
-			for _, sc := range list {
-				if sc.mock == m {
-					out = append(out, sc.unused(sc.replies.Body)...)
+		for op, replies := range m.Replies {
+			var scripts []*script
+			for _, s := range stages {
+				for _, sc := range s.scripts[m.Service+"."+op] {
+					if sc.mock == m {
+						scripts = append(scripts, sc)
+					}
 				}
+			}
+			if len(scripts) > 0 {
+				out = append(out, unused(scripts, replies.Body)...)
 			}
 		}
 	}
@@ -293,22 +310,23 @@ func (s *Stage) Unused(mocks []*suite.Mock) []Problem {
 	return out
 }
 
-func (sc *script) unused(body []suite.Reaction) []Problem {
+func unused(scripts []*script, body []suite.Reaction) []Problem {
 	var out []Problem
 	for _, r := range body {
 		switch r := r.(type) {
 		case *suite.When:
-			if !sc.taken[r] {
-				if r.Beforehand {
-					continue // it is about the case of the test, and not about this one
-				}
+			if !slices.ContainsFunc(scripts, func(sc *script) bool { return sc.taken[r] }) {
 				out = append(out, Problem{Span: r.Span, Message: "this condition of the mock never held"})
 				continue
 			}
-			out = append(out, sc.unused(r.Body)...)
+			out = append(out, unused(scripts, r.Body)...)
 		case *suite.Reply:
-			if sc.used[r.Index] == 0 {
+			most := slices.MaxFunc(scripts, func(a, b *script) int { return a.used[r.Index] - b.used[r.Index] })
+			switch used, times := most.used[r.Index], most.times[r.Index]; {
+			case used == 0:
 				out = append(out, Problem{Span: r.Span, Message: "this reply of the mock was never used"})
+			case used < times:
+				out = append(out, Problem{Span: r.Span, Message: fmt.Sprintf("this reply of the mock was used %d of %d times", used, times)})
 			}
 		}
 	}
@@ -367,7 +385,7 @@ func (p *performance) block(body []suite.Reaction) (a builtins.Answer, answered 
 			a, answered, err = p.reply(r)
 		}
 		if err != nil {
-			return p.stage.unanswered(placeOf(r, err), "the mock of %s.%s fails: %v", p.call.Service, p.call.Operation, err), true
+			return p.stage.unanswered(placeOf(r, err), "", "the mock of %s.%s fails: %v", p.call.Service, p.call.Operation, err), true
 		}
 		if answered {
 			return a, true
@@ -476,6 +494,7 @@ func (p *performance) reply(r *suite.Reply) (a builtins.Answer, answered bool, e
 				return a, false, err
 			}
 		}
+		p.script.times[r.Index] = times
 		if p.script.used[r.Index] >= times {
 			return a, false, nil
 		}

@@ -277,7 +277,7 @@ func (t *tester) replies(sig *value.Signature, once bool, body []syntax.MockStmt
 		given(name, value.ListOf(tab.Row))
 	}
 	index := 0
-	out.Body = t.reactions(out, body, inner, sc, &index)
+	out.Body = t.reactions(out, body, inner, &index)
 	if b := inner.names["results"]; b != nil && sig.Handler {
 		out.Results = b.used
 	}
@@ -287,8 +287,8 @@ func (t *tester) replies(sig *value.Signature, once bool, body []syntax.MockStmt
 	return out
 }
 
-// reactions compiles what a mock does. outer is what can be read beside the call.
-func (t *tester) reactions(r *suite.Replies, body []syntax.MockStmt, sc, outer *scope, index *int) []suite.Reaction {
+// reactions compiles what a mock does.
+func (t *tester) reactions(r *suite.Replies, body []syntax.MockStmt, sc *scope, index *int) []suite.Reaction {
 	var out []suite.Reaction
 	answered := false
 	for _, st := range body {
@@ -307,10 +307,9 @@ func (t *tester) reactions(r *suite.Replies, body []syntax.MockStmt, sc, outer *
 			}
 		case *syntax.When:
 			w := &suite.When{Cond: t.flow.expectIn(st.Cond, sc, value.TBool, "when"), Span: st.Span}
-			w.Beforehand = !slices.ContainsFunc(w.Cond.Refs(), func(name string) bool { return outer.find(name) == nil })
 			inner := sc.child()
 			inner.assume(w.Cond, true)
-			w.Body = t.reactions(r, st.Replies, inner, outer, index)
+			w.Body = t.reactions(r, st.Replies, inner, index)
 			out = append(out, w)
 			if answers(w.Body, r.Once) {
 				sc.assume(w.Cond, false)

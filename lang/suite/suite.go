@@ -60,10 +60,9 @@ type (
 	Reaction interface{}
 	// When holds reactions under a condition.
 	When struct {
-		Cond       *expr.Program
-		Body       []Reaction
-		Beforehand bool // Cond reads nothing of the call: it is known when the test begins
-		Span       diag.Span
+		Cond *expr.Program
+		Body []Reaction
+		Span diag.Span
 	}
 	// Reply is one answer.
 	Reply struct {
