@@ -190,6 +190,11 @@ func (c *testCase) services(t *testing.T) (services builtins.Services, done func
 		mocked = &suite.Suite{}
 	}
 	stage := mocks.NewStage(mocked, nil, nil)
+	for _, put := range mocked.Puts {
+		if err := stage.Put(put, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	stage.Begin(start)
 	return stage, func() {
 		for _, p := range append(stage.Problems(), stage.Unused(mocked.Mocks)...) {

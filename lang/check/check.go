@@ -139,6 +139,31 @@ func (c *checker) files(from *syntax.File) []*syntax.File {
 	return out
 }
 
+// importsFirst lists a file and all it imports, a file behind those it imports itself.
+func (c *checker) importsFirst(from *syntax.File) []*syntax.File {
+	var out []*syntax.File
+	seen := map[*syntax.File]bool{}
+	type visit struct {
+		file *syntax.File
+		next int // of its imports
+	}
+	for stack := []visit{{file: from}}; len(stack) > 0; {
+		top := &stack[len(stack)-1]
+		seen[top.file] = true
+		if imports := c.unit.Imports[top.file]; top.next < len(imports) {
+			next := imports[top.next]
+			top.next++
+			if !seen[next] {
+				stack = append(stack, visit{file: next})
+			}
+			continue
+		}
+		out = append(out, top.file)
+		stack = stack[:len(stack)-1]
+	}
+	return out
+}
+
 // source hands an expression of the tree to the compiler.
 func source(e *syntax.Expr) expr.Source {
 	src := expr.Source{Text: e.Text, Span: e.Span}

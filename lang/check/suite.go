@@ -27,14 +27,15 @@ func (c *checker) suite(f *syntax.File, files []*syntax.File) *suite.Suite {
 		}
 	}
 	t := c.tester(f)
-	for _, file := range files {
+	nearestLast := c.importsFirst(f)
+	for _, file := range nearestLast {
 		for _, d := range file.Decls {
 			if m, ok := d.(*syntax.Mock); ok {
 				t.out.Mocks = append(t.out.Mocks, t.mock(m, t.base)...)
 			}
 		}
 	}
-	for _, file := range files {
+	for _, file := range nearestLast {
 		for _, d := range file.Decls {
 			if p, ok := d.(*syntax.Put); ok {
 				if put := t.put(p, t.base, ""); put != nil {
