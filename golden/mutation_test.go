@@ -116,7 +116,7 @@ func mutants(name string, src []byte) []mutant {
 			if !ok {
 				break
 			}
-			out = append(out, mutant{fmt.Sprintf("%s %s", kind.name, where), string(syntax.Format(f, src))})
+			out = append(out, mutant{fmt.Sprintf("%s %s", kind.name, where), string(syntax.Print(f))})
 		}
 	}
 	return out

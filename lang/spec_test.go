@@ -853,6 +853,7 @@ func (doc *spec) joinRow(t *testing.T, row []string) []string {
 var limits = map[string]string{
 	"bytes of a file":               fmt.Sprint(token.MaxSize),
 	"open brackets":                 fmt.Sprint(token.MaxDepth),
+	"columns of a formatted line":   fmt.Sprint(syntax.MaxColumns),
 	"files of one definition":       fmt.Sprint(lang.MaxFiles),
 	"syntax errors told of a file":  fmt.Sprint(syntax.MaxErrors),
 	"levels of a value":             fmt.Sprint(value.MaxDepth),

@@ -390,7 +390,7 @@ func misspelt(src Source) *diag.Diagnostic {
 	tokens, _, _ := token.Scan("", []byte(src.Text))
 	for i := 0; i+1 < len(tokens); i++ {
 		word, next := src.Text[tokens[i].Start:tokens[i].End], src.Text[tokens[i+1].Start:tokens[i+1].End]
-		if tokens[i].Kind != token.Ident || next != "(" || IsBuiltin(word) || wordOps[word] || ambient[word] != "" {
+		if tokens[i].Kind != token.Ident || next != "(" || IsBuiltin(word) || token.WordOps[word] || ambient[word] != "" {
 			continue
 		}
 		if i > 0 && src.Text[tokens[i-1].Start:tokens[i-1].End] == "." {

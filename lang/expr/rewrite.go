@@ -17,9 +17,8 @@ type segment struct{ out, text, len int }
 // between the fields of an object, quoted keys, durations and interpolated strings
 // spelled as calls.
 type rewriter struct {
+	token.Text
 	src      Source
-	text     string
-	tokens   []token.Token
 	out      strings.Builder
 	segments []segment
 	open     []byte // brackets around the current token; argument for a { that was wrapped
@@ -44,31 +43,24 @@ func (s Source) at(start, end int) diag.Span {
 }
 
 func rewrite(src Source) (out string, segments []segment, problems diag.List) {
-	r := &rewriter{src: src, text: src.Text}
+	r := &rewriter{src: src}
 	tokens, _, bad := token.Scan(src.Span.File, []byte(src.Text))
 	for _, d := range bad {
 		c := *d
 		c.Span = src.at(d.Span.Start, d.Span.End)
 		r.problems.Add(&c)
 	}
-	r.tokens = tokens
+	r.Text = token.Text{Source: src.Text, Tokens: tokens}
 	if !r.problems.HasErrors() {
 		r.all()
 	}
 	return r.out.String(), r.segments, r.problems
 }
 
-func (r *rewriter) word(i int) string {
-	if i < 0 || i >= len(r.tokens) {
-		return ""
-	}
-	return r.text[r.tokens[i].Start:r.tokens[i].End]
-}
-
 // copy writes a piece of the text as it is.
 func (r *rewriter) copy(start, end int) {
 	r.segments = append(r.segments, segment{r.out.Len(), start, end - start})
-	r.out.WriteString(r.text[start:end])
+	r.out.WriteString(r.Source[start:end])
 }
 
 // put writes text that stands for text[start:end].
@@ -78,14 +70,14 @@ func (r *rewriter) put(start, end int, s string) {
 }
 
 func (r *rewriter) refuse(i int, format string, args ...any) *diag.Diagnostic {
-	t := r.tokens[i]
+	t := r.Tokens[i]
 	d := diag.Errorf(CodeRefused, r.src.at(t.Start, t.End), format, args...)
 	r.problems.Add(d)
 	return d
 }
 
 func (r *rewriter) all() {
-	for i := range r.tokens {
+	for i := range r.Tokens {
 		if i > 0 {
 			r.out.WriteByte(' ')
 		}
@@ -94,11 +86,11 @@ func (r *rewriter) all() {
 }
 
 func (r *rewriter) token(i int) {
-	t, word := r.tokens[i], r.word(i)
+	t, word := r.Tokens[i], r.Word(i)
 	switch t.Kind {
 	case token.EOF:
 	case token.Newline:
-		if r.inList() && !r.continues(i) {
+		if r.inList() && !r.Continues(i) {
 			r.out.WriteByte(',')
 		}
 	case token.Ident:
@@ -114,7 +106,7 @@ func (r *rewriter) token(i int) {
 	case token.Op:
 		r.op(i, word)
 	case token.Int, token.Float:
-		if r.inObject() && r.startsField(i) && r.word(i+1) == ":" {
+		if r.inObject() && r.StartsField(i) && r.Word(i+1) == ":" {
 			r.refuse(i, "the key of a field is a plain name or string").Hintf("write %q", word)
 		}
 		if _, err := strconv.ParseInt(word, 0, 64); t.Kind == token.Int && errors.Is(err, strconv.ErrRange) {
@@ -144,52 +136,18 @@ func (r *rewriter) within(bracket byte) bool {
 // between round brackets nothing else can stand; in the first place it does no harm.
 func (r *rewriter) isArgument(i int) bool { return r.within('(') && r.before(i) == "," }
 
-// wordOps are the operators that are words.
-var wordOps = map[string]bool{"and": true, "or": true, "not": true, "in": true, "matches": true, "contains": true, "startsWith": true, "endsWith": true}
-
-// negatable are the operators that may follow not: `x not in list`.
-var negatable = map[string]bool{"in": true, "matches": true, "contains": true, "startsWith": true, "endsWith": true}
-
-// continues reports whether the newline token i separates nothing: an edge of the
-// object, next to a comma, or in the midst of an expression.
-func (r *rewriter) continues(i int) bool {
-	prev, next := r.word(i-1), r.word(i+1)
-	if i+1 >= len(r.tokens) || r.tokens[i+1].Kind == token.EOF || next == "}" || next == "]" || next == "," || prev == "{" || prev == "[" || prev == "," || prev == ":" || i == 0 {
-		return true
-	}
-	if r.tokens[i-1].Kind == token.Op && !strings.Contains(")]}#", prev) || r.tokens[i-1].Kind == token.Ident && wordOps[prev] && !r.isKey(i-1) && r.word(i-2) != "." && r.word(i-2) != "?." {
-		return true
-	}
-	if r.isKey(i + 1) {
-		return false
-	}
-	if r.tokens[i+1].Kind == token.Op {
-		return !strings.Contains("([{#!", next) && next != "-" || next == "-"
-	}
-	return r.tokens[i+1].Kind == token.Ident && (wordOps[next] && next != "not" || next == "not" && negatable[r.word(i+2)])
-}
-
 // before is the last token before i that is no line end.
 func (r *rewriter) before(i int) string {
-	for i--; i > 0 && r.tokens[i].Kind == token.Newline; i-- {
+	for i--; i > 0 && r.Tokens[i].Kind == token.Newline; i-- {
 	}
-	return r.word(i)
-}
-
-// isKey reports whether token i is the key of an object's field.
-func (r *rewriter) isKey(i int) bool {
-	return i+1 < len(r.tokens) && r.word(i+1) == ":" && (r.tokens[i].Kind == token.Ident || r.tokens[i].Kind == token.String) && r.startsField(i)
-}
-
-func (r *rewriter) startsField(i int) bool {
-	return i > 0 && (r.tokens[i-1].Kind == token.Newline || r.word(i-1) == "{" || r.word(i-1) == ",")
+	return r.Word(i)
 }
 
 func (r *rewriter) ident(i int, word string) {
-	t := r.tokens[i]
-	dotted := r.word(i-1) == "." || r.word(i-1) == "?."
+	t := r.Tokens[i]
+	dotted := r.Word(i-1) == "." || r.Word(i-1) == "?."
 	switch {
-	case r.inObject() && r.isKey(i):
+	case r.inObject() && r.IsKey(i):
 		r.put(t.Start, t.End, `"`+word+`"`)
 	case dotted:
 		r.copy(t.Start, t.End)
@@ -203,7 +161,7 @@ func (r *rewriter) ident(i int, word string) {
 }
 
 func (r *rewriter) op(i int, word string) {
-	t := r.tokens[i]
+	t := r.Tokens[i]
 	switch word {
 	case "{":
 		r.brace(i)
@@ -229,7 +187,7 @@ func (r *rewriter) op(i int, word string) {
 
 // brace opens an object.
 func (r *rewriter) brace(i int) {
-	t := r.tokens[i]
+	t := r.Tokens[i]
 	if !r.isArgument(i) {
 		r.open = append(r.open, '{')
 		r.copy(t.Start, t.End)
@@ -244,14 +202,14 @@ func (r *rewriter) brace(i int) {
 
 // isObject reports whether fields stand behind the { of token i, or nothing.
 func (r *rewriter) isObject(i int) bool {
-	for i++; i < len(r.tokens) && r.tokens[i].Kind == token.Newline; i++ {
+	for i++; i < len(r.Tokens) && r.Tokens[i].Kind == token.Newline; i++ {
 	}
-	return r.word(i) == "}" || r.isKey(i)
+	return r.Word(i) == "}" || r.IsKey(i)
 }
 
 // str writes a string literal, with `${…}` as concatenation.
 func (r *rewriter) str(t token.Token) {
-	parts, problem := token.SplitString(r.text[t.Start:t.End])
+	parts, problem := token.SplitString(r.Source[t.Start:t.End])
 	if problem != "" {
 		r.problems.Add(diag.Errorf(CodeSyntax, r.src.at(t.Start, t.End), "%s", problem))
 		return

@@ -1,0 +1,409 @@
+package syntax
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// writer writes a tree as text, with no thought of its layout but for the lines: one for
+// each statement of a block that has several. Format does the rest.
+type writer struct{ out strings.Builder }
+
+func (w *writer) print(words ...string) {
+	for _, word := range words {
+		w.out.WriteString(word)
+	}
+}
+
+func (w *writer) file(f *File) {
+	for i, d := range f.Decls {
+		if i > 0 {
+			w.print("\n")
+			if _, imp := d.(*Import); !imp {
+				w.print("\n")
+			}
+		}
+		w.node(d)
+	}
+	w.print("\n")
+}
+
+// lines writes the parts of a block, each on a line.
+func lines[T any](w *writer, list []T) {
+	w.print(" {\n")
+	for i, n := range list {
+		if _, step := any(n).(*Step); step && i > 0 {
+			w.print("\n")
+		}
+		w.node(n)
+		w.print("\n")
+	}
+	w.print("}")
+}
+
+// inline writes the parts of a block on one line if there is but one.
+func inline[T any](w *writer, list []T) {
+	if len(list) != 1 {
+		lines(w, list)
+		return
+	}
+	w.print(" { ")
+	w.node(list[0])
+	w.print(" }")
+}
+
+// list writes things with commas between them.
+func list[T any](w *writer, all []T, write func(T)) {
+	for i, n := range all {
+		if i > 0 {
+			w.print(", ")
+		}
+		write(n)
+	}
+}
+
+func (w *writer) name(n Name) { w.print(n.Text) }
+
+func (w *writer) dotted(names []Name) {
+	for i, n := range names {
+		if i > 0 {
+			w.print(".")
+		}
+		w.name(n)
+	}
+}
+
+// with writes a word and what belongs to it; nothing if that is absent.
+func (w *writer) with(word string, e *Expr) {
+	if e != nil {
+		w.print(word, e.Text)
+	}
+}
+
+// quoted writes a string literal without holes.
+func quoted(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i, c := range s {
+		switch {
+		case c == '"' || c == '\\' || c == '$' && strings.HasPrefix(s[i:], "${"):
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\r':
+			b.WriteString(`\r`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case c < 0x10000 && !unicode.IsPrint(c):
+			fmt.Fprintf(&b, `\u%04x`, c)
+		default:
+			b.WriteRune(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+func (w *writer) outcome(o Outcome) {
+	switch {
+	case o.Status != 0:
+		w.print(strconv.Itoa(o.Status))
+	case o.Class != 0:
+		w.print(strconv.Itoa(int(o.Class)), "xx")
+	default:
+		w.print(o.Name)
+	}
+}
+
+func (w *writer) shape(s Shape) {
+	switch s := s.(type) {
+	case *Record:
+		w.print("{ ")
+		list(w, s.Fields, w.field)
+		w.print(" }")
+	case *ListShape:
+		w.print("[")
+		w.shape(s.Elem)
+		w.rules(s.Rules)
+		w.print("]")
+	case *EnumShape:
+		for i, v := range s.Values {
+			if i > 0 {
+				w.print(" | ")
+			}
+			if text, ok := v.Value.(string); ok {
+				w.print(quoted(text))
+			} else {
+				w.print(fmt.Sprint(v.Value))
+			}
+		}
+	case *NamedShape:
+		w.print(s.Name)
+	}
+}
+
+func (w *writer) field(f *Field) {
+	w.name(f.Name)
+	if f.Optional {
+		w.print("?")
+	}
+	w.print(" ")
+	if f.Secret {
+		w.print("secret ")
+	}
+	w.shape(f.Shape)
+	w.rules(f.Rules)
+	w.with(" = ", f.Default)
+}
+
+func (w *writer) rules(rules []*Rule) {
+	for _, r := range rules {
+		w.print(" ", r.Word())
+		switch {
+		case r.Pattern != nil:
+			w.print(" ", quoted(r.Pattern.Value))
+		case r.Format != "":
+			w.print(" ", r.Format)
+		}
+		w.with(" ", r.Min)
+		w.with(" ", r.Max)
+	}
+}
+
+// node writes a declaration, statement or part of a service or mock.
+func (w *writer) node(n any) {
+	switch n := n.(type) {
+	case *Import:
+		w.print("import ", quoted(n.Path.Value))
+	case *TypeDecl:
+		w.print("type ", n.Name.Text, " = ")
+		w.shape(n.Shape)
+	case *PolicyDecl:
+		w.print("policy ", n.Name.Text)
+		inline(w, n.Stmts)
+	case *Service:
+		w.print("service ", n.Name.Text)
+		lines(w, n.Items)
+	case *Workflow:
+		w.print("workflow ")
+		w.dotted(n.Name)
+		lines(w, n.Stmts)
+	case *Operation:
+		w.print("operation ", n.Name.Text)
+		if n.Idempotent {
+			w.print(" idempotent")
+		}
+		inline(w, n.Items)
+	case *HTTP:
+		w.print("http ", n.Method.Text, " ", quoted(n.Path.Value))
+	case *Answer:
+		list(w, n.Outcomes, w.outcome)
+		if n.Shape != nil {
+			w.print(" ")
+			w.shape(n.Shape)
+		}
+	case *Field:
+		w.field(n)
+	default:
+		w.stmt(n)
+	}
+}
+
+func (w *writer) stmt(n any) {
+	switch n := n.(type) {
+	case *Version:
+		w.print("version ", quoted(n.Value.Value))
+	case *Describe:
+		w.print("describe ", quoted(n.Value.Value))
+	case *Input:
+		w.print("input")
+		lines(w, n.Record.Fields)
+	case *Retry:
+		w.retry(n)
+	case *Timeout:
+		w.with("timeout ", n.Value)
+	case *Within:
+		w.with("within ", n.Value)
+	case *Limit:
+		w.with("limit ", n.Value)
+	case *Use:
+		w.print("use ", n.Name.Text)
+	case *Classify:
+		w.print(map[bool]string{true: "retryable ", false: "permanent "}[n.Retryable])
+		list(w, n.Outcomes, w.outcome)
+	case *Let:
+		w.let(n)
+	case *Ensure:
+		w.with("ensure ", n.Cond)
+		w.print(" else ")
+		w.stmt(n.Else)
+	case *Step:
+		w.step(n)
+	case *Call:
+		w.print("call ")
+		w.dotted(n.Target)
+		w.with(" ", n.Args)
+	case *On:
+		w.print("on ")
+		list(w, n.Outcomes, w.outcome)
+		w.with(" when ", n.When)
+		inline(w, n.Stmts)
+	case *Return:
+		w.with("return ", n.Value)
+	case *Degrade:
+		w.with("degrade ", n.Value)
+	case *Fail:
+		w.print("fail ", n.Code.Text)
+		w.with(" ", n.Message)
+	case *Output:
+		w.with("output ", n.Value)
+	default:
+		w.test(n)
+	}
+}
+
+func (w *writer) retry(n *Retry) {
+	w.print("retry")
+	sep := " "
+	if n.Attempts != nil {
+		w.print(" ", n.Attempts.Text, " attempts")
+		sep = ", "
+	}
+	if n.Backoff != nil {
+		w.print(sep, "backoff ", n.Backoff.Text)
+		w.with(" to ", n.MaxBackoff)
+		sep = ", "
+	}
+	if n.Jitter != nil {
+		w.print(sep, "jitter ", strconv.FormatFloat(float64(n.Jitter.Value), 'f', -1, 64), "%")
+	}
+}
+
+func (w *writer) let(n *Let) {
+	w.print("let ", n.Name.Text, " = ")
+	switch {
+	case n.Call != nil:
+		w.node(n.Call)
+	case n.Put != nil:
+		w.node(n.Put)
+	case n.Read != nil:
+		w.print("read ", quoted(n.Read.Value))
+	default:
+		w.with("", n.Value)
+	}
+}
+
+func (w *writer) step(n *Step) {
+	w.print("step ", n.Name.Text)
+	if len(n.After) > 0 {
+		w.print(" after ")
+		list(w, n.After, w.name)
+	}
+	w.with(" when ", n.When)
+	lines(w, n.Stmts)
+}
+
+// test writes what stands in test files only.
+func (w *writer) test(n any) {
+	switch n := n.(type) {
+	case *Mock:
+		if n.Class != nil {
+			w.print("mock handler ", quoted(n.Class.Value))
+			inline(w, n.Replies)
+			return
+		}
+		w.print("mock ", n.Service.Text)
+		if n.Operation != nil {
+			w.print(".", n.Operation.Text)
+			inline(w, n.Replies)
+			return
+		}
+		for _, more := range n.More {
+			w.print(", ", more.Text)
+		}
+		inline(w, n.Items)
+	case *Table:
+		w.print("table ", n.Name.Text, " ")
+		w.shape(n.Shape)
+	case *MockOperation:
+		w.print("operation ", n.Name.Text)
+		inline(w, n.Replies)
+	case *Pass:
+		w.print("pass")
+	case *When:
+		w.with("when ", n.Cond)
+		inline(w, n.Replies)
+	case *Put:
+		w.print("put ")
+		w.dotted(n.Table)
+		w.with(" ", n.Row)
+	case *Reply:
+		w.reply(n)
+	case *Test:
+		w.print("test ", quoted(n.Name.Value))
+		if n.Var != nil {
+			w.print(" for ", n.Var.Text, " in ", n.Cases.Text)
+		}
+		lines(w, n.Stmts)
+	case *Seed:
+		w.with("seed ", n.Value)
+	case *Deed:
+		w.with("after ", n.At)
+		if n.Cancel {
+			w.print(" cancel")
+		} else {
+			w.print(" resolve ", n.Step.Text)
+			w.with(" ", n.Result)
+		}
+	case *Run:
+		w.print("run ")
+		w.dotted(n.Workflow)
+		w.with(" ", n.Input)
+	case *Expect:
+		w.expect(n)
+	default:
+		panic(fmt.Sprintf("cannot write %T", n))
+	}
+}
+
+func (w *writer) reply(n *Reply) {
+	if n.Pass {
+		w.print("pass")
+	} else {
+		w.outcome(n.Outcome)
+	}
+	w.with(" ", n.Body)
+	w.with(" headers ", n.Headers)
+	w.with(" after ", n.After)
+	w.with(" times ", n.Times)
+	for _, flag := range []struct {
+		word string
+		set  bool
+	}{{" always", n.Always}, {" lost", n.Lost}, {" undeclared", n.Undeclared}, {" malformed", n.Malformed}} {
+		if flag.set {
+			w.print(flag.word)
+		}
+	}
+}
+
+func (w *writer) expect(n *Expect) {
+	w.print("expect")
+	if n.Golden {
+		w.print(" golden")
+	}
+	for _, name := range []*Name{n.Step, n.Ending, n.Code} {
+		if name != nil {
+			w.print(" ", name.Text)
+		}
+	}
+	if n.Path != nil {
+		w.print(" ", quoted(n.Path.Value))
+	}
+	if n.Attempts != nil {
+		w.print(" after ", n.Attempts.Text, " attempts")
+	}
+	w.with(" ", n.Cond)
+}
