@@ -399,9 +399,7 @@ func (w *writer) expect(n *Expect) {
 			w.print(" ", name.Text)
 		}
 	}
-	if n.Path != nil {
-		w.print(" ", quoted(n.Path.Value))
-	}
+	w.with(" ", n.Path)
 	if n.Attempts != nil {
 		w.print(" after ", n.Attempts.Text, " attempts")
 	}
