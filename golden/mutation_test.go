@@ -14,6 +14,7 @@ import (
 	"wf/golden"
 	"wf/lang"
 	"wf/lang/syntax"
+	"wf/lang/token"
 	"wf/mocks"
 	"wf/workflows"
 )
@@ -234,17 +235,19 @@ func undegrade(f *syntax.File, n int) (where string, ok bool) {
 // reword changes the n-th text in a return, degrade, argument or output.
 func reword(f *syntax.File, n int) (where string, ok bool) {
 	change := func(owner string, e *syntax.Expr) {
-		for i := 0; e != nil && !ok && i < len(e.Text); i++ {
-			end := strings.IndexByte(e.Text[i+1:], '"') + i + 1
-			if e.Text[i] != '"' || end <= i {
+		if e == nil || ok {
+			return
+		}
+		tokens, _, _ := token.Scan("", []byte(e.Text))
+		for _, t := range tokens {
+			if t.Kind != token.String {
 				continue
 			}
 			if n--; n < 0 {
-				where, ok = fmt.Sprintf("%s of %s", e.Text[i:end+1], owner), true
-				e.Text = e.Text[:i] + `"mutant"` + e.Text[end+1:]
+				where, ok = fmt.Sprintf("%s of %s", e.Text[t.Start:t.End], owner), true
+				e.Text = e.Text[:t.Start] + `"mutant"` + e.Text[t.End:]
 				return
 			}
-			i = end
 		}
 	}
 	eachBlock(f, func(owner string, block *[]syntax.Stmt) {

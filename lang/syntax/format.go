@@ -1,5 +1,7 @@
 package syntax
 
+import "fmt"
+
 // MaxColumns is how many columns a formatted line has at most if it can be broken;
 // comments do not count.
 const MaxColumns = 120
@@ -25,11 +27,14 @@ func Format(f *File, src []byte) []byte {
 }
 
 // Print writes a tree that was made otherwise than by reading a .wf file, in the layout
-// of [Format] and without comments.
+// of [Format] and without comments. It panics if the tree is one that no file has.
 func Print(f *File) []byte {
 	w := &writer{}
 	w.file(f)
 	src := []byte(w.out.String())
-	again, _ := Parse(f.Name, src)
+	again, problems := Parse(f.Name, src)
+	if problems.HasErrors() {
+		panic(fmt.Sprintf("%s is a tree that no file has: %v\n%s", f.Name, problems, src))
+	}
 	return Format(again, src)
 }
