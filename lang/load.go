@@ -89,10 +89,10 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 		l.data(f)
 	}
 	p.Tree = l.unit.Main
-	broken := l.problems.HasErrors()
+	broken, gaps := l.problems.HasErrors(), l.gaps()
 	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe})
 	for _, d := range problems {
-		if !broken || !slices.Contains(consequences, d.Code) {
+		if !(broken && slices.Contains(leftovers, d.Code) || gaps && slices.Contains(consequences, d.Code)) {
 			l.problems.Add(d)
 		}
 	}
@@ -102,11 +102,25 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	return p, l.problems
 }
 
-// consequences are what a part that could not be read leads to elsewhere; beside
-// syntax errors they are left out.
+// leftovers are what a part that could not be read leads to where it stands; beside
+// errors of reading they are left out.
+var leftovers = []diag.Code{check.CodeUnused, check.CodeEmptyStep, check.CodeMissingArgument, check.CodeNoEnding}
+
+// consequences are what it leads to elsewhere, if it may have defined names.
 var consequences = []diag.Code{
-	check.CodeUnknownName, check.CodeUnknownStep, check.CodeUnknownType, check.CodeUnknownService, check.CodeUnknownOp, check.CodeUnused,
-	check.CodeEmptyStep, check.CodeMissingArgument, check.CodeUnknownArgument, check.CodeImpossible, check.CodeNoEnding, check.CodeUnknownPolicy,
+	check.CodeUnknownName, check.CodeUnknownStep, check.CodeUnknownType, check.CodeUnknownService, check.CodeUnknownOp, check.CodeUnknownArgument,
+	check.CodeImpossible, check.CodeUnknownPolicy,
+}
+
+// gaps reports whether names may be missing: of a file that could not be read wholly, or
+// not at all.
+func (l *loader) gaps() bool {
+	for _, f := range l.order {
+		if f.Gaps {
+			return true
+		}
+	}
+	return slices.ContainsFunc(l.problems, func(d *diag.Diagnostic) bool { return d.Code == check.CodeImport })
 }
 
 type loader struct {

@@ -19,6 +19,7 @@ import (
 	"wf/builtins"
 	"wf/lang"
 	"wf/lang/diag"
+	"wf/lang/syntax"
 	"wf/mocks"
 )
 
@@ -192,13 +193,37 @@ func (e *env) load(file string, opts lang.Options) (*lang.Program, error) {
 		return nil, wrong("%s is a folder; name one definition in it", file)
 	}
 	p, problems := lang.Load(hostFS{}, filepath.ToSlash(file), opts)
-	if err := diag.Write(e.stderr, p.Sources, problems, diag.Options{Color: e.color}); err != nil {
+	if err := e.tell(problems, p.Sources); err != nil {
 		return nil, err
 	}
 	if problems.HasErrors() {
 		return nil, &exit{status: exitWrong, message: file + ": " + counts(problems)}
 	}
 	return p, nil
+}
+
+// tell prints diagnostics, with one line for all keys of a YAML file that have no
+// effect: only wf check is about them.
+func (e *env) tell(list diag.List, sources diag.Sources) error {
+	inert := map[string]int{}
+	var files []string
+	var rest diag.List
+	for _, d := range list {
+		if d.Code != syntax.CodeYAMLInert || d.Severity != diag.Warning {
+			rest.Add(d)
+			continue
+		}
+		if inert[d.Span.File]++; inert[d.Span.File] == 1 {
+			files = append(files, d.Span.File)
+		}
+	}
+	if err := diag.Write(e.stderr, sources, rest, diag.Options{Color: e.color}); err != nil {
+		return err
+	}
+	for _, f := range files {
+		fmt.Fprintf(e.stderr, "%s: warning WF605: %s without effect here; wf check %s tells which\n", f, plural(inert[f], "key"), f)
+	}
+	return nil
 }
 
 // counts says how many errors and warnings there are.

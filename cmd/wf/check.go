@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -124,10 +125,13 @@ func under(dir string) ([]string, error) {
 
 func isYAML(path string) bool { return filepath.Ext(path) == ".yaml" || filepath.Ext(path) == ".yml" }
 
+// stepsKey is the key that every workflow in YAML has, also as a Ruby symbol.
+var stepsKey = regexp.MustCompile(`(?m)^\x{FEFF}?:?["']?(?:step_templates|steps)["']?[ \t]*:`)
+
 // mentionsSteps tells a workflow from other YAML files in a folder.
 func mentionsSteps(path string) bool {
 	text, err := os.ReadFile(path)
-	return err == nil && (strings.Contains(string(text), "step_templates:") || strings.Contains(string(text), "\nsteps:"))
+	return err == nil && stepsKey.Match(text)
 }
 
 // near suggests a file with a similar name.

@@ -72,7 +72,7 @@ type textReport struct {
 }
 
 func (t *textReport) file(f testFile) error {
-	return diag.Write(t.e.stderr, f.program.Sources, f.problems, diag.Options{Color: t.e.color})
+	return t.e.tell(f.problems, f.program.Sources)
 }
 
 func (t *textReport) test(sources diag.Sources, r *golden.Result) error {

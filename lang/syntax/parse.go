@@ -34,6 +34,7 @@ func Parse(name string, src []byte) (*File, diag.List) {
 		f.Comments = append(f.Comments, Comment{Node{Span: diag.Span{File: name, Start: c.Start, End: c.End}}, s.text[c.Start:c.End]})
 	}
 	s.finish(f)
+	f.Gaps = s.problems.HasErrors()
 	return f, s.problems
 }
 

@@ -23,6 +23,7 @@ type File struct {
 	Name     string
 	Decls    []Decl `parser:"@@*"` // in source order
 	Comments []Comment
+	Gaps     bool // parts could not be read, so names may be missing
 }
 
 // Comment is a comment with its text, "// …" or "# …".

@@ -35,6 +35,7 @@ func ParseYAML(name string, src []byte, environment string) (*File, diag.List) {
 	}
 	r.reportInert()
 	f.Comments = r.comments()
+	f.Gaps = r.gaps || len(f.Decls) == 0
 	return f, r.problems
 }
 
@@ -50,6 +51,7 @@ type yamlReader struct {
 	expanded int                 // values that came out of aliases
 	active   map[*yaml.Node]bool // anchors being expanded
 	stopped  bool                // a limit was met; nothing more is reported
+	gaps     bool                // a part that could not be read may have defined names
 
 	names map[string]bool      // names expressions may read, for WF608
 	inert map[string]*inertUse // inert keys met, by key

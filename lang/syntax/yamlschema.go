@@ -71,7 +71,9 @@ func (r *yamlReader) schema(v *yvalue) *Input {
 	}
 	in := &Input{Record: s.record(v)}
 	s.keywords(v)
-	if s.beyond && r.errors() == before {
+	if r.errors() > before {
+		r.gaps = true
+	} else if s.beyond {
 		in.Schema = s.raw(v)
 	}
 	return in

@@ -29,13 +29,16 @@ func (r *yamlReader) block(v *yvalue, in where) []Stmt {
 	}
 	if v.kind != yList {
 		r.errorf(CodeYAMLType, v.span, "do takes a list of statements, not %s", v.describe())
+		r.gaps = true
 		return nil
 	}
 	var out []Stmt
 	for _, item := range v.items {
-		if r.isMap(item, "a statement") {
-			out = append(out, r.retryable(r.entries(item, statementKeys, "a statement"), in)...)
+		if !r.isMap(item, "a statement") {
+			r.gaps = true
+			continue
 		}
+		out = append(out, r.retryable(r.entries(item, statementKeys, "a statement"), in)...)
 	}
 	return out
 }
@@ -187,11 +190,16 @@ func (r *yamlReader) lets(e yentry, entries []yentry) []Stmt {
 		}
 		return out
 	}
-	if !r.isString(e.value, "let") || find(entries, "call") != nil {
+	if !r.isString(e.value, "let") {
+		r.gaps = true
+		return nil
+	}
+	if find(entries, "call") != nil {
 		return nil
 	}
 	v := find(entries, "value")
 	if v == nil {
+		r.gaps = true
 		r.errorf(CodeYAMLMissing, e.key.span, "let %s has no value", e.value.text).Hintf("write let: {%s: …}, or add value or call", e.value.text)
 		return nil
 	}

@@ -145,16 +145,19 @@ func (r *yamlReader) steps(root *yvalue, entries []yentry, retries bool) []Stmt 
 	e := find(entries, "steps")
 	if e == nil {
 		r.errorf(CodeYAMLMissing, r.span(root.span.Start, root.span.Start), "the workflow has no steps").Hintf("add: steps: or step_templates:")
+		r.gaps = true
 		return nil
 	}
 	if e.value.kind != yList {
 		r.errorf(CodeYAMLType, e.value.span, "%s takes a list of steps, not %s", e.key.text, e.value.describe())
+		r.gaps = true
 		return nil
 	}
 	var out []Stmt
 	var steps []*Step
 	for _, item := range e.value.items {
 		if !r.isMap(item, "a step") {
+			r.gaps = true
 			continue
 		}
 		st := r.step(item, retries)
@@ -208,6 +211,7 @@ func (r *yamlReader) step(v *yvalue, retries bool) *Step {
 		st.Name = name(e.value)
 	}
 	if st.Name.Span.IsZero() {
+		r.gaps = true
 		st.Name.Span = r.span(v.span.Start, v.span.Start)
 	}
 	st.After = r.parents(entries)
