@@ -2,6 +2,7 @@ package check
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 
 	"wf/lang/diag"
@@ -115,6 +116,12 @@ var answerNames = []string{"body", "status", "headers", "error"}
 
 // reserved are names that no let and no step may take.
 var reserved = append([]string{"input", "run", "key", "call", "nil", "true", "false", "not", "in", "and", "or", "let", "if", "else"}, answerNames...)
+
+// identifier is what expressions take for a name.
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// isReadable reports whether expressions can read a step of the name.
+func isReadable(name string) bool { return identifier.MatchString(name) && !isReserved(name) }
 
 // isReserved reports whether a name means something else in expressions.
 func isReserved(name string) bool { return slices.Contains(reserved, name) || expr.IsBuiltin(name) }

@@ -953,7 +953,7 @@ func (s *testScope) after(g *graph.Graph) {
 	}
 	s.names["output"] = &binding{name: "output", typ: output, used: true}
 	for _, st := range g.Steps {
-		if st == nil || isReserved(st.Name) || st.Name == "output" {
+		if st == nil || !isReadable(st.Name) || st.Name == "output" {
 			continue
 		}
 		if first := s.find(st.Name); first != nil {

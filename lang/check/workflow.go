@@ -163,7 +163,7 @@ func (f *flow) scopes() {
 	f.late = &scope{flow: f, parent: f.early, names: map[string]*binding{}}
 	for _, st := range f.order {
 		st.bind = &binding{name: st.tree.Name.Text, place: st.tree.Name.Span, typ: value.TAny, step: st}
-		if !isReserved(st.tree.Name.Text) {
+		if isReadable(st.tree.Name.Text) {
 			f.late.names[st.tree.Name.Text] = st.bind
 		}
 	}

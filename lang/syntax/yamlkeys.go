@@ -18,10 +18,10 @@ type yamlKey struct {
 
 // Hints for inert keys that carry information only.
 const (
-	noteOnly  = "it is information for people; move it into description or a comment"
+	noteOnly  = "it tells people something and steers nothing; keep it if Tasker reads this file too"
 	noQueue   = "there is no queue and no database whose behaviour it could set"
 	noEvents  = "nothing is published; a run's trace has every event"
-	rubyClass = "there are no Ruby classes here; remove it"
+	rubyClass = "it is about Ruby code, and none is run here; keep it if Tasker reads this file too"
 )
 
 var workflowKeys = map[string]yamlKey{

@@ -1,8 +1,10 @@
 package syntax
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"wf/lang/diag"
 )
@@ -134,10 +136,33 @@ func (r *yamlReader) workflowName(root *yvalue, entries []yentry) []Name {
 		r.errorf(CodeYAMLMissing, r.span(root.span.Start, root.span.Start), "the workflow has no name").Hintf("add: name: …")
 		return append(names, Name{Node{Span: root.span}, "unnamed"})
 	}
-	if e.value.kind != yScalar || e.value.tag != "!!str" || strings.TrimSpace(e.value.text) == "" {
-		r.errorf(CodeYAMLType, e.value.span, "name takes a string, not %s", e.value.describe())
+	if !r.isName(e.value) {
+		return append(names, Name{Node{Span: e.value.span}, "unnamed"})
 	}
 	return append(names, name(e.value))
+}
+
+// isName reports whether a value can be a name: some text on one line.
+func (r *yamlReader) isName(v *yvalue) bool {
+	if !r.isString(v, "name") {
+		return false
+	}
+	if strings.TrimSpace(v.text) != v.text || strings.ContainsFunc(v.text, unicode.IsControl) {
+		r.errorf(CodeYAMLType, v.span, "a name has no blanks around it, and no line ends or control characters in it")
+		return false
+	}
+	return true
+}
+
+var noLetters = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+
+// snake makes a name of any text.
+func snake(s string) string {
+	s = strings.Trim(noLetters.ReplaceAllString(s, "_"), "_")
+	if s == "" || s[0] >= '0' && s[0] <= '9' {
+		s = "step_" + s
+	}
+	return s
 }
 
 // steps reads the list of steps and checks it against named_steps.
@@ -207,8 +232,11 @@ func (r *yamlReader) step(v *yvalue, retries bool) *Step {
 	st := &Step{Node: Node{Span: v.span}}
 	if e := find(entries, "name"); e == nil {
 		r.errorf(CodeYAMLMissing, r.span(v.span.Start, v.span.Start), "the step has no name").Hintf("add: name: …")
-	} else if r.isString(e.value, "name") {
+	} else if r.isName(e.value) {
 		st.Name = name(e.value)
+		if !identifier.MatchString(st.Name.Text) && r.handlerClass(entries) == nil {
+			r.errorf(CodeYAMLType, e.value.span, "no expression could read a step of the name %s", st.Name.Text).Hintf("use letters, digits and _: %s", snake(st.Name.Text))
+		}
 	}
 	if st.Name.Span.IsZero() {
 		r.gaps = true
