@@ -177,6 +177,16 @@ func source(e *syntax.Expr) expr.Source {
 // any if there were errors.
 func (c *checker) compile(e *syntax.Expr, in expr.Scope) *expr.Program {
 	p, problems := expr.Compile(source(e), in)
+	if !p.Parsed() && len(e.Parts) > 0 { // of several expressions, say what is wrong with each
+		var each diag.List
+		for _, part := range e.Parts {
+			_, problems := expr.Compile(source(part), in)
+			each = append(each, problems...)
+		}
+		if each.HasErrors() {
+			problems = each
+		}
+	}
 	c.problems = append(c.problems, problems...)
 	return p
 }

@@ -65,6 +65,7 @@ type Program struct {
 	refs   []string
 	fields []Field
 	plan   plan // nil if the expression did not compile
+	parsed bool
 	fixed  bool // plan is a constant
 	secret bool // reads a secret: what goes wrong is not told
 	dur    time.Duration
@@ -107,6 +108,9 @@ var base = sync.OnceValue(func() *conf.Config {
 	return c
 })
 
+// Parsed reports whether the text is an expression at all, whatever else is wrong with it.
+func (p *Program) Parsed() bool { return p.parsed }
+
 // Compile compiles an expression. The program is never nil: beside errors it has
 // type any and must not be evaluated.
 func Compile(src Source, scope Scope) (*Program, diag.List) {
@@ -120,6 +124,7 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 	if err != nil {
 		return p, diag.List{syntaxProblem(err, src, place)}
 	}
+	p.parsed = true
 	p.text = canonical(tree.Node)
 	p.ifTrue, p.ifFalse = facts(tree.Node, true), facts(tree.Node, false)
 	c := &inferrer{scope: scope, place: place}

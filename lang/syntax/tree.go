@@ -50,6 +50,7 @@ type Expr struct {
 	Node
 	Text   string
 	Pieces []Piece
+	Parts  []*Expr // YAML: the expressions inside data, of which Text is made
 }
 
 // Piece says that the Len bytes of an expression's text from Text on stand in the

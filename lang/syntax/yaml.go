@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -181,7 +182,11 @@ func (r *yamlReader) syntaxError(err error) {
 	message, span := text, r.span(0, 0)
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		message = m[2]
-		if line, _ := strconv.Atoi(m[1]); line > 0 {
+		line, _ := strconv.Atoi(m[1])
+		if strings.HasPrefix(message, "did not find expected ") { // counted from 0, and where the list or mapping begins
+			line = r.firstBad(message, line+1)
+		}
+		if line > 0 {
 			start := r.lines[min(line, len(r.lines))-1]
 			for start < len(r.src) && (r.src[start] == ' ' || r.src[start] == '\t') {
 				start++
@@ -201,6 +206,27 @@ func (r *yamlReader) syntaxError(err error) {
 	}
 }
 
+// maxYAMLSearch is how large a file may be in which the line of an error is looked for.
+const maxYAMLSearch = 1 << 20
+
+// firstBad is the line of an error that the library reports at a line above: the first
+// one with which the text up to there has that error. Inside brackets a text that ends
+// early has the same error, so there the line above must do.
+func (r *yamlReader) firstBad(message string, above int) int {
+	if strings.Contains(message, "',' or '") || len(r.src) > maxYAMLSearch {
+		return above
+	}
+	bad := func(i int) bool { // with line i, from 0
+		end := len(r.src)
+		if i+1 < len(r.lines) {
+			end = r.lines[i+1]
+		}
+		_, err := decodeNode(yaml.NewDecoder(bytes.NewReader(r.src[:end])))
+		return err != nil && strings.Contains(err.Error(), message)
+	}
+	return sort.Search(len(r.lines), bad) + 1
+}
+
 func yamlHint(message string) string {
 	switch {
 	case strings.Contains(message, "mapping values are not allowed"):
@@ -209,6 +235,8 @@ func yamlHint(message string) string {
 		return "indent with spaces"
 	case strings.Contains(message, "cannot start any token"):
 		return "a value that starts with @, ` or % must be quoted"
+	case strings.Contains(message, "did not find expected ','"):
+		return "this list or mapping is not closed, or a value in it contains one of , ? : [ ] { } # and must be quoted"
 	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "did not find expected '-' indicator"):
 		return "look at the indentation of this line and of those above"
 	case strings.Contains(message, "exceeded"):

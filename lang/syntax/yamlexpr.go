@@ -19,7 +19,7 @@ func (r *yamlReader) expr(v *yvalue) *Expr {
 	}
 	w := exprWriter{r: r}
 	w.value(v, 0)
-	return &Expr{Node: Node{Span: v.span}, Text: w.b.String(), Pieces: w.pieces}
+	return &Expr{Node: Node{Span: v.span}, Text: w.b.String(), Pieces: w.pieces, Parts: w.parts}
 }
 
 // written is the expression of an !expr tag.
@@ -43,6 +43,7 @@ type exprWriter struct {
 	r      *yamlReader
 	b      strings.Builder
 	pieces []Piece
+	parts  []*Expr
 }
 
 // literal writes a text that stands for the source of v.
@@ -103,6 +104,7 @@ func (w *exprWriter) inner(v *yvalue) {
 		w.b.WriteString("nil")
 		return
 	}
+	w.parts = append(w.parts, e)
 	if wrap {
 		w.b.WriteByte('(')
 	}
@@ -191,8 +193,14 @@ func (r *yamlReader) integer(v *yvalue) (int, bool) {
 	return n, true
 }
 
+var digitsOnly = regexp.MustCompile(`^[-+]?[0-9_]+$`)
+
 func (r *yamlReader) float(v *yvalue) string {
 	var f float64
+	if digitsOnly.MatchString(v.text) {
+		r.errorf(CodeYAMLType, v.span, "%s does not fit 64 bits", v.text).Hintf("quote it if it is a text")
+		return "0.0"
+	}
 	node := yaml.Node{Kind: yaml.ScalarNode, Tag: "!!float", Value: v.text}
 	if err := node.Decode(&f); err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
 		r.errorf(CodeYAMLType, v.span, "%s is not a number that JSON has", v.text)
@@ -205,13 +213,19 @@ func (r *yamlReader) float(v *yvalue) string {
 	return s
 }
 
-var yamlPath = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)(\??\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+// yamlPath is a text that reads like an expression: a path, perhaps with an operator
+// behind it.
+var yamlPath = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)(\??\.[A-Za-z_][A-Za-z0-9_]*|(\?\.)?\[[^\]]*\])+( *(==|!=|<|>|\+|-|\*|/|\?| and | or | in ).*)?$`)
 
 // suspicious warns of data that looks like something to be evaluated.
 func (r *yamlReader) suspicious(v *yvalue) {
 	if m := yamlPath.FindStringSubmatch(v.text); v.plain && m != nil && r.names[m[1]] {
+		written := v.text
+		if strings.ContainsAny(written, ":#,?[]{}\"'") {
+			written = "'" + strings.ReplaceAll(written, "'", "''") + "'"
+		}
 		r.warnf(CodeYAMLPath, v.span, "%s is taken as a text", v.text).
-			Hintf("write !expr %s for the value, or quote it if the text is meant", v.text)
+			Hintf("write !expr %s for the value, or quote it if the text is meant", written)
 	}
 	if i := strings.Index(v.text, "${"); i >= 0 && strings.Contains(v.text[i:], "}") {
 		r.warnf(CodeYAMLPlaceholder, v.span, "${…} is kept as it stands: data is not interpolated and the environment not read").

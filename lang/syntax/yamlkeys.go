@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"wf/lang/diag"
 )
@@ -97,12 +96,6 @@ func (r *yamlReader) entries(v *yvalue, keys map[string]yamlKey, what string) []
 	for _, f := range v.fields {
 		name := f.key.text
 		known, ok := keys[name]
-		if !ok && strings.HasPrefix(name, ":") {
-			if known, ok = keys[name[1:]]; ok {
-				r.warnf(CodeYAMLUnknown, f.key.span, "%s is a Ruby symbol; it is read as %s", name, name[1:])
-				name = name[1:]
-			}
-		}
 		if !ok {
 			r.unknownKey(f.key, slices.Sorted(maps.Keys(keys)), what)
 			continue

@@ -69,6 +69,7 @@ func (r *yamlReader) schema(v *yvalue) *Input {
 		r.errorf(CodeYAMLSchema, t.span, "the input of a workflow is an object").Hintf("write type: object")
 		return nil
 	}
+	s.references(v)
 	in := &Input{Record: s.record(v)}
 	s.keywords(v)
 	if r.errors() > before {
@@ -85,10 +86,58 @@ func (s *schemaReader) keywords(v *yvalue) {
 		switch schemaKeys[f.key.text] {
 		case useSchema:
 			s.beyond = true
+		case useShape:
+			if f.key.text == "required" && f.value.kind != yList {
+				s.errorf(CodeYAMLSchema, f.value.span, "required takes a list of properties, not %s", f.value.describe()).Hintf("list the names on the object that has them")
+			}
 		case 0:
 			d := s.warnf(CodeYAMLSchema, f.key.span, "JSON Schema has no keyword %s; it is not checked", f.key.text)
 			d.Hint = diag.DidYouMean(f.key.text, slices.Sorted(maps.Keys(schemaKeys)))
 		}
+	}
+}
+
+// schemaData are keywords whose values are data and no schemas.
+var schemaData = []string{"enum", "const", "default", "examples", "example"}
+
+// references reports references that lead out of the file, or nowhere.
+func (s *schemaReader) references(v *yvalue) {
+	if ref := v.field("$ref"); ref != nil && s.isString(ref, "$ref") && s.root.field("$id") == nil && s.root.field("id") == nil {
+		switch pointer, inside := strings.CutPrefix(ref.text, "#"); {
+		case !inside:
+			s.errorf(CodeYAMLSchema, ref.span, "the schema refers to %s, and nothing outside the file is read", ref.text).Hintf("put the definition under $defs and refer to #/$defs/…")
+		case strings.HasPrefix(pointer, "/"):
+			s.pointer(ref, strings.Split(pointer[1:], "/"))
+		}
+	}
+	for _, f := range v.fields {
+		if !slices.Contains(schemaData, f.key.text) {
+			s.references(f.value)
+		}
+	}
+	for _, item := range v.items {
+		s.references(item)
+	}
+}
+
+// pointer reports a reference that leads nowhere.
+func (s *schemaReader) pointer(ref *yvalue, parts []string) {
+	at := s.root
+	for _, p := range parts {
+		next := locate(at, []string{p})
+		if next != at {
+			at = next
+			continue
+		}
+		var names []string
+		for _, f := range at.fields {
+			names = append(names, f.key.text)
+		}
+		d := s.errorf(CodeYAMLSchema, ref.span, "%s leads nowhere: there is no %s", ref.text, p)
+		if d.Hint = diag.DidYouMean(p, names); d.Hint == "" {
+			d.Hintf("a reference leads to #/$defs/NAME or #/definitions/NAME of the same schema")
+		}
+		return
 	}
 }
 
@@ -106,12 +155,8 @@ func (s *schemaReader) record(v *yvalue) *Record {
 	}
 	required := map[string]bool{}
 	var names []*yvalue
-	if req := v.field("required"); req != nil {
-		if req.kind != yList {
-			s.errorf(CodeYAMLSchema, req.span, "required takes a list of properties, not %s", req.describe()).Hintf("list the names on the object that has them")
-		} else {
-			names = s.stringList(req, "required")
-		}
+	if req := v.field("required"); req != nil && req.kind == yList {
+		names = s.stringList(req, "required")
 	}
 	for _, n := range names {
 		required[n.text] = true
@@ -411,6 +456,7 @@ func (s *schemaReader) raw(v *yvalue) *schema.Schema {
 // locate follows a JSON pointer as far as it leads.
 func locate(v *yvalue, path []string) *yvalue {
 	for _, part := range path {
+		part = strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~")
 		next := v.field(part)
 		if i, err := strconv.Atoi(part); err == nil && v.kind == yList && i >= 0 && i < len(v.items) {
 			next = v.items[i]

@@ -111,7 +111,7 @@ func (r *yamlReader) strays(entries []yentry) {
 			needs = "handler_class"
 		}
 		if needs != "" {
-			r.errorf(CodeYAMLMissing, e.key.span, "%s stands beside %s, which is missing", e.key.text, needs)
+			r.errorf(CodeYAMLMissing, e.key.span, "%s belongs to %s, which is missing here", e.key.text, needs)
 		}
 	}
 }

@@ -136,10 +136,13 @@ func (r *yamlReader) alias(n *yaml.Node, v *yvalue, depth int) *yvalue {
 func (r *yamlReader) collection(n *yaml.Node, v *yvalue, at int) {
 	start := r.content(at)
 	v.span = r.span(start, start+1)
-	if v.tag == "!!seq" || v.tag == "!!map" {
-		return
+	switch v.tag {
+	case "!!seq", "!!map":
+	case exprTag:
+		r.errorf(CodeYAMLType, r.span(at, at+len(n.Tag)), "!expr takes a text, not %s", v.describe()).Hintf("quote the expression: !expr '[1, 2]'")
+	default:
+		r.badTag(n.Tag, at)
 	}
-	r.badTag(n.Tag, at)
 }
 
 func (r *yamlReader) badTag(tag string, at int) {
@@ -241,7 +244,7 @@ func (r *yamlReader) scalar(n *yaml.Node, v *yvalue, at int) {
 		v.tag = "!!str"
 	default:
 		r.badTag(n.Tag, at)
-		v.tag = "!!str"
+		v.tag, v.plain = "!!str", false
 	}
 	if v.plain && n.Value == "" {
 		return

@@ -11,6 +11,7 @@ import (
 
 // document reads the top-level mapping.
 func (r *yamlReader) document(root *yvalue) []Decl {
+	r.symbols(root)
 	if !isWorkflow(root) {
 		r.errorf(CodeYAMLType, root.span, "this YAML is not a workflow: it has neither name nor steps").
 			Hintf("a workflow in YAML begins with `name:` and `steps:`")
@@ -29,10 +30,39 @@ func (r *yamlReader) document(root *yvalue) []Decl {
 	return append(decls, r.workflow(root, entries))
 }
 
+// symbols takes the colons off the keys of a file whose top-level keys are Ruby symbols.
+func (r *yamlReader) symbols(root *yvalue) {
+	if len(root.fields) == 0 || !strings.HasPrefix(root.fields[0].key.text, ":") {
+		return
+	}
+	n := 0
+	seen := map[*yvalue]bool{}
+	var strip func(v *yvalue)
+	strip = func(v *yvalue) {
+		if seen[v] {
+			return
+		}
+		seen[v] = true
+		for _, f := range v.fields {
+			if name, symbol := strings.CutPrefix(f.key.text, ":"); symbol && identifier.MatchString(name) {
+				f.key.text = name
+				n++
+			}
+			strip(f.value)
+		}
+		for _, item := range v.items {
+			strip(item)
+		}
+	}
+	first := root.fields[0].key
+	strip(root)
+	r.warnf(CodeYAMLUnknown, first.span, "keys are Ruby symbols here (%s); they are read without the colon", plural(n, "key"))
+}
+
 // isWorkflow reports whether the mapping has a key only workflows have.
 func isWorkflow(root *yvalue) bool {
 	for _, f := range root.fields {
-		key := strings.TrimPrefix(f.key.text, ":")
+		key := f.key.text
 		if key == "name" || key == "task_handler_class" || workflowKeys[key].to == "steps" || key == "steps" {
 			return true
 		}
@@ -278,6 +308,9 @@ func (r *yamlReader) stepNotes(entries []yentry) {
 					Hintf("a step with `when` runs or is skipped by what other steps returned")
 			}
 		case "handler_class", "handler":
+			if other := find(entries, "handler"); other != nil && e.name == "handler_class" {
+				r.errorf(CodeYAMLDuplicate, e.key.span, "handler_class and handler are the same").See(other.key.span, "the other one")
+			}
 			if call := find(entries, "call"); call != nil {
 				r.noEffect(e.key, "the step says itself what it calls")
 			}
@@ -393,6 +426,12 @@ func (r *yamlReader) retrySetting(entries []yentry) *Retry {
 // retry reads the mapping behind `retry`; a bare number is the attempts.
 func (r *yamlReader) retry(e yentry) *Retry {
 	out := &Retry{Node: e.at()}
+	before := r.errors()
+	defer func() {
+		if r.errors() > before && out.Attempts == nil && out.Backoff == nil && out.MaxBackoff == nil && out.Jitter == nil {
+			out.Attempts = generated("1", e.value.span) // it was to set something
+		}
+	}()
 	switch {
 	case e.value.isNull(), e.value.kind == yScalar && e.value.tag == "!!bool" && strings.EqualFold(e.value.text, "true"):
 		return out

@@ -206,11 +206,17 @@ func (c *conformer) bounds(t *Type, n float64, path, unit string) {
 	if unit != "" {
 		unit = " " + unit
 	}
+	of := func(n float64) string {
+		if n == 1 {
+			return num(n) + strings.TrimSuffix(unit, "s")
+		}
+		return num(n) + unit
+	}
 	if lo, ok := number(t.Rules.Min); ok && n < lo {
-		c.add(path, "must be at least %s%s, not %s", num(lo), unit, num(n))
+		c.add(path, "must be at least %s, not %s", of(lo), num(n))
 	}
 	if hi, ok := number(t.Rules.Max); ok && n > hi {
-		c.add(path, "must be at most %s%s, not %s", num(hi), unit, num(n))
+		c.add(path, "must be at most %s, not %s", of(hi), num(n))
 	}
 }
 
