@@ -189,6 +189,7 @@ func runAll(all []*scenario, opts Options) []*Result {
 	}
 	for range min(workers, len(all)) {
 		go func() {
+			var entries []machine.Entry // of one run after the other
 			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
 				s := all[i]
 				all[i] = nil // what it holds is not needed once it has run
@@ -196,7 +197,9 @@ func runAll(all []*scenario, opts Options) []*Result {
 				if opts.stopped() || opts.FailFast && int64(i) > failed.Load() {
 					s.result.Skipped = true
 				} else if s.test != nil {
+					s.entries = entries
 					s.run()
+					entries = s.entries
 				}
 				for first := failed.Load(); !s.result.Passed() && int64(i) < first && !failed.CompareAndSwap(first, int64(i)); first = failed.Load() {
 				}
@@ -250,6 +253,7 @@ type scenario struct {
 	clock   time.Time
 	setups  int
 	last    *lastRun
+	entries []machine.Entry // room for those of the next run
 }
 
 // lastRun is what came of the last run of a scenario.
@@ -527,11 +531,12 @@ func (s *scenario) execute(st *suite.Run) bool {
 		}
 		return true
 	}
-	s.last.input = input
+	s.last.input, s.last.entries = input, s.entries[:0]
 	before := len(s.stage.Problems())
 	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds, Cover: s.covered(st.Graph),
 		Stop:  func() bool { return len(s.stage.Problems()) > before || s.opts.stopped() },
 		Trace: func(e machine.Entry) { s.last.entries = append(s.last.entries, e) }})
+	s.entries = s.last.entries
 	switch {
 	case errors.Is(err, sim.ErrStopped) && len(s.stage.Problems()) == before: // by the context
 		return false

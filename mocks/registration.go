@@ -125,15 +125,23 @@ func throttled(w *World, c builtins.Call) *reply {
 		return &reply{status: 429, headers: map[string]string{"retry-after": "60"},
 			body: map[string]any{"error": "rate_limited", "message": fmt.Sprintf("more than %d notifications in a minute", PerMinute), "retry_after": 60}}
 	}
-	w.sent[slot]++
+	w.count(slot, 1)
 	return nil
+}
+
+// count notes that something was sent in a slot of time.
+func (w *World) count(slot string, n int) {
+	if w.sent == nil {
+		w.sent = map[string]int{}
+	}
+	w.sent[slot] += n
 }
 
 // Notified makes it so that a user got n notifications in the minute of a time.
 func (w *World) Notified(userID, n int, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.sent[fmt.Sprintf("%d %s", userID, at.UTC().Truncate(time.Minute).Format(time.RFC3339))] += n
+	w.count(fmt.Sprintf("%d %s", userID, at.UTC().Truncate(time.Minute).Format(time.RFC3339)), n)
 }
 
 // welcome lists the notifications of each plan with their delay.

@@ -345,24 +345,44 @@ type performance struct {
 
 // answer executes the reactions until one replies.
 func (p *performance) answer() (builtins.Answer, bool) {
-	c := p.call
-	p.env = make(map[string]any, 8+len(p.stage.base))
-	maps.Copy(p.env, p.stage.base)
-	p.env["input"], p.env["attempt"], p.env["key"], p.env["place"] = any(c.Args), c.Attempt, c.Key, c.Place
-	if x := c.Context; x != nil {
-		p.env["input"], p.env["config"], p.env["results"] = any(x.Input), nil, nil
-		if x.Config != nil {
-			p.env["config"] = x.Config
-		}
-		if p.replies.Results {
-			p.env["results"] = x.Results.All()
-		}
-	}
-	p.env["run"] = map[string]any{"id": c.RunID, "correlation_id": c.CorrelationID, "now": stamp(c.At)}
-	for name, t := range p.stage.tables[c.Service] {
-		p.env[name] = t.rows
+	p.env = make(map[string]any, len(p.replies.Reads))
+	for _, name := range p.replies.Reads {
+		p.env[name] = p.value(name)
 	}
 	return p.block(p.replies.Body)
+}
+
+// value is what a name means in a mock: something of the call, a table of the service,
+// or a value of the test.
+func (p *performance) value(name string) any {
+	c := p.call
+	switch name {
+	case "input":
+		if c.Context != nil {
+			return any(c.Context.Input)
+		}
+		return any(c.Args)
+	case "config":
+		if c.Context != nil && c.Context.Config != nil {
+			return c.Context.Config
+		}
+	case "results":
+		if c.Context != nil {
+			return c.Context.Results.All()
+		}
+	case "attempt":
+		return c.Attempt
+	case "key":
+		return c.Key
+	case "place":
+		return c.Place
+	case "run":
+		return map[string]any{"id": c.RunID, "correlation_id": c.CorrelationID, "now": stamp(c.At)}
+	}
+	if t := p.stage.tables[c.Service][name]; t != nil {
+		return t.rows
+	}
+	return p.stage.base[name]
 }
 
 func (p *performance) block(body []suite.Reaction) (a builtins.Answer, answered bool) {

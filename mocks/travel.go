@@ -105,7 +105,7 @@ func sendItinerary(w *World, c builtins.Call) reply {
 	if w.sent[slot] >= itinerariesPerMinute {
 		return reply{status: 429, headers: map[string]string{"retry-after": "60"}, body: map[string]any{"error": "slow down", "retry_after": 60}}
 	}
-	w.sent[slot]++
+	w.count(slot, 1)
 	row := w.insert("itineraries", c, c.Args)
 	return reply{status: 202, body: map[string]any{"message_id": fmt.Sprintf("it_%d", row["id"])}}
 }

@@ -12,13 +12,10 @@
 package mocks
 
 import (
-	"context"
-	"fmt"
-	"hash/fnv"
 	"io/fs"
-	"maps"
 	"path"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,14 +33,18 @@ type Options struct {
 
 // World is the state of all mock services.
 type World struct {
-	mu       sync.Mutex
-	seed     uint64
-	profiles map[string]profile
-	tables   map[string]*Table
-	sent     map[string]int    // notifications by user and minute
-	stored   map[string]stored // answers by operation and idempotency key
-	calls    []builtins.Call
+	mu     sync.Mutex
+	seed   uint64
+	tables map[string]*Table
+	sent   map[string]int       // notifications by user and minute
+	stored map[storedKey]stored // answers by operation and idempotency key
+	calls  []builtins.Call
+
+	writing sync.Mutex        // of stages
+	stages  map[string]*Stage // of workflows/mocks, by file
 }
+
+type storedKey struct{ service, operation, key string }
 
 type stored struct {
 	args   map[string]any
@@ -65,6 +66,9 @@ func (t *Table) Find(field string, v any) map[string]any {
 
 // Table is the table of that name ("users", "profiles", …), made on first use.
 func (w *World) Table(name string) *Table {
+	if w.tables == nil {
+		w.tables = map[string]*Table{}
+	}
 	if w.tables[name] == nil {
 		w.tables[name] = &Table{}
 	}
@@ -105,24 +109,6 @@ type profile struct {
 	least, most   int // latency in milliseconds
 }
 
-// Register adds all mock services and handlers, with fresh state.
-func Register(r *builtins.Registry, opts Options) *World {
-	w := &World{seed: opts.Seed, profiles: map[string]profile{}, tables: map[string]*Table{}, sent: map[string]int{}, stored: map[string]stored{}}
-	for _, d := range domains {
-		maps.Copy(w.profiles, d.profiles)
-		for name, op := range d.operations {
-			service, operation, _ := strings.Cut(name, ".")
-			sig := func() *value.Signature { return signatures()[name] }
-			must(r.Declare(service, operation, sig, func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.serve(op, c), nil }))
-		}
-	}
-	registerWritten(r)
-	for _, h := range handlers {
-		must(r.Register(h.signature(), func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.handle(h, c) }))
-	}
-	return w
-}
-
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -159,10 +145,9 @@ func (w *World) serve(op operation, c builtins.Call) builtins.Answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls = append(w.calls, c)
-	name := c.Service + "." + c.Operation
-	id := name + " " + c.Key
+	id := storedKey{c.Service, c.Operation, c.Key}
 	// whether the operation is idempotent matters, and is looked up, only when a key comes again
-	if old, seen := w.stored[id]; seen && !signatures()[name].Idempotent {
+	if old, seen := w.stored[id]; seen && !signatures()[c.Service+"."+c.Operation].Idempotent {
 		if reflect.DeepEqual(old.args, c.Args) {
 			return old.answer
 		}
@@ -170,6 +155,9 @@ func (w *World) serve(op operation, c builtins.Call) builtins.Answer {
 	}
 	a := w.dress(c, op(w, c))
 	if a.Status/100 == 2 && c.Key != "" {
+		if w.stored == nil {
+			w.stored = map[storedKey]stored{}
+		}
 		w.stored[id] = stored{c.Args, a}
 	}
 	return a
@@ -177,12 +165,12 @@ func (w *World) serve(op operation, c builtins.Call) builtins.Answer {
 
 // dress adds headers and latency to a reply.
 func (w *World) dress(c builtins.Call, r reply) builtins.Answer {
-	p, known := w.profiles[c.Service]
+	p, known := profiles()[c.Service]
 	if !known {
 		p = profile{c.Service + "-service", "1.0.0", 10, 60}
 	}
 	ms := p.least + int(w.draw(c.Service+"."+c.Operation, c)%uint64(p.most-p.least+1))
-	headers := map[string]string{"content-type": "application/json", "x-response-time": fmt.Sprintf("%dms", ms), "x-service": p.name, "x-version": p.version}
+	headers := map[string]string{"content-type": "application/json", "x-response-time": strconv.Itoa(ms) + "ms", "x-service": p.name, "x-version": p.version}
 	for k, v := range r.headers {
 		headers[k] = v
 	}
@@ -195,9 +183,15 @@ func (w *World) dress(c builtins.Call, r reply) builtins.Answer {
 
 // draw is a number that depends on the seed and the call only.
 func (w *World) draw(what string, c builtins.Call) uint64 {
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%d %s %s %d", w.seed, what, strings.TrimPrefix(c.Key, c.RunID), c.Attempt)
-	n := h.Sum64()
+	var buf [128]byte
+	text := strconv.AppendUint(buf[:0], w.seed, 10)
+	text = append(append(text, ' '), what...)
+	text = append(append(text, ' '), strings.TrimPrefix(c.Key, c.RunID)...)
+	text = strconv.AppendInt(append(text, ' '), int64(c.Attempt), 10)
+	n := uint64(14695981039346656037) // FNV-1a
+	for _, b := range text {
+		n = (n ^ uint64(b)) * 1099511628211
+	}
 	n = (n ^ n>>33) * 0xff51afd7ed558ccd
 	return n ^ n>>33
 }

@@ -1,14 +1,11 @@
 package mocks
 
 import (
-	"context"
 	"path"
-	"strings"
 	"sync"
 
-	"wf/builtins"
 	"wf/lang"
-	"wf/lang/value"
+	"wf/lang/suite"
 	"wf/workflows"
 )
 
@@ -22,31 +19,40 @@ var written = []struct {
 	{"mocks/warehouse.wf", []string{"oms.export_orders", "wms.export_stock", "crm.export_customers", "analyst.compare", "dwh.start_load", "dwh.get_load", "chat.post"}},
 }
 
-// registerWritten adds the services of workflows/mocks. The state of a file is made when
-// one of its operations is first called.
-func registerWritten(r *builtins.Registry) {
-	for _, w := range written {
-		stage := sync.OnceValue(func() *Stage { return stageOf(w.file) })
-		for _, name := range w.operations {
-			service, operation, _ := strings.Cut(name, ".")
-			sig := func() *value.Signature { return signatures()[name] }
-			must(r.Declare(service, operation, sig, func(ctx context.Context, c builtins.Call) (builtins.Answer, error) {
-				op, _ := stage().Lookup(service, operation)
-				return op.Func(ctx, c)
-			}))
+// stage is the state of a file of workflows/mocks, made when one of its operations is
+// first called.
+func (w *World) stage(file string) *Stage {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	if w.stages[file] == nil {
+		if w.stages == nil {
+			w.stages = map[string]*Stage{}
 		}
+		w.stages[file] = newStageOf(programs()[file]())
 	}
+	return w.stages[file]
 }
 
-// stageOf sets up the mocks of an embedded file, with the rows that the file puts.
-func stageOf(file string) *Stage {
-	p, problems := lang.Load(workflows.FS, path.Clean(file), lang.Options{})
-	must(problems.Err())
-	names, err := Names(p.Suite)
-	must(err)
-	s := NewStage(p.Suite, names, nil)
-	for _, put := range p.Suite.Puts {
-		must(s.Put(put, names))
+// programs reads a file of workflows/mocks once, whatever the number of worlds.
+var programs = sync.OnceValue(func() map[string]func() *suite.Suite {
+	out := map[string]func() *suite.Suite{}
+	for _, w := range written {
+		out[w.file] = sync.OnceValue(func() *suite.Suite {
+			p, problems := lang.Load(workflows.FS, path.Clean(w.file), lang.Options{})
+			must(problems.Err())
+			return p.Suite
+		})
 	}
-	return s
+	return out
+})
+
+// newStageOf sets up mocks with the rows that their file puts.
+func newStageOf(s *suite.Suite) *Stage {
+	names, err := Names(s)
+	must(err)
+	stage := NewStage(s, names, nil)
+	for _, put := range s.Puts {
+		must(stage.Put(put, names))
+	}
+	return stage
 }

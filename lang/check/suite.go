@@ -267,7 +267,6 @@ func (t *tester) replies(sig *value.Signature, once bool, body []syntax.MockStmt
 		input = value.TAny
 		given("config", value.TAny)
 		given("results", value.TAny)
-		inner.names["results"].used = false
 	}
 	given("input", input)
 	given("run", mockRunType)
@@ -279,11 +278,34 @@ func (t *tester) replies(sig *value.Signature, once bool, body []syntax.MockStmt
 	}
 	index := 0
 	out.Body = t.reactions(out, body, inner, &index)
-	if b := inner.names["results"]; b != nil && sig.Handler {
-		out.Results = b.used
-	}
+	out.Reads = slices.Compact(slices.Sorted(slices.Values(readBy(out.Body, nil))))
 	if index == 0 {
 		t.add(diag.Errorf(CodeEmptyStep, span, "this mock answers nothing").Hintf("give it a reply: 200 { … }, 503, timeout or pass"))
+	}
+	return out
+}
+
+// readBy lists the names that reactions read.
+func readBy(body []suite.Reaction, out []string) []string {
+	read := func(programs ...*expr.Program) {
+		for _, p := range programs {
+			if p != nil {
+				out = append(out, p.Refs()...)
+			}
+		}
+	}
+	for _, r := range body {
+		switch r := r.(type) {
+		case *graph.Let:
+			read(r.Value)
+		case *suite.Put:
+			read(r.Row)
+		case *suite.When:
+			read(r.Cond)
+			out = readBy(r.Body, out)
+		case *suite.Reply:
+			read(r.Body, r.Headers, r.After, r.Times)
+		}
 	}
 	return out
 }

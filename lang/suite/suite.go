@@ -50,11 +50,11 @@ type (
 	// Replies is what answers the calls of an operation. Once says that each reply
 	// answers one call, unless it says otherwise.
 	Replies struct {
-		Sig     *value.Signature
-		Once    bool
-		Results bool // of a handler: it reads the results of earlier steps
-		Body    []Reaction
-		Span    diag.Span
+		Sig   *value.Signature
+		Once  bool
+		Reads []string // names its expressions read, sorted
+		Body  []Reaction
+		Span  diag.Span
 	}
 	// Reaction is *graph.Let, *Put, *When or *Reply.
 	Reaction interface{}
