@@ -1,7 +1,8 @@
 package golden
 
 import (
-	"bytes"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -24,52 +25,100 @@ type Services interface {
 	check.Catalog
 }
 
-// Test runs every test file under a folder as Go subtests: one for each file, and in
-// it one for each test. services makes fresh registered services for one test; nil if
-// the tests mock everything. Golden files are compared, and written where the
-// environment variable WF_UPDATE is set.
-func Test(t *testing.T, dir string, services func() Services) {
+// Test runs every test file in a file system as Go subtests: one for each file, and in
+// it one for each test or case, so that `go test -run` can choose among them.
+//
+//	func TestWorkflows(t *testing.T) {
+//		golden.Test(t, golden.Dir("workflows"), nil)
+//	}
+//
+// services makes fresh registered services for one test, those of the program that
+// embeds wf: workflows may call them, and mocks may `pass` to them. With nil there are
+// none, and the tests mock everything.
+//
+// Golden files are compared, and written where the environment variable WF_UPDATE is
+// set; that needs a file system that is a [Files], such as a [Dir]. A golden file that
+// belongs to no test fails the whole, or is removed.
+func Test(t *testing.T, fsys fs.FS, services func() Services) {
 	t.Helper()
-	files, err := TestFiles(os.DirFS(dir), ".")
+	names, err := TestFiles(fsys, ".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) == 0 {
-		t.Fatalf("%s holds no test file (*_test.wf)", dir)
+	if len(names) == 0 {
+		t.Fatal("there is no test file (*_test.wf)")
 	}
-	opts := lang.Options{}
-	run := Options{Files: Dir(dir), Update: os.Getenv("WF_UPDATE") != ""}
+	load, run := lang.Options{}, Options{Files: filesOf(fsys), Update: os.Getenv("WF_UPDATE") != ""}
 	if services != nil {
-		opts.Catalog = services()
+		load.Catalog = services()
 		run.Builtins = func() builtins.Services { return services() }
 	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(file, ".wf"), func(t *testing.T) {
-			p, problems := lang.Load(os.DirFS(dir), file, opts)
+	var programs []*lang.Program
+	var results []*Result
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(name, ".wf"), func(t *testing.T) {
+			p, problems := lang.Load(fsys, name, load)
 			if len(problems) > 0 {
-				var b bytes.Buffer
-				if err := diag.Write(&b, p.Sources, problems, diag.Options{}); err != nil {
-					t.Fatal(err)
-				}
-				t.Log(b.String())
+				t.Log("\n" + printed(func(w io.Writer) error { return diag.Write(w, p.Sources, problems, diag.Options{}) }))
 			}
 			if problems.HasErrors() {
 				t.FailNow()
 			}
+			programs = append(programs, p)
 			for _, r := range Run(p, run) {
+				results = append(results, r)
 				t.Run(r.Name, func(t *testing.T) {
-					var b bytes.Buffer
-					if err := WriteFailures(&b, p.Sources, r, diag.Options{}); err != nil {
-						t.Fatal(err)
-					}
 					if !r.Passed() {
-						t.Errorf("seed %d\n%s", r.Seed, b.String())
+						t.Errorf("seed %d\n%s", r.Seed, printed(func(w io.Writer) error { return WriteFailures(w, p.Sources, r, diag.Options{}) }))
 					}
 				})
 			}
 		})
 	}
+	if len(programs) == len(names) {
+		testOrphans(t, programs, run, results)
+	}
 }
+
+func testOrphans(t *testing.T, programs []*lang.Program, run Options, results []*Result) {
+	t.Helper()
+	orphans, err := Orphans(programs, run.Files, results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range orphans {
+		if !run.Update {
+			t.Errorf("%s belongs to no test; WF_UPDATE=1 go test removes it", name)
+		} else if err := run.Files.Remove(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func printed(write func(io.Writer) error) string {
+	var b strings.Builder
+	if err := write(&b); err != nil {
+		return err.Error()
+	}
+	return b.String()
+}
+
+// filesOf is where the golden files of a file system are.
+func filesOf(fsys fs.FS) Files {
+	if files, ok := fsys.(Files); ok {
+		return files
+	}
+	return fixed{fsys}
+}
+
+// fixed is a file system that cannot be written to.
+type fixed struct{ fs.FS }
+
+func (fixed) Write(name string, _ []byte) error {
+	return fmt.Errorf("%s: this file system is not written to; give golden.Test a golden.Dir", name)
+}
+
+func (f fixed) Remove(name string) error { return f.Write(name, nil) }
 
 // TestFiles lists the test files under a folder, sorted: those that end in _test.wf.
 func TestFiles(fsys fs.FS, dir string) ([]string, error) {

@@ -9,5 +9,5 @@ import (
 // TestWorkflows runs the test files of the shipped workflows, as `wf test workflows`
 // does.
 func TestWorkflows(t *testing.T) {
-	golden.Test(t, ".", func() golden.Services { return services() })
+	golden.Test(t, golden.Dir("."), func() golden.Services { return services() })
 }

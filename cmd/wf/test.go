@@ -17,6 +17,7 @@ import (
 	"wf/golden/cover"
 	"wf/lang"
 	"wf/lang/diag"
+	"wf/mocks"
 )
 
 type testCmd struct {
@@ -144,7 +145,7 @@ func (c *testCmd) round(ctx context.Context, e *env, names []string) ([]testFile
 // tests runs the tests of the programs.
 func (c *testCmd) tests(ctx context.Context, e *env, programs []*lang.Program, profile *cover.Profile, out reporters, t *tally) ([]*golden.Result, error) {
 	opts := golden.Options{Context: ctx, Cover: profile, Seed: c.Seed, Update: c.Update, FailFast: c.FailFast, Workers: c.Jobs, Files: golden.Dir(""),
-		Builtins: func() builtins.Services { return services(c.Seed) }}
+		Builtins: func() builtins.Services { return mocks.NewWorld(mocks.Options{Seed: c.Seed}) }}
 	if c.Filter != "" {
 		opts.Filter = regexp.MustCompile(c.Filter)
 	}
