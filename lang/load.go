@@ -92,9 +92,13 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	broken, gaps := l.problems.HasErrors(), l.gaps()
 	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe})
 	for _, d := range problems {
-		if !(broken && slices.Contains(leftovers, d.Code) || gaps && slices.Contains(consequences, d.Code)) {
-			l.problems.Add(d)
+		if broken && slices.Contains(leftovers, d.Code) || gaps && slices.Contains(consequences, d.Code) {
+			continue
 		}
+		if gaps && d.Code == check.CodeUnknownField && !d.Suggests() {
+			continue // it may be one of those that could not be read
+		}
+		l.problems.Add(d)
 	}
 	p.Files = l.looked
 	p.Workflows, p.Services, p.Suite = res.Workflows, res.Services, res.Suite

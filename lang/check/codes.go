@@ -1,6 +1,9 @@
 package check
 
-import "wf/lang/diag"
+import (
+	"wf/lang/diag"
+	"wf/lang/expr"
+)
 
 // Codes of the diagnostics of this package. Each has a page behind `wf explain`.
 const (
@@ -17,6 +20,7 @@ const (
 	CodeUnused          diag.Code = "WF211" // warning: an input, let or result nobody reads
 	CodeRecursiveType   diag.Code = "WF212" // a type that contains itself
 	CodeTooLate         diag.Code = "WF214" // a name read before it has a value
+	CodeUnknownField              = expr.CodeField
 	CodeUnknownArgument diag.Code = "WF320" // an argument the operation does not take
 	CodeMissingArgument diag.Code = "WF321" // a required argument left out
 	CodeArgumentType    diag.Code = "WF322" // an argument of the wrong type

@@ -550,7 +550,8 @@ type testFlow struct {
 
 func (t *tester) test(tree *syntax.Test) *suite.Test {
 	f := &testFlow{tester: t, tree: tree, result: &suite.Test{Name: tree.Name.Value, Span: tree.Name.Span}}
-	f.scope = &testScope{scope: t.base.child(), tester: t, refs: map[string]*value.Type{}}
+	own := t.base.child()
+	f.scope = &testScope{scope: own.child(), own: own, tester: t, refs: map[string]*value.Type{}}
 	if tree.Var != nil {
 		f.result.Var = tree.Var.Text
 		f.result.Cases = t.flow.compileIn(tree.Cases, t.base)
@@ -590,7 +591,7 @@ func (f *testFlow) stmt(st syntax.TestStmt, rest []syntax.TestStmt) {
 				f.add(diag.Errorf(CodeMisplaced, tab.Span, "a table is declared outside tests, where all of them know it"))
 			}
 		}
-		for _, m := range f.mock(st, f.scope.scope) {
+		for _, m := range f.mock(st, f.scope.own) {
 			f.emit(m)
 		}
 	case *syntax.Put:
@@ -939,6 +940,7 @@ func failCodes(body []graph.Stmt) []string {
 // what came of it.
 type testScope struct {
 	*scope
+	own     *scope // its parent: without what came of a run, which mocks do not read
 	tester  *tester
 	ran     *graph.Graph
 	refs    map[string]*value.Type // functions of steps and operations met so far
@@ -982,7 +984,7 @@ func (s *testScope) after(g *graph.Graph) {
 			s.tester.add(diag.Errorf(CodeDuplicate, first.place, "%s is a step of %s, so it cannot be another name in its tests", st.Name, g.FullName()).See(st.Span, "the step"))
 		}
 		// a step without a result fails the expectation when it is read
-		s.names[st.Name] = &binding{name: st.Name, typ: st.Result.Req(), used: true}
+		s.names[st.Name] = &binding{name: st.Name, place: st.Span, typ: st.Result.Req(), used: true}
 	}
 	for service, tables := range s.tester.tables {
 		if s.find(service) != nil {
@@ -1003,6 +1005,16 @@ func sortedNames[T any](m map[string]T) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// define enters a name of the test.
+func (s *testScope) define(name syntax.Name, typ *value.Type) *binding {
+	b := s.scope.define(name, typ)
+	if s.names[name.Text] == b {
+		delete(s.names, name.Text)
+		s.own.names[name.Text] = b
+	}
+	return b
 }
 
 // Lookup also knows the functions of steps and operations that Refer has typed.

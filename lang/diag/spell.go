@@ -62,10 +62,15 @@ func DidYouMean(name string, candidates []string) string {
 	case 0:
 		return ""
 	case 1:
-		return "did you mean " + near[0] + "?"
+		return didYouMean + near[0] + "?"
 	}
-	return "did you mean " + strings.Join(near[:len(near)-1], ", ") + " or " + near[len(near)-1] + "?"
+	return didYouMean + strings.Join(near[:len(near)-1], ", ") + " or " + near[len(near)-1] + "?"
 }
+
+const didYouMean = "did you mean "
+
+// Suggests reports whether the hint names what was probably meant.
+func (d *Diagnostic) Suggests() bool { return strings.HasPrefix(d.Hint, didYouMean) }
 
 // distance is the optimal string alignment distance (insert, delete, replace,
 // swap neighbours); anything above limit is reported as limit+1.

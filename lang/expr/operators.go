@@ -109,6 +109,9 @@ func wayOut(operator string, l, r *value.Type) string {
 			return "int(…) and float(…) make a number of a string"
 		}
 	}
+	if known := map[bool]*value.Type{true: r, false: l}[isAny(l)]; (isAny(l) || isAny(r)) && isTemporal(known) {
+		return "say what the other one is: time(…), duration(…), int(…) or float(…)"
+	}
 	switch operator {
 	case "matches", "contains", "startsWith", "endsWith":
 		if isText(r) && (l.Kind == value.Time || l.Kind == value.Duration || l.Kind == value.Int || l.Kind == value.Float) {
