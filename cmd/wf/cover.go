@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -38,7 +39,7 @@ func (f *coverFlag) Decode(ctx *kong.DecodeContext) error {
 		if v == "" {
 			return errors.New("--cover= names no file")
 		}
-		if coverWriter(v) == nil {
+		if !slices.Contains(coverForms, path.Ext(v)) {
 			return fmt.Errorf("--cover=%s: the file ends in .json, .svg or .html, which says what is written", v)
 		}
 		f.files = append(f.files, v)
@@ -46,15 +47,39 @@ func (f *coverFlag) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// coverWriter writes coverage in the form that the name of a file asks for; nil if it
-// asks for none.
-func coverWriter(name string) func(p *cover.Profile) ([]byte, error) {
+// coverForms are the endings of files that coverage is written to.
+var coverForms = []string{".json", ".svg", ".html"}
+
+// writeCover writes coverage to a file in the form that its ending names. A picture shows one
+// workflow: of several each has a file with its name in front of the ending.
+func writeCover(e *env, p *cover.Profile, name string) error {
 	switch path.Ext(name) {
 	case ".json":
-		return func(p *cover.Profile) ([]byte, error) {
-			var b bytes.Buffer
-			err := p.WriteJSON(&b)
-			return b.Bytes(), err
+		var b bytes.Buffer
+		if err := p.WriteJSON(&b); err != nil {
+			return err
+		}
+		return e.writeFile(name, b.Bytes())
+	case ".html":
+		data, err := p.HTML()
+		if err != nil {
+			return err
+		}
+		return e.writeFile(name, data)
+	}
+	all, taken := p.Workflows(), map[string]int{}
+	for _, w := range all {
+		to := name
+		if len(all) > 1 {
+			own := w.Name
+			if taken[own]++; taken[own] > 1 { // the same workflow in two files
+				own += fmt.Sprintf("_%d", taken[own])
+			}
+			to = strings.TrimSuffix(name, ".svg") + "." + own + ".svg"
+			fmt.Fprintf(e.stderr, "wrote %s\n", to)
+		}
+		if err := e.writeFile(to, p.SVG(w, nil)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -83,11 +108,7 @@ func (c *testCmd) covered(e *env, p *cover.Profile, out reporters) error {
 		return err
 	}
 	for _, name := range c.Cover.files {
-		data, err := coverWriter(name)(p)
-		if err != nil {
-			return err
-		}
-		if err := e.writeFile(name, data); err != nil {
+		if err := writeCover(e, p, name); err != nil {
 			return err
 		}
 	}

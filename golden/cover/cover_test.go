@@ -2,9 +2,13 @@ package cover_test
 
 import (
 	"bytes"
+	"encoding/xml"
 	"fmt"
+	"html"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -129,4 +133,83 @@ func points(p *cover.Profile) []byte {
 		}
 	}
 	return b.Bytes()
+}
+
+// TestPictures holds that the picture of each case is XML, and that its page is whole and
+// names everything that is missing.
+func TestPictures(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range files {
+		ar, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := run(t, archive(ar), 2)
+		data, err := p.HTML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := html.UnescapeString(string(data))
+		for _, w := range p.Workflows() {
+			d := xml.NewDecoder(bytes.NewReader(p.SVG(w, nil)))
+			for err = error(nil); err == nil; {
+				_, err = d.Token()
+			}
+			if err != io.EOF {
+				t.Errorf("%s: the picture of %s: %v", file, w.Name, err)
+			}
+			for _, m := range w.Missing("") {
+				if !strings.Contains(page, m.Missing) {
+					t.Errorf("%s: the page does not say: %s", file, m.Missing)
+				}
+			}
+		}
+		if strings.Contains(strings.ReplaceAll(page, "http://www.w3.org/2000/svg", ""), "http") {
+			t.Errorf("%s: the page needs something from elsewhere", file)
+		}
+	}
+}
+
+// TestSource holds which lines of the source have which colour: + reached, ~ in part,
+// - not at all.
+func TestSource(t *testing.T) {
+	ar, err := txtar.ParseFile("testdata/clauses.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := run(t, archive(ar), 1).HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for _, row := range regexp.MustCompile(`<tr id="w1-\d+"(?: class="(\w+)")?>.*<td>(.*)</td></tr>`).FindAllStringSubmatch(string(data), -1) {
+		sign := map[string]string{"": " ", "good": "+", "fair": "~", "bad": "-"}[row[1]]
+		got.WriteString(strings.TrimRight(sign+" "+html.UnescapeString(row[2]), " ") + "\n")
+	}
+	want := `
+  service shop {
+    operation find { input { sku string }, 200 { id int }, 404 }
+    operation reserve { input { sku string }, 201 { id int, state "new" | "held" }, 409 { id int } }
+  }
+
+  workflow w {
+    input { sku string }
+~   step a {
++     call shop.reserve { sku: input.sku }
+-     on 201 when body.state == "held" { fail HELD }
++     on 409 {
+~       let found = call shop.find { sku: input.sku }
+-       on 404 { fail GONE }
++       return { id: found.id }
++     }
++   }
+    output a
+  }
+`
+	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), got.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
 }

@@ -26,12 +26,14 @@ const (
 	maxWhen   = 3   // lines of a condition before it is cut
 	portGap   = 18  // between the ends of edges at one box
 	maxLayerW = 2400
+	barH      = 10 // of the bar at the foot of a step with a note, with the room around it
 )
 
 // box is one step, or a bend of an edge that passes a layer (step nil).
 type box struct {
 	step   *graph.Step
 	lines  []string // below the name
+	note   *Note    // nil: none
 	x, y   float64
 	w, h   float64
 	layer  int
@@ -57,8 +59,26 @@ const (
 )
 
 // SVG draws the graph in layers: a step stands below everything it needs.
-func SVG(g *graph.Graph) []byte {
-	d := &drawing{g: g}
+func SVG(g *graph.Graph) []byte { return Annotated(g, Notes{}) }
+
+// Notes are what a picture shows beside the graph. The zero value shows nothing.
+type Notes struct {
+	Title string                  // behind the name and version
+	Step  func(*graph.Step) *Note // nil, or returning nil: nothing
+}
+
+// Note is what a picture shows of a step beside its own.
+type Note struct {
+	Mood  string   // "good", "fair" or "bad": the colour of its box
+	Share float64  // from 0 to 1: how much of the bar at its foot is filled
+	Lines []string // below the others
+	Title string   // shown when the pointer is over the step
+	Link  string   // where a click leads; "": nowhere
+}
+
+// Annotated draws the graph as SVG does, with notes.
+func Annotated(g *graph.Graph, notes Notes) []byte {
+	d := &drawing{g: g, notes: notes}
 	d.place()
 	d.order()
 	d.coordinates()
@@ -68,6 +88,7 @@ func SVG(g *graph.Graph) []byte {
 
 type drawing struct {
 	g      *graph.Graph
+	notes  Notes
 	boxes  []*box // of steps, by index
 	layers [][]*box
 	lines  []*line
@@ -101,11 +122,21 @@ func (d *drawing) place() {
 			b.lines = append(b.lines, strings.Join(m, " · "))
 		}
 		b.w = float64(utf8.RuneCountInString(cut(s.Name))) * nameW
-		for _, l := range b.lines {
+		noted := []string(nil)
+		if d.notes.Step != nil {
+			b.note = d.notes.Step(s)
+		}
+		if b.note != nil {
+			noted = b.note.Lines
+		}
+		for _, l := range slices.Concat(b.lines, noted) {
 			b.w = max(b.w, float64(utf8.RuneCountInString(l))*smallW)
 		}
 		b.w += 2 * boxPad
-		b.h = float64(2*boxPad-6+lineH) + float64(len(b.lines))*(lineH-2)
+		b.h = float64(2*boxPad-6+lineH) + float64(len(b.lines)+len(noted))*(lineH-2)
+		if b.note != nil {
+			b.h += barH
+		}
 		d.boxes[i] = b
 		d.add(b)
 	}
@@ -295,7 +326,7 @@ func (d *drawing) coordinates() {
 	}
 	d.align()
 	d.height = y - gapY + margin
-	d.width = max(d.width, float64(utf8.RuneCountInString(d.g.FullName()+d.g.Version)+2)*11)
+	d.width = max(d.width, float64(utf8.RuneCountInString(d.g.FullName()+d.g.Version+d.notes.Title)+4)*11)
 	d.shift()
 }
 
@@ -449,9 +480,12 @@ const style = `
   .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .when { fill: #fff9ea; stroke: #d9b95b } .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
   .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f }
   .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .after { stroke-dasharray: 4 4 } .implied { stroke-width: 1; stroke: #ccd5de } .head { fill: #8496a8 } .pale { fill: #ccd5de }
+  .good { fill: #f0f9f3; stroke: #7fbf97 } .fair { fill: #fff9ea; stroke: #d9b95b } .bad { fill: #fdf1f0; stroke: #d99a94 } .note { font: 11px system-ui, sans-serif; fill: #6b7785 }
+  .bar { fill: #dfe5eb } .good ~ .filled { fill: #3f9a63 } .fair ~ .filled { fill: #d0a02e } .bad ~ .filled { fill: #c8554b }
   @media (prefers-color-scheme: dark) {
     .page { fill: #12181f } .title, .name { fill: #e7edf3 } .version { fill: #8d9aa8 } .box { fill: #1d2630; stroke: #42505f } .when { fill: #2b2716; stroke: #8a743a }
     .call { fill: #a9b7c5 } .mark { fill: #d8b968 } .edge { stroke: #6d7f91 } .implied { stroke: #39444f } .head { fill: #6d7f91 } .pale { fill: #39444f }
+    .good { fill: #16271d; stroke: #3d7a55 } .fair { fill: #2b2716; stroke: #8a743a } .bad { fill: #2d1a19; stroke: #87453f } .note { fill: #93a1af } .bar { fill: #303b46 }
   }`
 
 func (d *drawing) write() []byte {
@@ -464,7 +498,7 @@ func (d *drawing) write() []byte {
 	}
 	b.WriteString("</defs>\n")
 	b.WriteString(`<rect class="page" width="100%" height="100%"/>` + "\n")
-	fmt.Fprintf(&b, `<text class="title" x="%d" y="%d">%s <tspan class="version">%s</tspan></text>`+"\n", margin, margin+14, escape(d.g.FullName()), escape(d.g.Version))
+	fmt.Fprintf(&b, `<text class="title" x="%d" y="%d">%s <tspan class="version">%s</tspan></text>`+"\n", margin, margin+14, escape(d.g.FullName()), escape(joined(d.g.Version, d.notes.Title)))
 	for _, k := range []kind{implied, waits, reads} { // what matters lies on top
 		for _, l := range d.lines {
 			if l.kind == k {
@@ -511,6 +545,12 @@ func (s *box) write(b *bytes.Buffer) {
 	if s.step.When != nil {
 		class = "box when"
 	}
+	if s.note != nil {
+		class = "box " + s.note.Mood
+		if s.note.Link != "" {
+			fmt.Fprintf(b, `<a href="%s">`, escape(s.note.Link))
+		}
+	}
 	fmt.Fprintf(b, `<g><title>%s</title><rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="9"/>`, escape(s.title()), class, s.x, s.y, s.w, s.h)
 	y := s.y + boxPad + 9
 	fmt.Fprintf(b, `<text class="name" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, escape(cut(s.step.Name)))
@@ -522,10 +562,38 @@ func (s *box) write(b *bytes.Buffer) {
 		}
 		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, class, s.x+boxPad, y, escape(l))
 	}
-	b.WriteString("</g>\n")
+	s.foot(b, y)
+	b.WriteString("</g>")
+	if s.note != nil && s.note.Link != "" {
+		b.WriteString("</a>")
+	}
+	b.WriteString("\n")
+}
+
+// foot draws the note of a step: its lines and its bar.
+func (s *box) foot(b *bytes.Buffer, y float64) {
+	if s.note == nil {
+		return
+	}
+	for _, l := range s.note.Lines {
+		y += lineH - 2
+		fmt.Fprintf(b, `<text class="note" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, escape(l))
+	}
+	w := s.w - 2*boxPad
+	for _, bar := range []struct {
+		class string
+		w     float64
+	}{{"bar", w}, {"bar filled", w * s.note.Share}} {
+		if bar.w > 0 {
+			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="3" rx="1.5"/>`, bar.class, s.x+boxPad, s.y+s.h-boxPad, bar.w)
+		}
+	}
 }
 
 func (s *box) title() string {
+	if s.note != nil && s.note.Title != "" {
+		return s.note.Title
+	}
 	if s.step.Describe != "" {
 		return s.step.Name + ": " + s.step.Describe
 	}
@@ -537,4 +605,12 @@ func escape(s string) string {
 	// a bytes.Buffer does not fail
 	_ = xml.EscapeText(&b, []byte(s))
 	return b.String()
+}
+
+// joined puts two words of the title side by side.
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " · " + b
 }
