@@ -73,6 +73,7 @@ func (s *scenario) golden(st *suite.Golden) {
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		s.result.fail(CodeGolden, st.Span, "%s cannot be read: %v", name, err)
+		s.result.FileError = err
 		return
 	}
 	switch {
@@ -91,7 +92,7 @@ func (s *scenario) golden(st *suite.Golden) {
 func (s *scenario) update(st *suite.Golden, name string, old, data []byte, isNew bool) {
 	if err := s.opts.Files.Write(name, data); err != nil {
 		s.result.fail(CodeGolden, st.Span, "%s cannot be written: %v", name, err)
-		s.result.Unwritten = err
+		s.result.FileError = err
 		return
 	}
 	if s.result.Changed = "new"; !isNew {

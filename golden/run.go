@@ -77,7 +77,7 @@ type Result struct {
 	Golden    string        // golden file it was compared with; "" for none
 	Changed   string        // "new" or "changed" if Update wrote it
 	Change    string        // what changed in it, as a difference; "" if it is new
-	Unwritten error         // why it could not be written; nil if it was, or was not to be
+	FileError error         // why it could not be read or written; nil otherwise
 	Skipped   bool          // not run to its end, because another one failed or Context is done
 
 	cover *cover.Recorder // what it reached, until that is added; nil: nobody listens

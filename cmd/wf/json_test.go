@@ -124,6 +124,18 @@ func TestSchemas(t *testing.T) {
 			one(f, f) // refused
 		}
 	}
+	for _, name := range cases {
+		if !strings.HasPrefix(filepath.Base(name), "test_") {
+			continue
+		}
+		ar, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir, _ := unpack(t, ar)
+		_, lines, _ := invoke("", "test", dir, "--format", "json", "--cover")
+		check("test", name, lines)
+	}
 	_, services, _ := invoke("", "services", "--format", "json")
 	check("services", "services", services)
 	for name := range s {

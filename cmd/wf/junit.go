@@ -55,18 +55,16 @@ type junitCase struct {
 }
 
 type junitProblem struct {
-	Message string  `xml:"message,attr"`
-	Type    string  `xml:"type,attr"`
-	Text    xmlText `xml:",innerxml"`
+	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr"`
+	Text    string `xml:",innerxml"` // see escaped
 }
 
-// xmlText is text with its line ends as they are.
-type xmlText string
-
-func escaped(text string) xmlText {
+// escaped is text as XML has it, with its line ends as they are.
+func escaped(text string) string {
 	var b bytes.Buffer
 	_ = xml.EscapeText(&b, []byte(text)) // a buffer takes everything
-	return xmlText(strings.ReplaceAll(b.String(), "&#xA;", "\n"))
+	return strings.ReplaceAll(b.String(), "&#xA;", "\n")
 }
 
 // seconds is a duration as the format has it.

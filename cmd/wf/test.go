@@ -268,8 +268,8 @@ func (t *tally) add(r *golden.Result) {
 	if r.Changed != "" {
 		t.Written++
 	}
-	if r.Unwritten != nil && t.unwritten == nil {
-		t.unwritten = r.Unwritten
+	if r.FileError != nil && t.unwritten == nil {
+		t.unwritten = r.FileError
 	}
 }
 
