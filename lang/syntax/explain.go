@@ -8,6 +8,7 @@ import (
 
 	"wf/lang/diag"
 	"wf/lang/token"
+	"wf/lang/value"
 )
 
 // words that may begin a statement, by what encloses it.
@@ -32,6 +33,8 @@ var slips = map[string]string{
 	"if": "a condition is `when` on a step or clause, or `ensure … else`", "else": "else follows ensure", "case": "write one clause each: on …",
 	"const": "write let", "var": "write let", "func": "there are no functions; a let or a step does it", "task": "write step", "parallel": "steps run in parallel unless one needs the other",
 	"namespace": "the name of a workflow is dotted: workflow team.name { … }", "include": "write import \"…\"", "throw": "write fail CODE", "error": "write fail CODE",
+	"assert": "write ensure … else fail CODE, or in a test expect", "should": "write expect", "cancel": "say when: after 3s cancel", "resolve": "say when: after 1h resolve step { … }",
+	"attempts": "write retry 3 attempts", "backoff": "it follows retry: retry 3 attempts, backoff 1s", "jitter": "it follows retry: retry 3 attempts, jitter 10%",
 	"try": "put a clause below the call: on failed { … }", "catch": "put a clause below the call: on failed { … }",
 }
 
@@ -47,7 +50,9 @@ func (p *parser) explain(at int, err error) {
 	case t.Kind == token.Op && (word == "}" || word == ")" || word == "]") && !p.opened(at):
 		p.problems.Add(diag.Errorf(CodeUnclosed, span, "this %s closes nothing", word).Hintf("remove it, or look for a missing opening bracket above"))
 	case p.runsOn(at, err):
-		p.problems.Add(diag.Errorf(CodeUnexpected, span, "a line end or comma is missing before %s", word))
+		d := diag.Errorf(CodeUnexpected, span, "a line end or comma is missing before %s", word)
+		d.Hint = p.slip(at, word, "")
+		p.problems.Add(d)
 	case t.Kind == token.Ident && p.startsStatement(at):
 		p.unknownWord(at, word, span)
 	default:
@@ -225,6 +230,8 @@ func (p *parser) unexpected(at int, word string, span diag.Span, err error) {
 	switch {
 	case prev == "else":
 		d.Hintf("behind else stands fail, return, degrade or retry")
+	case p.slip(at, word, expected(err)) != "":
+		d.Hint = p.slip(at, word, expected(err))
 	case word == "=":
 		d.Hintf("compare with ==; arguments and fields take a colon: name: value")
 	case word == ":":
@@ -241,6 +248,66 @@ func (p *parser) unexpected(at int, word string, span diag.Span, err error) {
 		}
 	}
 	p.problems.Add(d)
+}
+
+// slip is what to write instead of a token that authors put there all the same; "" if
+// it is no such one.
+func (p *parser) slip(at int, word, want string) string {
+	prev, first := p.word(at-1), p.word(p.begins(at))
+	switch t := p.tokens[at]; {
+	case first == "retry" && at > 0 && p.tokens[at-1].Kind == token.Int, first == "retry" && at > 1 && p.tokens[at-2].Kind == token.Int && prev == ",":
+		return "write retry 3 attempts"
+	case want == "else":
+		return "an ensure says how it ends otherwise: ensure … else fail CODE"
+	case prev == "fail" && t.Kind == token.String:
+		return `a code comes first: fail CODE "…"`
+	case prev == "fail":
+		return "a fail has a code: fail NOT_FOUND"
+	case prev == "return" || prev == "degrade":
+		return "a " + prev + " has a value; nil is nothing: " + prev + " nil"
+	case first == "fail" && prev == "," && t.Kind == token.String:
+		return `the message follows the code without a comma: fail CODE "…"`
+	case first == "on" && prev == "when" && p.word(at-2) == ",":
+		return "no comma stands before when"
+	case first == "on" && (word == ":" || word == "-" || word == "=>"):
+		return "what happens stands in braces: on 404 { … }"
+	case first == "mock" && word == ":":
+		return "replies stand in braces: mock a.b { 503 }"
+	case first == "step" && (strings.HasPrefix(word, "depend") || word == "needs" || word == "requires" || word == "waits"):
+		return "write after: step b after a { … }"
+	case first == "run" && prev == "with":
+		return "the input follows the name: run name { … }"
+	case first == "expect" && slices.Contains(endings, prev) && t.Kind == token.String:
+		return "a code is a name: expect failed CODE"
+	case first == "expect" && t.Kind == token.Ident:
+		return diag.DidYouMean(word, endings)
+	case t.Kind == token.Ident && value.Formats[word] != nil:
+		return "write matching " + word
+	case first == "mock" && slices.ContainsFunc([]string{word, prev}, func(w string) bool { return w == "delay" || w == "in" || w == "latency" }):
+		return "how long an answer takes follows it: 200 after 3s"
+	}
+	return ""
+}
+
+// endings are the words behind expect that say how a run or step ended.
+var endings = []string{"completed", "degraded", "skipped", "failed", "cancelled", "not_run", "resolved", "refused"}
+
+// word is the text of a token; "" outside.
+func (p *parser) word(at int) string {
+	if at < 0 || at >= len(p.tokens) {
+		return ""
+	}
+	return p.text[p.tokens[at].Start:p.tokens[at].End]
+}
+
+// begins is the first token of the statement that a token is in.
+func (p *parser) begins(at int) int {
+	for i := at; i > 0; i-- {
+		if p.opensLine(i) && i < at {
+			return i
+		}
+	}
+	return 0
 }
 
 // expected is what the parser wanted instead, if that can be said shortly.

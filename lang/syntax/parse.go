@@ -268,12 +268,34 @@ func (p *parser) blank(at int) bool {
 			break
 		}
 	}
+	if last := p.cutShort(from, at); last >= 0 {
+		return p.blank(last)
+	}
 	to := p.statementEnd(from, at)
 	if to == from {
 		to++ // a stray closing brace
 	}
 	p.tokens = slices.Delete(p.tokens, from, min(to, len(p.tokens)-1))
 	return true
+}
+
+// cutShort is the last token of the statement on the lines before, if token at, the first
+// of its line, is the brace that closes its block too early; otherwise -1.
+func (p *parser) cutShort(from, at int) int {
+	if from != at || p.tokens[at].Kind != token.Op || p.text[p.tokens[at].Start:p.tokens[at].End] != "}" || !p.opened(at) {
+		return -1
+	}
+	last := at - 1
+	for last >= 0 && p.tokens[last].Kind == token.Newline {
+		last--
+	}
+	if last < 0 || p.text[p.tokens[last].Start:p.tokens[last].End] == "{" {
+		return -1
+	}
+	if nesting(p.text[p.tokens[last].Start:p.tokens[last].End]) < 0 {
+		return p.enclosing(last) // it began where that bracket was opened, or before
+	}
+	return last
 }
 
 // statementEnd is where the statement that starts at from and fails at `at` ends.
