@@ -80,14 +80,17 @@ func onInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // cli is the command line, read by kong.
 type cli struct {
-	Run      runCmd      `cmd:"" help:"Run a workflow." group:"run"`
-	Check    checkCmd    `cmd:"" help:"Find everything that is wrong with definitions, without running them." group:"author"`
-	Test     testCmd     `cmd:"" help:"Run the test files beside the definitions." group:"author"`
-	Graph    graphCmd    `cmd:"" help:"Draw the step graph of a workflow." group:"author"`
-	Fmt      fmtCmd      `cmd:"" help:"Lay files out in the one style." group:"author"`
-	Services servicesCmd `cmd:"" help:"List the services and operations that are built in." group:"author"`
-	Explain  explainCmd  `cmd:"" help:"Explain a diagnostic code, or the policy of a step." group:"author"`
-	Version  versionCmd  `cmd:"" help:"Print the version." group:"other"`
+	Run        runCmd        `cmd:"" help:"Run a workflow." group:"run"`
+	Check      checkCmd      `cmd:"" help:"Find everything that is wrong with definitions, without running them." group:"author"`
+	Test       testCmd       `cmd:"" help:"Run the test files beside the definitions." group:"author"`
+	Graph      graphCmd      `cmd:"" help:"Draw the step graph of a workflow." group:"author"`
+	Fmt        fmtCmd        `cmd:"" help:"Lay files out in the one style." group:"author"`
+	Services   servicesCmd   `cmd:"" help:"List the services and operations that are built in." group:"author"`
+	Explain    explainCmd    `cmd:"" help:"Explain a diagnostic code, or the policy of a step." group:"author"`
+	Version    versionCmd    `cmd:"" help:"Print the version." group:"other"`
+	Completion completionCmd `cmd:"" help:"Print a script that makes a shell complete wf commands." group:"other"`
+
+	PrintVersion versionFlag `name:"version" help:"Print the version."`
 }
 
 const about = `wf runs small declarative workflows that can be trusted before they run.
@@ -142,12 +145,33 @@ func run(e *env) (status int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if args[0] == "help" {
+		args = append(args[1:len(args):len(args)], "--help")
+	}
+	if complete(e, parser) {
+		return exitFine
+	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(e.stderr, "wf: %v\n  hint: wf --help, or wf COMMAND --help\n", err)
-		return exitWrong
+		return e.report(usage(err))
 	}
 	return e.report(ctx.Run())
+}
+
+// usage says what is wrong with a command line, and whom to ask.
+func usage(err error) *exit {
+	command := ""
+	var p *kong.ParseError
+	if errors.As(err, &p) {
+		if n := p.Context.Selected(); n != nil {
+			command = " " + n.Name
+		}
+	}
+	message := err.Error()
+	if what, ok := strings.CutPrefix(message, "expected "); ok && command != "" {
+		message = "wf" + command + " needs " + strings.Trim(what, `"`)
+	}
+	return wrong("%s", message).hinted("wf%s --help", command)
 }
 
 type exitNow struct{}

@@ -20,7 +20,7 @@ import (
 )
 
 type checkCmd struct {
-	Paths        []string `arg:"" help:"Files, or folders with definitions."`
+	Paths        []string `arg:"" help:"Files, or folders with definitions." predictor:"definition"`
 	Format       string   `help:"text, json (one object a line) or sarif." enum:"text,json,sarif" default:"text"`
 	Strict       bool     `help:"Take warnings for errors."`
 	StubHandlers bool     `help:"YAML: take any handler_class as registered."`

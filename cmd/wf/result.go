@@ -206,3 +206,6 @@ func paint(on bool, text, color string) string {
 	}
 	return "\x1b[" + color + "m" + text + "\x1b[0m"
 }
+
+// paintOut colours a text for standard output, if it takes colours.
+func (e *env) paintOut(text, color string) string { return paint(e.colorOut, text, color) }

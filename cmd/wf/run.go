@@ -22,15 +22,15 @@ import (
 )
 
 type runCmd struct {
-	File         string   `arg:"" help:"Definition, .wf or .yaml."`
-	Workflow     string   `help:"Which workflow of the file, if it has several." placeholder:"NAME"`
-	Input        string   `short:"i" help:"JSON file with the input; - reads standard input." placeholder:"FILE"`
-	Set          []string `help:"Set one field of the input: user.plan=pro. The value is JSON, or else a string." placeholder:"PATH=VALUE" sep:"none"`
+	File         string   `arg:"" help:"Definition, .wf or .yaml." predictor:"definition"`
+	Workflow     string   `help:"Which workflow of the file, if it has several." placeholder:"NAME" predictor:"workflow"`
+	Input        string   `short:"i" help:"JSON file with the input; - reads standard input." placeholder:"FILE" predictor:"file"`
+	Set          []string `help:"Set one field of the input: user.plan=pro. The value is JSON, or else a string." placeholder:"PATH=VALUE" sep:"none" predictor:"field"`
 	Virtual      bool     `help:"Do not wait: simulate the time that calls and backoffs take."`
 	Seed         uint64   `help:"Seed of jitter, ids and mock latencies." default:"1"`
-	Mocks        string   `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE"`
+	Mocks        string   `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE" predictor:"definition"`
 	Format       string   `help:"Form of the result: text or json." enum:"text,json" default:"text"`
-	Trace        string   `help:"Write the trace to a file (.json or .jsonl: one object a line; else text); - is standard error." placeholder:"FILE"`
+	Trace        string   `help:"Write the trace to a file (.json or .jsonl: one object a line; else text); - is standard error." placeholder:"FILE" predictor:"file"`
 	Environment  string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
 	StubHandlers bool     `help:"YAML: take any handler_class as registered; those that are not answer success, and nothing else."`
 }
@@ -41,9 +41,9 @@ func (runCmd) Help() string {
 
 Examples:
   wf run workflows/user_registration.wf --input workflows/inputs/user_registration.json --virtual
-  wf run flow.wf --set sku=lamp --set count=2
-  wf run flow.wf --mocks flow_test.wf --virtual
-  echo '{"sku":"lamp"}' | wf run flow.wf --input - --format json`
+  wf run flow.wf --set sku=lamp --set count=2 --mocks flow_test.wf
+  echo '{"sku":"lamp"}' | wf run flow.wf --input - --mocks flow_test.wf --virtual --format json
+  wf run workflows/checkout.wf --input workflows/inputs/checkout.json --trace run.jsonl --virtual`
 }
 
 // Run runs the workflow.

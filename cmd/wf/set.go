@@ -27,7 +27,10 @@ func assign(root any, t *value.Type, sets []string) (any, error) {
 			err = errors.New("write path=value, such as user.plan=pro or items[0].sku=lamp")
 		}
 		if err == nil {
-			root, err = put(root, t, parts, text)
+			var done any
+			if done, err = put(root, t, parts, text); err == nil {
+				root = done
+			}
 		}
 		if err != nil {
 			problems = append(problems, "--set "+set+": "+err.Error())

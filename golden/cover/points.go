@@ -76,7 +76,7 @@ type table struct {
 func makeTable(g *graph.Graph) *table {
 	t := &table{graph: g, byKey: map[string]int{}, targets: map[target][]int{}, answers: map[*graph.Call][]answer{}, programs: map[*expr.Program][]sides{}}
 	t.block(g.Prelude)
-	t.within(g.Within, "the within of the run never passes", true)
+	t.within(g.Within, "the within of the run never passes")
 	t.setting(g.Limit)
 	for _, s := range g.Steps {
 		t.step = s.Name
@@ -121,18 +121,16 @@ func (t *table) steps(s *graph.Step) {
 	for _, e := range endingsOf(s) {
 		t.on(s, e.name, Point{Kind: Endings, What: e.name, Span: s.Span, Optional: e.optional, Missing: "step " + s.Name + " never ends " + e.name})
 	}
-	t.within(s.Within, "the within of step "+s.Name+" never passes", false)
+	t.within(s.Within, "the within of step "+s.Name+" never passes")
 	t.block(s.Body)
 }
 
-// within enters a deadline. That of the run is optional: it is a net, and what happens
-// then no definition says.
-func (t *table) within(s *graph.Setting, missing string, optional bool) {
+func (t *table) within(s *graph.Setting, missing string) {
 	if s == nil {
 		return
 	}
 	t.program(s.Value)
-	t.on(s, "passed", Point{Kind: Timeouts, What: "within", Span: s.Span, Missing: missing, Optional: optional})
+	t.on(s, "passed", Point{Kind: Timeouts, What: "within", Span: s.Span, Missing: missing})
 }
 
 func (t *table) setting(s *graph.Setting) {

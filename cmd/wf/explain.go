@@ -1,0 +1,388 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"wf/lang"
+	"wf/lang/diag"
+	"wf/lang/explain"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/value"
+)
+
+type explainCmd struct {
+	What        string `arg:"" optional:"" help:"A diagnostic code, or FILE:STEP." predictor:"explain"`
+	Environment string `help:"YAML: which of its environments to apply." placeholder:"NAME"`
+}
+
+// Help is shown by wf explain --help.
+func (explainCmd) Help() string {
+	return `A code is explained with an example that is wrong and one that is right; of a step it is told
+what governs its calls, where each part is said, and what every outcome leads to. Without an
+argument all codes are listed.
+
+Examples:
+  wf explain WF205
+  wf explain workflows/user_registration.wf:send_welcome_sequence`
+}
+
+// Run prints a page, or what governs a step.
+func (c *explainCmd) Run(e *env) error {
+	if c.What == "" {
+		return c.list(e)
+	}
+	if i := strings.LastIndexByte(c.What, ':'); i > 0 {
+		return c.step(e, c.What[:i], c.What[i+1:])
+	}
+	code := strings.ToUpper(c.What)
+	page, ok := explain.Page(code)
+	switch {
+	case ok:
+		_, err := fmt.Fprint(e.stdout, page)
+		return err
+	case filepath.Ext(c.What) != "":
+		return c.step(e, c.What, "")
+	}
+	x := wrong("there is no code %s", c.What)
+	if x.hint = diag.DidYouMean(code, explain.Codes()); x.hint == "" {
+		x.hint = "wf explain lists them; wf explain FILE:STEP explains a step"
+	}
+	return x
+}
+
+func (c *explainCmd) list(e *env) error {
+	for i, g := range explain.Groups() {
+		if i > 0 {
+			fmt.Fprintln(e.stdout)
+		}
+		fmt.Fprintln(e.stdout, g.Name)
+		for _, code := range g.Codes {
+			fmt.Fprintf(e.stdout, "  %s  %s\n", code, explain.Title(code))
+		}
+	}
+	return nil
+}
+
+// step explains a step of a file; name may be "workflow.step" if several workflows have
+// one of the name.
+func (c *explainCmd) step(e *env, file, name string) error {
+	p, err := e.load(file, lang.Options{Catalog: services(1), Environment: c.Environment, StubHandlers: true})
+	if err != nil {
+		return err
+	}
+	var names []string
+	found := false
+	for _, g := range p.Workflows {
+		for _, s := range g.Steps {
+			names = append(names, s.Name)
+			if s.Name != name && g.Name+"."+s.Name != name && g.FullName()+"."+s.Name != name {
+				continue
+			}
+			if found {
+				fmt.Fprintln(e.stdout)
+			}
+			found = true
+			x := explainer{e: e, p: p, g: g, main: file}
+			x.step(s)
+		}
+	}
+	switch {
+	case found:
+		return nil
+	case len(names) == 0:
+		return wrong("%s has no steps", file)
+	case name == "":
+		return wrong("which step of %s?", file).hinted("name one: wf explain %s:%s; there is %s", file, names[0], strings.Join(names, ", "))
+	}
+	x := wrong("%s has no step %s", file, name)
+	if x.hint = diag.DidYouMean(name, names); x.hint == "" {
+		x.hint = "there is " + strings.Join(names, ", ")
+	}
+	return x
+}
+
+// explainer prints what governs a step.
+type explainer struct {
+	e    *env
+	p    *lang.Program
+	g    *graph.Graph
+	main string // the file that was asked for: places in it are said by line alone
+	now  *graph.Step
+	rows [][2]string
+}
+
+func (x *explainer) row(name, text string) { x.rows = append(x.rows, [2]string{name, text}) }
+
+// flush prints the rows in two columns.
+func (x *explainer) flush(indent string) {
+	width := 0
+	for _, r := range x.rows {
+		width = max(width, columnsOf(r[0]))
+	}
+	for _, r := range x.rows {
+		fmt.Fprintf(x.e.stdout, "%s%s  %s\n", indent, pad(r[0], width), r[1])
+	}
+	x.rows = nil
+}
+
+func (x *explainer) at(s diag.Span) string {
+	pos := x.p.Sources.Position(s.File, s.Start)
+	if s.File == x.main {
+		return fmt.Sprintf("line %d", pos.Line)
+	}
+	return fmt.Sprintf("%s:%d", s.File, pos.Line)
+}
+
+func (x *explainer) step(s *graph.Step) {
+	x.now = s
+	fmt.Fprintf(x.e.stdout, "step %s of %s, %s\n", x.e.paintOut(s.Name, "1"), x.g.FullName(), x.at(s.Span))
+	if s.Describe != "" {
+		fmt.Fprintf(x.e.stdout, "%s\n", s.Describe)
+	}
+	x.row("begins", x.begins(s))
+	if s.When != nil {
+		x.row("when", cutTo(s.When.String(), 90)+"; else it is skipped")
+	}
+	if s.Within != nil {
+		x.row("within", x.setting(s.Within, ""))
+	}
+	if x.g.Within != nil {
+		x.row("the run", "within "+x.setting(x.g.Within, ""))
+	}
+	x.flush("  ")
+	graph.EachCall(s.Body, x.call)
+}
+
+// begins says what a step waits for.
+func (x *explainer) begins(s *graph.Step) string {
+	var parts []string
+	for _, n := range s.Needs {
+		name := x.g.Steps[n.Step].Name
+		if n.Data {
+			name += " (reads its result)"
+		}
+		parts = append(parts, name)
+	}
+	if len(parts) == 0 {
+		return "at once"
+	}
+	return "after " + strings.Join(parts, ", ")
+}
+
+func (x *explainer) setting(s *graph.Setting, def string) string {
+	if s == nil {
+		return def + " (default)"
+	}
+	return fmt.Sprintf("%s (%s, %s)", s.Value, s.Level, x.at(s.Span))
+}
+
+func (x *explainer) call(c *graph.Call) {
+	fmt.Fprintf(x.e.stdout, "\n  %s, called %s, %s\n", x.e.paintOut(c.Sig.Name(), "1"), c.Place, x.at(c.Span))
+	p := c.Policy
+	x.row("attempts", x.setting(p.Attempts, "1"))
+	if p.Attempts != nil || retries(c) {
+		x.row("backoff", x.setting(p.Backoff, "1s")+", doubling")
+		x.row("at most", x.setting(p.MaxBackoff, "5m"))
+		if p.Jitter > 0 {
+			x.row("jitter", fmt.Sprintf("%g%%", p.Jitter*100))
+		}
+	}
+	x.row("timeout", x.setting(p.Timeout, "none"))
+	x.flush("    ")
+	fmt.Fprintln(x.e.stdout)
+	w := tabwriter.NewWriter(x.e.stdout, 0, 0, 2, ' ', 0)
+	for _, o := range outcomes(c) {
+		fmt.Fprintf(w, "    %s\t%s\n", o, x.leads(c, o))
+	}
+	// what the terminal does not take, it does not take here either
+	_ = w.Flush()
+}
+
+// retries reports whether a clause of the call tries again.
+func retries(c *graph.Call) bool {
+	return slices.ContainsFunc(c.Clauses, func(cl *graph.Clause) bool {
+		return slices.ContainsFunc(cl.Body, func(st graph.Stmt) bool { _, ok := st.(*graph.Retry); return ok })
+	})
+}
+
+// outcomes lists the ways a call can end: those its service declares, those a clause or
+// rule names more narrowly, and those that every call has.
+func outcomes(c *graph.Call) []value.Pattern {
+	var out []value.Pattern
+	add := func(p value.Pattern) {
+		if !slices.Contains(out, p) && p.Name != value.Exhausted && p.Name != value.Failed {
+			out = append(out, p)
+		}
+	}
+	for _, o := range c.Sig.Outcomes {
+		add(o.Pattern)
+	}
+	if c.Sig.Handler {
+		for _, class := range []int{2, 4, 5} {
+			add(value.Pattern{Class: class})
+		}
+		add(value.Pattern{Status: 429})
+	}
+	for _, clause := range c.Clauses {
+		for _, p := range clause.On {
+			add(p)
+		}
+	}
+	for _, r := range c.Policy.Rules {
+		if c.Sig.Possible(r.Pattern) {
+			add(r.Pattern)
+		}
+	}
+	// statuses first, a class behind those of its own
+	rank := func(p value.Pattern) int {
+		switch {
+		case p.Status != 0:
+			return p.Status
+		case p.Class != 0:
+			return p.Class*100 + 99
+		}
+		return 1000
+	}
+	slices.SortStableFunc(out, func(a, b value.Pattern) int { return rank(a) - rank(b) })
+	for _, name := range value.Unconditional {
+		out = slices.DeleteFunc(out, func(p value.Pattern) bool { return p.Name == name })
+		out = append(out, value.Pattern{Name: name})
+	}
+	return out
+}
+
+// leads says what an outcome leads to.
+func (x *explainer) leads(c *graph.Call, o value.Pattern) string {
+	var parts []string
+	for _, clause := range c.Clauses {
+		if !slices.ContainsFunc(clause.On, func(p value.Pattern) bool { return p.Covers(o) }) {
+			continue
+		}
+		text := x.body(clause.Body, x.below(c))
+		if clause.When == nil {
+			return strings.Join(append(parts, text), "; else ")
+		}
+		parts = append(parts, "if "+cutTo(clause.When.String(), 60)+": "+text)
+	}
+	status := o.Status
+	if o.Class != 0 {
+		status = o.Class*100 + 99 // one that no row of its own names
+	}
+	disposition, rule := value.Classify(c.Policy.Rules, status, o.Name)
+	why := ""
+	if rule != nil {
+		why = " (" + rule.String() + " is said to be " + disposition.String() + ")"
+	}
+	switch disposition {
+	case value.Success:
+		parts = append(parts, x.below(c))
+	case value.Retryable:
+		again, after := tries(c)
+		parts = append(parts, again+why+"; "+after+x.verdict(c, o, value.Exhausted, value.Failed))
+	default:
+		parts = append(parts, x.verdict(c, o, value.Failed)+why)
+	}
+	return strings.Join(parts, "; else ")
+}
+
+// tries says whether a retryable outcome is tried again, and what the end is introduced
+// with.
+func tries(c *graph.Call) (again, after string) {
+	if c.Policy.Attempts != nil {
+		n, fixed := c.Policy.Attempts.Value.Const()
+		switch {
+		case !fixed:
+			return "is tried again", "after the last attempt "
+		case n != 1:
+			return "is tried again", fmt.Sprintf("after %v attempts ", n)
+		}
+	}
+	return "could be tried again, and no attempt is left", ""
+}
+
+// below is what comes behind a call that went well.
+func (x *explainer) below(c *graph.Call) string {
+	if last := x.now.Body[len(x.now.Body)-1]; last == graph.Stmt(c) {
+		return "the step returns the body"
+	}
+	return "goes on"
+}
+
+// verdict says what a failure of a call leads to: a clause for one of the classes, or
+// the end of the step.
+func (x *explainer) verdict(c *graph.Call, o value.Pattern, classes ...string) string {
+	for _, class := range classes {
+		for _, clause := range c.Clauses {
+			if slices.Contains(clause.On, value.Pattern{Name: class}) {
+				text := x.body(clause.Body, "goes on")
+				if clause.When != nil {
+					text = "if " + cutTo(clause.When.String(), 60) + ": " + text
+				}
+				return clause.Label + ": " + text
+			}
+		}
+	}
+	code := strings.ToUpper(o.Name)
+	if o.Name == "" {
+		code = "HTTP_" + o.String()
+	}
+	return "the step fails: " + code
+}
+
+// body says in one line what statements do.
+func (x *explainer) body(body []graph.Stmt, nothing string) string {
+	var parts []string
+	for _, st := range body {
+		switch st := st.(type) {
+		case *graph.Let:
+		case *graph.Ensure:
+			parts = append(parts, "unless "+cutTo(st.Cond.String(), 60)+" "+x.body([]graph.Stmt{st.Else}, ""))
+		case *graph.Call:
+			parts = append(parts, "calls "+st.Sig.Name())
+		case *graph.Return:
+			parts = append(parts, "the step returns "+brief(st.Value))
+		case *graph.Degrade:
+			parts = append(parts, "the step is degraded to "+brief(st.Value))
+		case *graph.Fail:
+			parts = append(parts, "the step fails: "+st.Code)
+		case *graph.Retry:
+			parts = append(parts, "is tried again"+again(st))
+		default:
+			panic(fmt.Sprintf("unknown statement %T", st))
+		}
+	}
+	if len(parts) == 0 {
+		return nothing
+	}
+	return strings.Join(parts, "; ")
+}
+
+// again says what an ending `retry` names for itself.
+func again(r *graph.Retry) string {
+	s := ""
+	if r.Own {
+		s += ", up to " + r.Policy.Attempts.Value.String() + " attempts"
+	}
+	if b := r.Policy.Backoff; b != nil && b.Level == "clause" {
+		s += ", after " + cutTo(b.Value.String(), 40)
+	}
+	return s
+}
+
+// brief is an object by the names of its fields, or the beginning of an expression.
+func brief(v *expr.Program) string {
+	fields := v.Fields()
+	if len(fields) == 0 {
+		return cutTo(v.String(), 60)
+	}
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return "{ " + strings.Join(names, ", ") + " }"
+}
