@@ -23,8 +23,8 @@ type Call struct {
 	Service, Operation string
 	Args               map[string]any // complete and checked; must not be written to
 	Context            *Context       // handlers get it instead of Args; nil for all others
-	Place              string         // of the call in the graph, "charge" or "charge.found"
-	Key                string         // idempotency key, the same for all attempts
+	Place              string         // of the call in the run, "charge" or "charge.found"
+	Key                string         // idempotency key, the same for all attempts of one request
 	RunID              string
 	CorrelationID      string
 	Attempt            int       // from 1

@@ -423,7 +423,10 @@ func (s *scenario) function(name, path string) any {
 func (s *scenario) calls(of string) []any {
 	out := []any{}
 	for _, c := range s.stage.Calls() {
-		step, _, _ := strings.Cut(c.Place, ".")
+		step := c.Place
+		if i := strings.IndexAny(step, ".["); i > 0 {
+			step = step[:i]
+		}
 		args := any(c.Args)
 		if c.Service+"."+c.Operation != of {
 			if c.Context == nil || step != of {

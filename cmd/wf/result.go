@@ -32,6 +32,7 @@ type stepObject struct {
 	Reason    string       `json:"reason,omitempty"`
 	Error     *errorObject `json:"error,omitempty"`
 	Result    any          `json:"result"`
+	Steps     []stepObject `json:"steps,omitempty"` // of a group or loop
 }
 
 type serviceObject struct {
@@ -88,13 +89,21 @@ func errorOf(err *machine.RunError, sources diag.Sources) *errorObject {
 // resultObject is a result without its secrets.
 func resultObject(g *graph.Graph, r *machine.Result, output any, sources diag.Sources) runObject {
 	out := runObject{Version: resultVersion, Workflow: g.FullName(), RunID: r.RunID, CorrelationID: r.CorrelationID, Ending: string(r.Ending), Output: output,
-		Error: errorOf(r.Error, sources), Steps: []stepObject{}, TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
-	for i, s := range r.Steps {
-		out.Steps = append(out.Steps, stepObject{Name: s.Name, Ending: string(s.Ending), Attempts: s.Attempts, StartedMS: ms(s.Started), EndedMS: ms(s.Ended),
-			Reason: s.Reason, Clause: s.Clause, Error: errorOf(s.Error, sources), Result: g.Steps[i].Result.Redact(s.Result)})
-	}
+		Error: errorOf(r.Error, sources), Steps: stepObjects(r.Steps, sources), TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
 	for _, s := range r.Summary.Services {
 		out.Services = append(out.Services, serviceObject{s.Service, s.Calls, ms(s.Time)})
+	}
+	return out
+}
+
+func stepObjects(steps []machine.StepResult, sources diag.Sources) []stepObject {
+	out := make([]stepObject, len(steps))
+	for i, s := range steps {
+		out[i] = stepObject{Name: s.Name, Ending: string(s.Ending), Attempts: s.Attempts, StartedMS: ms(s.Started), EndedMS: ms(s.Ended),
+			Reason: s.Reason, Clause: s.Clause, Error: errorOf(s.Error, sources), Result: s.Def.Result.Redact(s.Result)}
+		if len(s.Steps) > 0 {
+			out[i].Steps = stepObjects(s.Steps, sources)
+		}
 	}
 	return out
 }

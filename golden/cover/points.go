@@ -69,6 +69,7 @@ type table struct {
 	answers  map[*graph.Call][]answer // exact ones first
 	programs map[*expr.Program][]sides
 	step     string // while the table is made
+	prefix   string // of the names of steps inside another one
 }
 
 // makeTable lists everything of a graph that a test can exercise, in the order of the
@@ -79,10 +80,8 @@ func makeTable(g *graph.Graph) *table {
 	t.within(g.Within, "the within of the run never passes")
 	t.setting(g.Limit)
 	for _, s := range g.Steps {
-		t.step = s.Name
 		t.steps(s)
 	}
-	t.step = ""
 	t.program(g.Output)
 	return t
 }
@@ -114,14 +113,17 @@ func (t *table) on(part any, what string, p Point) {
 var ran = []string{"completed", "degraded", "failed", "cancelled"}
 
 func (t *table) steps(s *graph.Step) {
+	around, name := t.step, t.prefix+s.Name
+	t.step = name
+	defer func() { t.step = around }()
 	for _, ending := range ran {
-		t.on(s, ending, Point{Kind: Steps, What: "runs", Span: s.Span, Missing: "step " + s.Name + " never runs"})
+		t.on(s, ending, Point{Kind: Steps, What: "runs", Span: s.Span, Missing: "step " + name + " never runs"})
 	}
 	t.judged("when", s.When)
 	for _, e := range endingsOf(s) {
-		t.on(s, e.name, Point{Kind: Endings, What: e.name, Span: s.Span, Optional: e.optional, Missing: "step " + s.Name + " never ends " + e.name})
+		t.on(s, e.name, Point{Kind: Endings, What: e.name, Span: s.Span, Optional: e.optional, Missing: "step " + name + " never ends " + e.name})
 	}
-	t.within(s.Within, "the within of step "+s.Name+" never passes")
+	t.within(s.Within, "the within of step "+name+" never passes")
 	t.block(s.Body)
 }
 
@@ -154,6 +156,18 @@ func (t *table) statement(st graph.Stmt) {
 		t.statement(st.Else)
 	case *graph.Call:
 		t.call(st)
+	case *graph.Group:
+		t.setting(st.First)
+		t.setting(st.Limit)
+		t.inside(st.Steps, t.step+".")
+		t.clauses(st.Clauses, t.step)
+	case *graph.Loop:
+		t.program(st.In)
+		t.program(st.By)
+		t.setting(st.First)
+		t.setting(st.Limit)
+		t.setting(st.Tolerate)
+		t.inside(st.Steps, t.step+"[…]")
 	case *graph.Return:
 		t.program(st.Value)
 	case *graph.Degrade:
@@ -168,6 +182,16 @@ func (t *table) statement(st graph.Stmt) {
 	}
 }
 
+// inside enters the steps that a step runs.
+func (t *table) inside(steps []*graph.Step, prefix string) {
+	around := t.prefix
+	t.prefix = prefix
+	for _, s := range steps {
+		t.steps(s)
+	}
+	t.prefix = around
+}
+
 func (t *table) policy(p *graph.Policy) {
 	for _, s := range []*graph.Setting{p.Attempts, p.Backoff, p.MaxBackoff, p.Timeout} {
 		t.setting(s)
@@ -177,9 +201,10 @@ func (t *table) policy(p *graph.Policy) {
 func (t *table) call(c *graph.Call) {
 	t.program(c.Args)
 	t.policy(c.Policy)
-	name := c.Place + ": " + c.Sig.Name()
+	place := t.prefix + c.Place
+	name := place + ": " + c.Sig.Name()
 	for _, p := range possible(c) {
-		pt := Point{Kind: Outcomes, Place: c.Place, What: p.String(), Span: c.Span, Missing: name + " never answers " + p.String()}
+		pt := Point{Kind: Outcomes, Place: place, What: p.String(), Span: c.Span, Missing: name + " never answers " + p.String()}
 		pt.Optional = slices.Contains(value.Unconditional, p.Name) && !named(c, p)
 		if p.Name == value.Timeout && (c.Policy.Timeout != nil || !pt.Optional) {
 			pt.Kind, pt.Optional, pt.Missing = Timeouts, false, name+" never takes longer than its timeout"
@@ -188,10 +213,14 @@ func (t *table) call(c *graph.Call) {
 	}
 	slices.SortStableFunc(t.answers[c], func(a, b answer) int { return a.pattern.Class - b.pattern.Class })
 	if canExhaust(c) {
-		t.on(c, value.Exhausted, Point{Kind: Exhausted, Place: c.Place, What: value.Exhausted, Span: c.Span, Missing: name + " never uses its attempts up"})
+		t.on(c, value.Exhausted, Point{Kind: Exhausted, Place: place, What: value.Exhausted, Span: c.Span, Missing: name + " never uses its attempts up"})
 	}
-	for _, cl := range c.Clauses {
-		t.on(cl, "taken", Point{Kind: Clauses, Place: c.Place, What: cl.Label, Span: cl.Span, Missing: c.Place + ": " + short(cl.Label) + " is never taken"})
+	t.clauses(c.Clauses, place)
+}
+
+func (t *table) clauses(clauses []*graph.Clause, place string) {
+	for _, cl := range clauses {
+		t.on(cl, "taken", Point{Kind: Clauses, Place: place, What: cl.Label, Span: cl.Span, Missing: place + ": " + short(cl.Label) + " is never taken"})
 		t.judged("when", cl.When)
 		t.block(cl.Body)
 	}
@@ -379,8 +408,27 @@ func (w *ways) statement(st graph.Stmt) (goesOn bool) {
 		w.statement(st.Else)
 	case *graph.Call:
 		return w.call(st)
+	case *graph.Group:
+		inner := within(st.Steps)
+		caught := slices.ContainsFunc(st.Clauses, func(c *graph.Clause) bool { return c.When == nil })
+		w.calls, w.degraded, w.failed = true, w.degraded || inner.degraded, w.failed || inner.failed && !caught
+		for _, c := range st.Clauses {
+			w.block(c.Body)
+		}
+	case *graph.Loop:
+		inner := within(st.Steps)
+		tolerant := st.Tolerate != nil || st.Share > 0
+		w.calls, w.degraded, w.failed = true, w.degraded || inner.degraded || inner.failed && tolerant, w.failed || inner.failed
 	}
 	return true
+}
+
+// within is how the steps inside a step can end.
+func within(steps []*graph.Step) (all ways) {
+	for _, s := range steps {
+		all.block(s.Body)
+	}
+	return all
 }
 
 func (w *ways) call(c *graph.Call) (goesOn bool) {

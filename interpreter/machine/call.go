@@ -14,7 +14,8 @@ import (
 // callState is one call with all its attempts.
 type callState struct {
 	call    *graph.Call
-	place   string // call.Place; from the second round on followed by "[2]"
+	place   string // where in the run; from the second round on followed by "[2]"
+	round   int
 	args    map[string]any
 	context *Context      // handlers only
 	attempt int           // the current one, from 1
@@ -86,14 +87,15 @@ func (a answer) code() string {
 // call begins a call: arguments, then the first attempt.
 func (m *Machine) call(x *exec, c *graph.Call) {
 	if x.late {
-		m.fail(x, m.deadline(x))
+		m.fail(x, x.deadline())
 		return
 	}
 	cs := x.spare
 	if x.spare = nil; cs == nil {
 		cs = &callState{}
 	}
-	*cs = callState{call: c, place: x.round(c), attempt: 1, own: cs.own[:0]}
+	*cs = callState{call: c, attempt: 1, own: cs.own[:0]}
+	cs.place, cs.round = x.round(c)
 	x.call = cs
 	if err := m.arguments(x, cs); err != nil {
 		m.fail(x, err)
@@ -104,15 +106,27 @@ func (m *Machine) call(x *exec, c *graph.Call) {
 
 // round counts that a call is made and returns the place of this time: a clause
 // that ends with retry may be taken again, and the calls in it are other calls then.
-func (x *exec) round(c *graph.Call) string {
+func (x *exec) round(c *graph.Call) (place string, round int) {
 	for i := range x.made {
 		if md := &x.made[i]; md.call == c {
 			md.rounds++
-			return c.Place + "[" + strconv.Itoa(md.rounds) + "]"
+			return x.place(c, md.rounds), md.rounds
 		}
 	}
 	x.made = append(x.made, made{call: c, rounds: 1})
-	return c.Place
+	return x.place(c, 1), 1
+}
+
+// place is where in the run a call is made for the nth time.
+func (x *exec) place(c *graph.Call, round int) string {
+	place := c.Place
+	if x.scope.prefix != "" {
+		place = x.scope.prefix + place
+	}
+	if round > 1 {
+		place += "[" + strconv.Itoa(round) + "]"
+	}
+	return place
 }
 
 // arguments evaluates and completes what the call passes.
@@ -126,7 +140,7 @@ func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 		}
 	}
 	if c.Sig.Handler {
-		cs.context = &Context{Input: m.env["input"], Past: m.past(x.step)}
+		cs.context = &Context{Input: m.env["input"], Past: m.past(x.scope.top(x.step))}
 		if c.Args != nil {
 			cs.context.Config = v
 		}
@@ -149,7 +163,7 @@ func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 func (m *Machine) attempt(x *exec, cs *callState) {
 	cs.sent, cs.waiting, cs.timeout, cs.resume = m.now, false, 0, 0
 	cs.answer = answer{}
-	st := &m.steps[x.step]
+	st := x.state()
 	if cs.call.Main {
 		st.attempts = cs.attempt
 	} else {
@@ -176,7 +190,7 @@ func (m *Machine) attempt(x *exec, cs *callState) {
 }
 
 func (m *Machine) command(x *exec, cs *callState) Call {
-	return Call{ID: m.callID(x, cs, KindCall), Call: cs.call, Args: cs.args, Context: cs.context, Key: m.key(cs)}
+	return Call{ID: m.callID(x, cs, KindCall), Call: cs.call, Place: x.place(cs.call, 1), Args: cs.args, Context: cs.context, Key: m.key(cs)}
 }
 
 // key is the idempotency key of a request. Attempts whose outcome may be unknown repeat
@@ -198,7 +212,7 @@ func (cs *callState) settled() bool {
 }
 
 func (m *Machine) callID(x *exec, cs *callState, kind Kind) ID {
-	id := ID{Place: cs.place, Attempt: cs.attempt, Kind: kind, step: x.step}
+	id := ID{Place: cs.place, Attempt: cs.attempt, Kind: kind, scope: x.scope.seq, step: int32(x.step), round: int32(cs.round)}
 	if kind == KindBackoff {
 		id.Attempt++
 	}
@@ -212,7 +226,7 @@ func (m *Machine) pending(out []Command, x *exec) []Command {
 	}
 	cs := x.call
 	switch {
-	case cs == nil:
+	case cs == nil: // it waits for the steps it runs
 	case cs.waiting:
 		out = append(out, SetTimer{m.callID(x, cs, KindBackoff), cs.resume})
 	default:
@@ -227,50 +241,53 @@ func (m *Machine) pending(out []Command, x *exec) []Command {
 // current finds the call an ID is about; nil if it is over, which is no error: an
 // answer and a cancellation may cross. An ID that this run has not given out is one.
 func (m *Machine) current(id ID) (*exec, *callState, error) {
-	if id.step < 0 || id.step >= len(m.steps) {
-		return nil, nil, fmt.Errorf("%s is no place of this run", id)
+	s, err := m.scopeOf(id)
+	if s == nil {
+		return nil, nil, err
 	}
 	attempt := id.Attempt
 	if id.Kind == KindBackoff {
 		attempt--
 	}
-	x := m.steps[id.step].exec
+	x := s.states[id.step].exec
 	if x != nil && x.call != nil {
 		if cs := x.call; cs.place == id.Place && cs.attempt == attempt && cs.waiting == (id.Kind == KindBackoff) {
 			return x, cs, nil
 		}
 	}
-	if !m.known(id, attempt) {
+	if !s.known(id, attempt) {
 		return nil, nil, fmt.Errorf("%s was never asked for", id)
 	}
 	return x, nil, nil
 }
 
-// known reports whether the step has made an attempt. Of a step that has ended only
-// the places are known.
-func (m *Machine) known(id ID, attempt int) bool {
-	place, round := split(id.Place)
-	st := &m.steps[id.step]
+// scopeOf finds the steps an ID is about; nil if they are over.
+func (m *Machine) scopeOf(id ID) (*scope, error) {
+	if id.scope < 0 || int(id.scope) >= len(m.scopes) {
+		return nil, fmt.Errorf("%s is no place of this run", id)
+	}
+	s := m.scopes[id.scope]
+	if s != nil && (id.step < 0 || int(id.step) >= len(s.states)) {
+		return nil, fmt.Errorf("%s is no place of this run", id)
+	}
+	return s, nil
+}
+
+// known reports whether a step has made an attempt. Of a step that has ended only the
+// places are known.
+func (s *scope) known(id ID, attempt int) bool {
+	st, round := &s.states[id.step], int(id.round)
+	x := exec{scope: s, step: int(id.step)}
 	if st.exec != nil {
 		return slices.ContainsFunc(st.exec.made, func(md made) bool {
-			return md.call.Place == place && (round < md.rounds || round == md.rounds && attempt <= md.attempts)
+			return (round < md.rounds || round == md.rounds && attempt <= md.attempts) && x.place(md.call, round) == id.Place
 		})
 	}
 	found := false
 	if st.ending != "" {
-		graph.EachCall(m.g.Steps[id.step].Body, func(c *graph.Call) { found = found || c.Place == place })
+		graph.EachCall(x.def().Body, func(c *graph.Call) { found = found || x.place(c, round) == id.Place })
 	}
 	return found
-}
-
-// split takes the round off a place.
-func split(place string) (base string, round int) {
-	base, rest, ok := strings.Cut(place, "[")
-	if !ok {
-		return place, 1
-	}
-	round, _ = strconv.Atoi(strings.TrimSuffix(rest, "]"))
-	return base, round
 }
 
 // answered takes the answer of an attempt.
@@ -350,10 +367,14 @@ func (m *Machine) runOverdue(id ID) error {
 // stepOverdue handles the deadline of a step: what it waits for is given up, and
 // only a `failed` clause may still say how it ends.
 func (m *Machine) stepOverdue(id ID) error {
-	if id.step < 0 || id.step >= len(m.steps) || m.g.Steps[id.step].Within == nil {
+	s, err := m.scopeOf(id)
+	switch {
+	case s == nil:
+		return err
+	case s.steps[id.step].Within == nil:
 		return fmt.Errorf("%s is no deadline of this run", id)
 	}
-	st := &m.steps[id.step]
+	st := &s.states[id.step]
 	x := st.exec
 	switch {
 	case x == nil && st.ending == "" || x != nil && x.within == 0:
@@ -364,14 +385,16 @@ func (m *Machine) stepOverdue(id ID) error {
 		return early(id, x.within)
 	}
 	m.resume(x)
-	m.reached(m.g.Steps[id.step].Within, "passed")
+	m.reached(x.def().Within, "passed")
 	x.late = true
-	why := m.deadline(x)
+	why := x.deadline()
 	m.decided(x, why.Message)
-	cs := x.call
-	m.giveUp(x)
-	m.show(cs)
-	m.conclude(x, cs, value.Failed, why)
+	cs, clauses := x.call, x.clauses()
+	m.giveUp(x, "the deadline of "+x.name()+" passed")
+	if cs != nil {
+		m.show(cs)
+	}
+	m.conclude(x, cs, clauses, value.Failed, why)
 	m.schedule()
 	return nil
 }
@@ -563,7 +586,7 @@ func (m *Machine) again(x *exec, cs *callState, p *graph.Policy, n int) {
 		return
 	}
 	if x.late {
-		m.fail(x, m.deadline(x))
+		m.fail(x, x.deadline())
 		return
 	}
 	wait, err := m.pause(cs, p, n)
@@ -588,13 +611,14 @@ func (m *Machine) verdict(x *exec, cs *callState, class string) {
 	if cs.attempt > 1 {
 		msg += fmt.Sprintf(", after %d attempts", cs.attempt)
 	}
-	m.conclude(x, cs, class, &RunError{Code: a.code(), Message: msg, Place: cs.place, Attempt: cs.attempt, Span: cs.call.Span})
+	m.conclude(x, cs, cs.call.Clauses, class, &RunError{Code: a.code(), Message: msg, Place: cs.place, Attempt: cs.attempt, Span: cs.call.Span})
 }
 
-// conclude looks for the clause of a verdict. exhausted is a failure too.
-func (m *Machine) conclude(x *exec, cs *callState, class string, why *RunError) {
+// conclude looks for the clause of a verdict. exhausted is a failure too. cs is the
+// call that failed, nil for steps inside.
+func (m *Machine) conclude(x *exec, cs *callState, clauses []*graph.Clause, class string, why *RunError) {
 	m.tell(x, why)
-	c, err := m.verdictClause(cs.call, class)
+	c, err := m.verdictClause(clauses, class)
 	switch {
 	case err != nil:
 		why = err
@@ -602,7 +626,7 @@ func (m *Machine) conclude(x *exec, cs *callState, class string, why *RunError) 
 		m.enter(x, cs, c, why)
 		return
 	case class == value.Exhausted:
-		m.conclude(x, cs, value.Failed, why)
+		m.conclude(x, cs, clauses, value.Failed, why)
 		return
 	}
 	x.call = cs
@@ -616,8 +640,8 @@ func (m *Machine) tell(x *exec, why *RunError) {
 
 // verdictClause is the first clause for exhausted or failed that holds; nil if none
 // does.
-func (m *Machine) verdictClause(call *graph.Call, class string) (*graph.Clause, *RunError) {
-	for _, c := range call.Clauses {
+func (m *Machine) verdictClause(clauses []*graph.Clause, class string) (*graph.Clause, *RunError) {
+	for _, c := range clauses {
 		if !slices.ContainsFunc(c.On, func(p value.Pattern) bool { return p.Name == class }) {
 			continue
 		}
@@ -629,14 +653,17 @@ func (m *Machine) verdictClause(call *graph.Call, class string) (*graph.Clause, 
 }
 
 // deadline is the failure of a step that took too long.
-func (m *Machine) deadline(x *exec) *RunError {
-	s := m.g.Steps[x.step]
-	return &RunError{Code: CodeDeadline, Message: "step " + s.Name + " took longer than its within", Span: s.Within.Span}
+func (x *exec) deadline() *RunError {
+	return &RunError{Code: CodeDeadline, Message: "step " + x.name() + " took longer than its within", Span: x.def().Within.Span}
 }
 
 // giveUp gives up what a step waits for. A call that is given up counts for its
 // service all the same.
-func (m *Machine) giveUp(x *exec) {
+func (m *Machine) giveUp(x *exec, reason string) {
+	if x.inner != nil {
+		m.giveUpInner(x, reason)
+		return
+	}
 	cs := x.call
 	x.call = nil
 	if cs.waiting {

@@ -49,15 +49,15 @@ type Machine struct {
 	now       time.Duration
 	begun     bool
 	done      bool
-	steps     []stepState
-	followers []int32 // steps that need step i: followers[first[i]:first[i+1]]
-	first     []int32
-	ready     heap // steps that may start, least index first
-	running   int
-	limit     int           // steps at once; 0: no limit
-	left      int           // steps that have not ended
-	within    time.Duration // when the run's deadline fires; 0: none
-	spare     []*exec       // of ended steps, to be used again
+	root      *scope                 // the steps of the run
+	scopes    []*scope               // by seq; nil: over
+	laid      *scope                 // the nested scope whose names env holds; nil: none
+	linked    map[*graph.Step]*links // of groups, by their first step
+	ready     heap                   // steps that may start
+	running   int                    // steps that call, of all scopes
+	limit     int                    // of them at once; 0: no limit
+	within    time.Duration          // when the run's deadline fires; 0: none
+	spare     []*exec                // of ended steps, to be used again
 	out       []Command
 	err       *RunError // first failure
 	cancelled bool
@@ -70,14 +70,16 @@ type Machine struct {
 	room struct {
 		out   [4]Command
 		spare [2]*exec
-		ready [4]int32
+		ready [4]readyStep
+		root  scope
+		links links
+		all   [1]*scope
 	}
 }
 
 // stepState is what is known of a step during a run.
 type stepState struct {
 	waits          int32 // needs that have not ended
-	read           bool  // other steps read the result
 	ending         Ending
 	reason         string
 	clause         string
@@ -85,7 +87,8 @@ type stepState struct {
 	started, ended time.Duration
 	result         any
 	err            *RunError
-	exec           *exec // while it runs
+	exec           *exec        // while it runs
+	inner          []StepResult // of a group or loop
 }
 
 // New makes the machine of one run. The input must conform to g.Input and is not
@@ -94,14 +97,16 @@ func New(g *graph.Graph, input map[string]any, cfg Config) *Machine {
 	if cfg.CorrelationID == "" {
 		cfg.CorrelationID = cfg.RunID
 	}
-	n := len(g.Steps)
-	m := &Machine{g: g, cfg: cfg, steps: make([]stepState, n), left: n}
+	m := &Machine{g: g, cfg: cfg}
+	m.root, m.scopes = &m.room.root, m.room.all[:]
+	*m.root = scope{steps: g.Steps, states: make([]stepState, len(g.Steps)), links: &m.room.links, left: len(g.Steps)}
+	m.scopes[0] = m.root
+	m.room.links = link(g.Steps)
 	if cfg.Cover != nil {
 		m.eval.Observe = cfg.Cover.Evaluated
 	}
 	m.out, m.spare, m.ready = m.room.out[:0], m.room.spare[:0], m.room.ready[:0]
-	read := m.link()
-	m.env = make(map[string]any, read+len(g.Prelude)+len(answerNames)+2)
+	m.env = make(map[string]any, m.root.reads+len(g.Prelude)+len(answerNames)+2)
 	m.env["input"] = input
 	if g.ReadsRun {
 		m.env["run"] = map[string]any{"id": cfg.RunID, "started_at": cfg.Start.UTC().Format(time.RFC3339Nano)}
@@ -112,35 +117,15 @@ func New(g *graph.Graph, input map[string]any, cfg Config) *Machine {
 // answerNames are bound by every call.
 var answerNames = [...]string{"body", "status", "headers"}
 
-// link counts what every step waits for and lists who waits for it. It returns how
-// many results are read.
-func (m *Machine) link() (read int) {
-	n, edges := len(m.steps), 0
-	for i, s := range m.g.Steps {
-		m.steps[i].waits = int32(len(s.Needs))
-		edges += len(s.Needs)
+// results lists what came of the steps.
+func (s *scope) results() []StepResult {
+	out := make([]StepResult, len(s.states))
+	for i := range s.states {
+		st := &s.states[i]
+		out[i] = StepResult{Def: s.steps[i], Name: s.name(i), Ending: st.ending, Reason: st.reason, Attempts: st.attempts,
+			Started: st.started, Ended: st.ended, Result: st.result, Error: st.err, Clause: st.clause, Steps: st.inner}
 	}
-	room := make([]int32, n+2+edges)
-	m.first, m.followers = room[:n+2], room[n+2:]
-	for _, s := range m.g.Steps {
-		for _, need := range s.Needs {
-			m.first[need.Step+2]++
-			if st := &m.steps[need.Step]; need.Data && !st.read {
-				st.read = true
-				read++
-			}
-		}
-	}
-	for i := range n {
-		m.first[i+2] += m.first[i+1]
-	}
-	for i, s := range m.g.Steps {
-		for _, need := range s.Needs { // first[j+1] moves from the beginning of j's part to its end
-			m.followers[m.first[need.Step+1]] = int32(i)
-			m.first[need.Step+1]++
-		}
-	}
-	return read
+	return out
 }
 
 // Done reports whether the run has ended.
@@ -205,11 +190,7 @@ func (m *Machine) start() {
 		m.stop(Failed, err)
 		return
 	}
-	for i := range m.steps {
-		if m.steps[i].waits == 0 {
-			m.ready.push(int32(i))
-		}
-	}
+	m.open(m.root)
 	m.schedule()
 }
 
@@ -244,7 +225,7 @@ func (m *Machine) bounds() *RunError {
 	}
 	if within > 0 {
 		m.within = within
-		m.emit(SetTimer{ID{Kind: KindRunWithin, step: -1}, within})
+		m.emit(SetTimer{ID{Kind: KindRunWithin, scope: -1}, within})
 	}
 	if m.g.Limit != nil {
 		if m.limit, err = m.g.Limit.Value.Int(&m.eval, m.env); err != nil {
@@ -270,72 +251,84 @@ func (m *Machine) judged(p *expr.Program, held bool) {
 
 func (m *Machine) emit(c Command) { m.out = append(m.out, c) }
 
-// schedule starts what is ready, as far as the limit allows, and finishes the run
-// when nothing is left.
+// schedule starts what is ready, as far as the limits allow, and finishes the run when
+// nothing is left.
 func (m *Machine) schedule() {
 	for len(m.ready) > 0 && (m.limit == 0 || m.running < m.limit) && !m.done {
-		m.begin(int(m.ready.pop()))
+		next := m.ready.pop()
+		s, i := next.scope, int(next.step)
+		switch {
+		case s.states[i].ending != "": // given up in the meantime
+		case s.limit > 0 && s.running >= s.limit:
+			s.held.push(s, i)
+		default:
+			m.begin(s, i)
+		}
 	}
-	if m.left == 0 && !m.done {
+	if m.root.left == 0 && !m.done {
 		m.finish()
 	}
 }
 
-// ended records how a step ended and lets its followers know.
-func (m *Machine) ended(i int, ending Ending, reason string) {
-	m.settle(i, ending, reason)
+// ended records how a step ended and lets its followers know; the last one of a nested
+// scope lets the step go on that this belongs to.
+func (m *Machine) ended(s *scope, i int, ending Ending, reason string) {
+	m.settle(s, i, ending, reason)
 	todo := []int32(nil)
 	for at := i; ; {
-		for _, f := range m.followers[m.first[at]:m.first[at+1]] {
-			st := &m.steps[f]
+		for _, f := range s.after(at) {
+			st := &s.states[f]
 			st.waits--
 			switch {
 			case st.ending != "":
-			case m.steps[at].ending == Failed || m.steps[at].ending == Cancelled || m.steps[at].ending == NotRun:
-				m.settle(int(f), NotRun, m.blame(at))
+			case s.states[at].ending == Failed || s.states[at].ending == Cancelled || s.states[at].ending == NotRun:
+				m.settle(s, int(f), NotRun, s.blame(at))
 				todo = append(todo, f)
 			case st.waits == 0:
-				m.ready.push(f)
+				m.ready.push(s, int(f))
 			}
 		}
 		if len(todo) == 0 {
-			return
+			break
 		}
 		at = int(todo[0])
 		todo = todo[1:]
 	}
+	if s.of != nil {
+		m.innerEnded(s, i)
+	}
 }
 
 // blame is why a follower of step `at` cannot run: the first cause is named.
-func (m *Machine) blame(at int) string {
-	if st := &m.steps[at]; st.ending == NotRun {
+func (s *scope) blame(at int) string {
+	if st := &s.states[at]; st.ending == NotRun {
 		return st.reason
 	}
-	return m.g.Steps[at].Name + " " + string(m.steps[at].ending)
+	return s.name(at) + " " + string(s.states[at].ending)
 }
 
 // settle marks a step as ended.
-func (m *Machine) settle(i int, ending Ending, reason string) {
-	st := &m.steps[i]
+func (m *Machine) settle(s *scope, i int, ending Ending, reason string) {
+	st := &s.states[i]
 	if x := st.exec; x != nil {
 		st.exec = nil
-		m.running--
+		s.running--
+		if !x.nests {
+			m.running--
+		}
+		if len(s.held) > 0 {
+			next := s.held.pop()
+			m.ready.push(next.scope, int(next.step))
+		}
 		m.close(x, ending)
 	} else {
 		st.started = m.now
 	}
 	st.ending, st.reason, st.ended = ending, reason, m.now
-	m.publish(i)
-	m.left--
-	m.reached(m.g.Steps[i], string(ending))
-	m.traceStepEnded(i)
-}
-
-// publish lets expressions read what a step returned.
-func (m *Machine) publish(i int) {
-	if st := &m.steps[i]; st.read && st.result != nil {
-		m.env[m.g.Steps[i].Name] = st.result
-	}
+	m.publish(s, i)
+	s.left--
+	m.reached(s.steps[i], string(ending))
+	m.traceStepEnded(s, i)
 }
 
 // stop ends the run at once: running steps are cancelled, others are not run.
@@ -350,17 +343,7 @@ func (m *Machine) stop(ending Ending, why *RunError) {
 	} else {
 		m.cancelled = true
 	}
-	for i := range m.steps {
-		st := &m.steps[i]
-		switch {
-		case st.ending != "":
-		case st.exec != nil:
-			m.giveUp(st.exec)
-			m.settle(i, Cancelled, reason)
-		default:
-			m.settle(i, NotRun, reason)
-		}
-	}
+	m.abandon(m.root, reason)
 	m.ready = nil
 	m.finish()
 }
@@ -369,19 +352,16 @@ func (m *Machine) stop(ending Ending, why *RunError) {
 func (m *Machine) finish() {
 	m.done = true
 	if m.within > 0 {
-		m.emit(CancelTimer{ID{Kind: KindRunWithin, step: -1}})
+		m.emit(CancelTimer{ID{Kind: KindRunWithin, scope: -1}})
 	}
 	r := &Result{Ending: m.ending(), RunID: m.cfg.RunID, CorrelationID: m.cfg.CorrelationID, Error: m.err}
 	if m.g.Output != nil && (r.Ending == Completed || r.Ending == Degraded) {
 		m.output(r)
 	}
-	r.Steps = make([]StepResult, len(m.steps))
+	r.Steps = m.root.results()
 	var sum time.Duration
-	for i := range m.steps {
-		st := &m.steps[i]
-		r.Steps[i] = StepResult{Name: m.g.Steps[i].Name, Ending: st.ending, Reason: st.reason, Attempts: st.attempts,
-			Started: st.started, Ended: st.ended, Result: st.result, Error: st.err, Clause: st.clause}
-		sum += st.ended - st.started
+	for i := range r.Steps {
+		sum += r.Steps[i].Ended - r.Steps[i].Started
 	}
 	r.Summary = Summary{Total: m.now, Services: m.services.list, Saved: max(0, sum-m.now)}
 	m.result = r
@@ -391,8 +371,8 @@ func (m *Machine) finish() {
 
 func (m *Machine) ending() Ending {
 	worst := Completed
-	for i := range m.steps {
-		switch m.steps[i].ending {
+	for i := range m.root.states {
+		switch m.root.states[i].ending {
 		case Failed:
 			return Failed
 		case Degraded:
@@ -413,7 +393,7 @@ func (m *Machine) output(r *Result) {
 	refs := m.g.Output.Refs()
 	for i, s := range m.g.Steps {
 		if _, yes := slices.BinarySearch(refs, s.Name); yes {
-			m.env[s.Name] = m.steps[i].result
+			m.env[s.Name] = m.root.states[i].result
 		}
 	}
 	out, err := m.g.Output.Eval(&m.eval, m.env)
@@ -432,11 +412,16 @@ func (m *Machine) Pending() []Command {
 		return out
 	}
 	if m.within > 0 {
-		out = append(out, SetTimer{ID{Kind: KindRunWithin, step: -1}, m.within})
+		out = append(out, SetTimer{ID{Kind: KindRunWithin, scope: -1}, m.within})
 	}
-	for i := range m.steps {
-		if x := m.steps[i].exec; x != nil {
-			out = m.pending(out, x)
+	for _, s := range m.scopes {
+		if s == nil {
+			continue
+		}
+		for i := range s.states {
+			if x := s.states[i].exec; x != nil {
+				out = m.pending(out, x)
+			}
 		}
 	}
 	return out
@@ -467,44 +452,4 @@ func (m *Machine) failure(st *graph.Fail) *RunError {
 		out.Message = value.Mask
 	}
 	return out
-}
-
-// heap is a binary heap of step indexes, least first.
-type heap []int32
-
-func (h *heap) push(v int32) {
-	s := append(*h, v)
-	for i := len(s) - 1; i > 0; {
-		up := (i - 1) / 2
-		if s[up] <= s[i] {
-			break
-		}
-		s[up], s[i] = s[i], s[up]
-		i = up
-	}
-	*h = s
-}
-
-func (h *heap) pop() int32 {
-	s := *h
-	top := s[0]
-	last := len(s) - 1
-	s[0] = s[last]
-	s = s[:last]
-	for i := 0; ; {
-		down := 2*i + 1
-		if down >= last {
-			break
-		}
-		if down+1 < last && s[down+1] < s[down] {
-			down++
-		}
-		if s[i] <= s[down] {
-			break
-		}
-		s[i], s[down] = s[down], s[i]
-		i = down
-	}
-	*h = s
-	return top
 }

@@ -64,14 +64,14 @@ func (p *Past) each(visit func(*ended) bool) {
 // past is the past of a step. Its parents have ended.
 func (m *Machine) past(step int) *Past {
 	if m.pasts == nil {
-		m.pasts = make([]*ended, len(m.steps))
+		m.pasts = make([]*ended, len(m.root.states))
 	}
-	needs := m.g.Steps[step].Needs
+	needs := m.root.steps[step].Needs
 	p := &Past{parents: make([]*ended, len(needs))}
 	for i, need := range needs {
 		e := m.pasts[need.Step]
 		if e == nil {
-			e = &ended{name: m.g.Steps[need.Step].Name, result: m.steps[need.Step].result, past: m.past(need.Step)}
+			e = &ended{name: m.root.steps[need.Step].Name, result: m.root.states[need.Step].result, past: m.past(need.Step)}
 			m.pasts[need.Step] = e
 		}
 		p.parents[i] = e

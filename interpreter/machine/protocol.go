@@ -25,7 +25,9 @@ type ID struct {
 	Place   string // of a call in a clause that is taken again with its round: "a.found[2]"
 	Attempt int    // from 1; of a KindBackoff the attempt it leads to; 0 for deadlines
 	Kind    Kind
-	step    int
+	scope   int32
+	step    int32
+	round   int32
 }
 
 // String spells "place#attempt", a timer with what it is for: "place#1:timeout".
@@ -104,6 +106,7 @@ type (
 	Call struct {
 		ID      ID
 		Call    *graph.Call
+		Place   string // of the call, whichever time it is made
 		Args    map[string]any
 		Context *Context // of a handler; nil otherwise
 		Key     string

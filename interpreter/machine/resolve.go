@@ -10,30 +10,30 @@ import (
 // resolve gives a failed step the result a person decided on, and opens the steps
 // again that were not run for want of it.
 func (m *Machine) resolve(name string, result any) error {
-	i := slices.IndexFunc(m.g.Steps, func(s *graph.Step) bool { return s.Name == name })
+	i := slices.IndexFunc(m.root.steps, func(s *graph.Step) bool { return s.Name == name })
 	switch {
 	case i < 0:
 		return fmt.Errorf("there is no step %s", name)
-	case m.steps[i].ending == "":
+	case m.root.states[i].ending == "":
 		return fmt.Errorf("step %s has not failed yet, and only a failed step is resolved", name)
-	case m.steps[i].ending != Failed:
-		return fmt.Errorf("step %s is %s, and only a failed step is resolved", name, m.steps[i].ending)
+	case m.root.states[i].ending != Failed:
+		return fmt.Errorf("step %s is %s, and only a failed step is resolved", name, m.root.states[i].ending)
 	case m.stopped:
 		return fmt.Errorf("the run was stopped as a whole; no step of it can be resolved")
 	}
-	fitting, violations := m.g.Steps[i].Result.Conform(result, nil)
+	fitting, violations := m.root.steps[i].Result.Conform(result, nil)
 	if len(violations) > 0 {
-		return fmt.Errorf("step %s returns %s: %w", name, m.g.Steps[i].Result, violations)
+		return fmt.Errorf("step %s returns %s: %w", name, m.root.steps[i].Result, violations)
 	}
-	st := &m.steps[i]
+	st := &m.root.states[i]
 	st.ending, st.result, st.err, st.reason, st.clause, st.ended = Resolved, fitting, nil, "by a person", "", m.now
-	m.publish(i)
-	m.traceStepEnded(i)
+	m.publish(m.root, i)
+	m.traceStepEnded(m.root, i)
 	m.err = m.firstFailure()
 	if m.done {
 		m.done, m.result = false, nil
 		if m.within > m.now {
-			m.emit(SetTimer{ID{Kind: KindRunWithin, step: -1}, m.within})
+			m.emit(SetTimer{ID{Kind: KindRunWithin, scope: -1}, m.within})
 		} else {
 			m.within = 0 // it is over, and a person wants the run to go on
 		}
@@ -46,8 +46,8 @@ func (m *Machine) resolve(name string, result any) error {
 // firstFailure is why the step that failed first did; nil if none has.
 func (m *Machine) firstFailure() *RunError {
 	var first *stepState
-	for i := range m.steps {
-		if st := &m.steps[i]; st.err != nil && (first == nil || st.ended < first.ended) {
+	for i := range m.root.states {
+		if st := &m.root.states[i]; st.err != nil && (first == nil || st.ended < first.ended) {
 			first = st
 		}
 	}
@@ -63,16 +63,16 @@ func (m *Machine) reopen(i int) {
 	for len(todo) > 0 {
 		at := todo[0]
 		todo = todo[1:]
-		for _, f := range m.followers[m.first[at]:m.first[at+1]] {
-			st := &m.steps[f]
+		for _, f := range m.root.after(int(at)) {
+			st := &m.root.states[f]
 			if st.ending != NotRun || m.blocked(f) {
 				continue
 			}
-			*st = stepState{waits: m.waiting(f), read: st.read}
-			m.left++
+			*st = stepState{waits: m.waiting(f)}
+			m.root.left++
 			todo = append(todo, f)
 			if st.waits == 0 {
-				m.ready.push(f)
+				m.ready.push(m.root, int(f))
 			}
 		}
 	}
@@ -80,8 +80,8 @@ func (m *Machine) reopen(i int) {
 
 // blocked reports whether a step needs one that will not run.
 func (m *Machine) blocked(i int32) bool {
-	return slices.ContainsFunc(m.g.Steps[i].Needs, func(n graph.Need) bool {
-		switch m.steps[n.Step].ending {
+	return slices.ContainsFunc(m.root.steps[i].Needs, func(n graph.Need) bool {
+		switch m.root.states[n.Step].ending {
 		case Failed, Cancelled, NotRun:
 			return true
 		}
@@ -92,8 +92,8 @@ func (m *Machine) blocked(i int32) bool {
 // waiting counts the needs of a step that have not ended.
 func (m *Machine) waiting(i int32) int32 {
 	n := int32(0)
-	for _, need := range m.g.Steps[i].Needs {
-		if m.steps[need.Step].ending == "" {
+	for _, need := range m.root.steps[i].Needs {
+		if m.root.states[need.Step].ending == "" {
 			n++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"wf/lang/diag"
+	"wf/lang/graph"
 )
 
 // Ending is how a step or run ended.
@@ -26,6 +27,9 @@ const (
 	CodeExpression = "EXPRESSION_ERROR"  // an expression failed at run time
 	CodeArgument   = "INVALID_ARGUMENT"  // arguments that break the signature
 	CodeCancelled  = "CANCELLED"
+	CodeTooFew     = "TOO_FEW_COMPLETED" // of the steps or items that `first` wants
+	CodeTooMany    = "TOO_MANY_ITEMS"    // more than graph.MaxItems
+	CodeSameKey    = "SAME_KEY"          // two items of a loop
 )
 
 // RunError is why a step or run failed.
@@ -63,14 +67,16 @@ type Result struct {
 
 // StepResult is what came of a step. Times are offsets from the start of the run.
 type StepResult struct {
+	Def            *graph.Step // what it is in the definition
 	Name           string
 	Ending         Ending
 	Reason         string // why it was skipped, degraded, not run or cancelled
 	Attempts       int    // of its main call; 0 if it made none
 	Started, Ended time.Duration
 	Result         any
-	Error          *RunError // nil unless failed
-	Clause         string    // label of the clause that ended it; "" if none did
+	Error          *RunError    // nil unless failed
+	Clause         string       // label of the clause that ended it; "" if none did
+	Steps          []StepResult // of a group or loop, those of its steps or items
 }
 
 // Summary says where the time went.

@@ -10,17 +10,21 @@ import (
 
 // exec is a step while it runs: its names, and the blocks it is in.
 type exec struct {
-	step   int
-	names  []name
-	frames []frame
-	call   *callState    // the call that is waited for; nil between calls
-	made   []made        // every call of the step so far
-	within time.Duration // when the step's deadline fires; 0: none
-	late   bool          // the deadline has passed: no further call
-	main   any           // body of the main call, the result if nothing returns
-	other  int           // most attempts of any call but the main one
-	spare  *callState    // to be used for the next call; nil: make one
-	fallen *RunError     // of the last clause for a failure that fell through
+	scope    *scope
+	step     int
+	nests    bool // it runs steps of its own instead of calls
+	inner    *inner
+	names    []name
+	frames   []frame
+	call     *callState    // the call that is waited for; nil between calls
+	made     []made        // every call of the step so far
+	within   time.Duration // when the step's deadline fires; 0: none
+	late     bool          // the deadline has passed: no further call
+	main     any           // body of the main call, the result if nothing returns
+	other    int           // most attempts of any call but the main one
+	spare    *callState    // to be used for the next call; nil: make one
+	degraded string        // why a step inside is; "": none is
+	fallen   *RunError     // of the last clause for a failure that fell through
 
 	// Room for what nearly every step needs: one call, and one clause of it.
 	room struct {
@@ -55,11 +59,15 @@ type made struct {
 }
 
 // begin starts a step that has everything it needs.
-func (m *Machine) begin(i int) {
-	s, st := m.g.Steps[i], &m.steps[i]
-	x := m.exec(i)
+func (m *Machine) begin(in *scope, i int) {
+	s, st := in.steps[i], &in.states[i]
+	x := m.exec(in, i)
 	st.exec, st.started = x, m.now
-	m.running++
+	in.running++
+	if x.nests = s.Nests(); !x.nests {
+		m.running++
+	}
+	m.lay(in)
 	if s.When != nil {
 		yes, err := s.When.Bool(&m.eval, m.env)
 		if err != nil {
@@ -68,11 +76,11 @@ func (m *Machine) begin(i int) {
 		}
 		m.judged(s.When, yes)
 		if !yes {
-			m.ended(i, Skipped, "when "+s.When.String()+" is false")
+			m.ended(in, i, Skipped, "when "+s.When.String()+" is false")
 			return
 		}
 	}
-	m.trace(Entry{Kind: EntryStepStarted, Step: s.Name})
+	m.trace(Entry{Kind: EntryStepStarted, Step: in.name(i)})
 	within, err := m.bound(s.Within)
 	if err != nil {
 		m.fail(x, expressionError(err))
@@ -87,7 +95,7 @@ func (m *Machine) begin(i int) {
 }
 
 // exec is a fresh one, or that of a step that has ended.
-func (m *Machine) exec(step int) *exec {
+func (m *Machine) exec(in *scope, step int) *exec {
 	var x *exec
 	if last := len(m.spare) - 1; last >= 0 {
 		x = m.spare[last]
@@ -98,7 +106,7 @@ func (m *Machine) exec(step int) *exec {
 		x = &exec{}
 		x.names, x.frames, x.made = x.room.names[:0], x.room.frames[:0], x.room.made[:0]
 	}
-	x.step, x.spare = step, &x.room.call
+	x.scope, x.step, x.spare = in, step, &x.room.call
 	return x
 }
 
@@ -117,13 +125,20 @@ func (m *Machine) bind(x *exec, to string, v any) {
 // resume makes the names of a step readable again: since it last executed, other
 // steps may have bound theirs.
 func (m *Machine) resume(x *exec) {
-	for _, n := range x.names {
-		m.env[n.name] = n.value
-	}
+	m.lay(x.scope)
+	m.bindAll(x.names)
 }
 
+// def is the step in the definition.
+func (x *exec) def() *graph.Step { return x.scope.steps[x.step] }
+
+// name of the step, the same in every run of the definition.
+func (x *exec) name() string { return x.scope.name(x.step) }
+
+func (x *exec) state() *stepState { return &x.scope.states[x.step] }
+
 func (m *Machine) stepID(x *exec) ID {
-	return ID{Place: m.g.Steps[x.step].Name, Kind: KindStepWithin, step: x.step}
+	return ID{Place: x.name(), Kind: KindStepWithin, scope: x.scope.seq, step: int32(x.step)}
 }
 
 // run executes statements until the step waits for a call or has ended.
@@ -131,13 +146,15 @@ func (m *Machine) run(x *exec) {
 	for {
 		f := &x.frames[len(x.frames)-1]
 		if f.next == len(f.body) {
-			if f.owner == nil {
-				m.complete(x, Completed, x.main, "")
+			if len(x.frames) == 1 {
+				ending, reason := x.without()
+				m.complete(x, ending, x.main, reason)
 				return
 			}
-			owner := m.leave(x) // a clause that falls through
-			m.show(owner)
-			m.passed(x, owner)
+			if owner := m.leave(x); owner != nil { // a clause that falls through
+				m.show(owner)
+				m.passed(x, owner)
+			}
 			continue
 		}
 		st := f.body[f.next]
@@ -195,6 +212,11 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 	case *graph.Call:
 		m.call(x, st)
 		return true
+	case *graph.Group:
+		m.group(x, st)
+		return true
+	case *graph.Loop:
+		return m.loop(x, st)
 	case *graph.Return:
 		m.reached(st, "reached")
 		m.finishWith(x, Completed, st.Value)
@@ -229,6 +251,8 @@ func (m *Machine) finishWith(x *exec, ending Ending, p *expr.Program) {
 	reason := ""
 	if ending == Degraded {
 		reason = x.degradedBecause()
+	} else {
+		ending, reason = x.without()
 	}
 	m.complete(x, ending, v, reason)
 }
@@ -237,7 +261,7 @@ func (m *Machine) finishWith(x *exec, ending Ending, p *expr.Program) {
 func (x *exec) degradedBecause() string {
 	f := &x.frames[len(x.frames)-1]
 	why := f.why
-	if f.owner == nil {
+	if len(x.frames) == 1 {
 		why = x.fallen
 	}
 	switch {
@@ -250,21 +274,22 @@ func (x *exec) degradedBecause() string {
 }
 
 func (m *Machine) complete(x *exec, ending Ending, result any, reason string) {
-	m.steps[x.step].result = result
-	m.ended(x.step, ending, reason)
+	x.state().result = result
+	m.ended(x.scope, x.step, ending, reason)
 }
 
 func (m *Machine) fail(x *exec, err *RunError) {
-	st := &m.steps[x.step]
-	err.Step = m.g.Steps[x.step].Name
-	if c := x.latest(); c != nil && err.Place == "" {
-		err.Place, err.Attempt = c.place, c.attempt
+	if err.Step == "" { // else it comes from a step inside
+		err.Step = x.name()
+		if c := x.latest(); c != nil && err.Place == "" {
+			err.Place, err.Attempt = c.place, c.attempt
+		}
 	}
-	st.err = err
-	if m.err == nil {
+	x.state().err = err
+	if m.err == nil && x.scope == m.root {
 		m.err = err
 	}
-	m.ended(x.step, Failed, "")
+	m.ended(x.scope, x.step, Failed, "")
 }
 
 // latest is the call that was made last, waited for or not.
@@ -283,7 +308,7 @@ func (x *exec) latest() *callState {
 // close notes what the result says of the calls of a step that has ended, revokes
 // its timer and keeps its memory for another step.
 func (m *Machine) close(x *exec, ending Ending) {
-	st := &m.steps[x.step]
+	st := x.state()
 	if st.attempts == 0 {
 		st.attempts = x.other
 	}

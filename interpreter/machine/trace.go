@@ -81,7 +81,7 @@ func (m *Machine) traceCall(x *exec, cs *callState) {
 }
 
 func (m *Machine) about(x *exec, cs *callState, kind EntryKind) Entry {
-	return Entry{Kind: kind, Step: m.g.Steps[x.step].Name, Place: cs.place, Attempt: cs.attempt}
+	return Entry{Kind: kind, Step: x.name(), Place: cs.place, Attempt: cs.attempt}
 }
 
 func (m *Machine) traceAnswer(x *exec, cs *callState, t *value.Type) {
@@ -108,7 +108,7 @@ func (m *Machine) decided(x *exec, note string) {
 	if !m.traced() {
 		return
 	}
-	e := Entry{Kind: EntryDecision, Step: m.g.Steps[x.step].Name, Note: note}
+	e := Entry{Kind: EntryDecision, Step: x.name(), Note: note}
 	if c := x.latest(); c != nil {
 		e.Place, e.Attempt = c.place, c.attempt
 	}
@@ -124,12 +124,12 @@ func (m *Machine) traceWait(x *exec, cs *callState, n, of int, p pause) {
 	m.trace(e)
 }
 
-func (m *Machine) traceStepEnded(i int) {
+func (m *Machine) traceStepEnded(in *scope, i int) {
 	if !m.traced() {
 		return
 	}
-	st, s := &m.steps[i], m.g.Steps[i]
-	m.trace(Entry{Kind: EntryStepEnded, Step: s.Name, Ending: st.ending, Attempt: st.attempts, Body: s.Result.Redact(st.result), Took: st.ended - st.started, Note: st.reason, Error: st.err})
+	st, s := &in.states[i], in.steps[i]
+	m.trace(Entry{Kind: EntryStepEnded, Step: in.name(i), Ending: st.ending, Attempt: st.attempts, Body: s.Result.Redact(st.result), Took: st.ended - st.started, Note: st.reason, Error: st.err})
 }
 
 func (m *Machine) traceRunEnded(r *Result) {

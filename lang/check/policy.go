@@ -13,6 +13,8 @@ import (
 // parts are the settings of one level; nil parts are not given there.
 type parts struct {
 	attempts, backoff, maxBackoff, timeout, within, limit *graph.Setting
+	first, tolerate                                       *graph.Setting // of the items of a loop, the steps of a group
+	share                                                 *float64       // instead of tolerate
 	jitter                                                *float64
 	rules                                                 []value.Rule
 }
@@ -27,7 +29,7 @@ func (p parts) over(outer parts) parts {
 	}
 	out := parts{
 		attempts: pick(p.attempts, outer.attempts), backoff: pick(p.backoff, outer.backoff), maxBackoff: pick(p.maxBackoff, outer.maxBackoff),
-		timeout: pick(p.timeout, outer.timeout), within: p.within, limit: p.limit, jitter: p.jitter,
+		timeout: pick(p.timeout, outer.timeout), within: p.within, limit: p.limit, first: p.first, tolerate: p.tolerate, share: p.share, jitter: p.jitter,
 		rules: append(p.rules[:len(p.rules):len(p.rules)], outer.rules...),
 	}
 	if out.jitter == nil {
@@ -78,10 +80,20 @@ func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
 				own.within = f.duration(st.Value, "within", level, sc, graph.MinDeadline)
 			}
 		case *syntax.Limit:
-			if level != "workflow" {
-				f.misplaced(st, "it says how many steps of a workflow run at once")
-			} else if once("limit", st.Span) {
+			if once("limit", st.Span) {
 				own.limit = f.count(st.Value, "limit", level, sc)
+			}
+		case *syntax.First:
+			if level == "workflow" {
+				f.misplaced(st, "it is a setting of a loop, or of a step with steps inside")
+			} else if once("first", st.Span) {
+				own.first = f.firstOf(st, level, sc)
+			}
+		case *syntax.Tolerate:
+			if level == "workflow" {
+				f.misplaced(st, "it is a setting of a loop")
+			} else if once("tolerate", st.Span) {
+				f.tolerate(&own, st, level, sc)
 			}
 		case *syntax.Classify:
 			classes = append(classes, st)
@@ -113,7 +125,7 @@ func (f *flow) policyNamed(st *syntax.Use, sc *scope) parts {
 	}
 	stmts := slices.DeleteFunc(slices.Clone(d.Stmts), func(st syntax.Stmt) bool {
 		switch st.(type) {
-		case *syntax.Use, *syntax.Limit:
+		case *syntax.Use, *syntax.Limit, *syntax.First, *syntax.Tolerate:
 			return true // reported at the policy
 		}
 		return false
@@ -169,11 +181,38 @@ const (
 	MaxSetting  = graph.MaxDuration
 )
 
+// firstOf compiles how many completions are enough; one, if it does not say.
+func (f *flow) firstOf(st *syntax.First, level string, sc *scope) *graph.Setting {
+	if st.Value != nil {
+		return f.count(st.Value, "first", level, sc)
+	}
+	p := f.compile(&syntax.Expr{Node: st.Node, Text: "1"}, sc)
+	return &graph.Setting{Value: p, Level: level, Span: st.Span}
+}
+
+// tolerate compiles how many items may fail: a number, or a share of them.
+func (f *flow) tolerate(p *parts, st *syntax.Tolerate, level string, sc *scope) {
+	if st.Share == nil {
+		p.tolerate = f.number(st.Value, "tolerate", level, sc, 0)
+		return
+	}
+	share := float64(st.Share.Value) / 100
+	if share < 0 || share > 1 {
+		f.add(diag.Errorf(CodeSettingValue, st.Share.Span, "tolerate takes a share from 0%% to 100%%"))
+		share = 0
+	}
+	p.share = &share
+}
+
 func (f *flow) count(e *syntax.Expr, what, level string, sc *scope) *graph.Setting {
+	return f.number(e, what, level, sc, 1)
+}
+
+func (f *flow) number(e *syntax.Expr, what, level string, sc *scope, least int) *graph.Setting {
 	p := f.expectIn(e, sc, value.TInt, what)
 	if v, ok := p.Const(); ok {
-		if n, ok := v.(int); ok && (n < 1 || n > MaxAttempts) {
-			d := diag.Errorf(CodeSettingValue, e.Span, "%s must be from 1 to %d, not %d", what, MaxAttempts, n)
+		if n, ok := v.(int); ok && (n < least || n > MaxAttempts) {
+			d := diag.Errorf(CodeSettingValue, e.Span, "%s must be from %d to %d, not %d", what, least, MaxAttempts, n)
 			if n == 0 && what == "attempts" {
 				d.Hintf("the first attempt counts: 1 attempts means no retry")
 			}

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"wf/lang/diag"
 	"wf/lang/graph"
 	"wf/lang/syntax"
@@ -27,7 +29,7 @@ type inClause struct {
 	verdict bool // the clause is for exhausted or failed: nothing is left to retry
 }
 
-func (f *flow) step(info *stepInfo) {
+func (f *flow) step(info *stepInfo) *graph.Step {
 	t := info.tree
 	g := &graph.Step{Index: info.index, Name: t.Name.Text, Span: t.Name.Span, Needs: needs(info)}
 	s := &stepFlow{flow: f, info: info, graph: g, places: map[string]int{}}
@@ -45,31 +47,55 @@ func (f *flow) step(info *stepInfo) {
 	s.policy = own.over(f.base)
 	f.fits(parts{timeout: s.policy.timeout, within: own.within})
 	g.Within = own.within
-	body, falls := s.block(t.Stmts, sc, nil)
-	g.Body = body
-	if len(body) == 0 {
-		f.add(diag.Errorf(CodeEmptyStep, t.Name.Span, "step %s does nothing", t.Name.Text).Hintf("give it a call, or return a value"))
+	if t.For != nil {
+		s.loop(t, sc, head)
+	} else {
+		s.body(t.Stmts, sc)
 	}
-	if falls {
-		out := value.TNil
-		if s.main != nil {
-			out = s.mainOut
-		}
-		s.returns(out)
-	}
-	if s.main != nil {
-		s.main.Main = true
-	}
-	if s.result == nil || info.cyclic {
-		s.result = value.TAny
-	}
-	g.Result = s.result
 	info.result = s.result
 	info.bind.typ = s.result
 	if t.When != nil {
 		info.bind.typ = s.result.Opt()
 	}
-	f.put(g)
+	return g
+}
+
+// body checks what a step does: calls, or steps of its own.
+func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
+	var falls bool
+	if i := slices.IndexFunc(stmts, isStep); i >= 0 {
+		falls = s.group(stmts, i, sc)
+	} else {
+		for _, st := range stmts {
+			switch st.(type) {
+			case *syntax.Limit, *syntax.First, *syntax.Tolerate:
+				s.misplaced(st, "it is a setting of a loop, or of a step with steps inside")
+			}
+		}
+		s.graph.Body, falls = s.block(stmts, sc, nil)
+		if len(s.graph.Body) == 0 {
+			s.add(diag.Errorf(CodeEmptyStep, s.graph.Span, "step %s does nothing", s.info.name()).Hintf("give it a call, or return a value"))
+		}
+		if s.main != nil {
+			s.main.Main = true
+		}
+	}
+	if falls {
+		out := value.TNil
+		if s.mainOut != nil {
+			out = s.mainOut
+		}
+		s.returns(out)
+	}
+	if s.result == nil || s.info.cyclic {
+		s.result = value.TAny
+	}
+	s.graph.Result = s.result
+}
+
+func isStep(st syntax.Stmt) bool {
+	_, ok := st.(*syntax.Step)
+	return ok
 }
 
 // letsOf are the names that the statements of a step define, with their places.
@@ -84,14 +110,6 @@ func letsOf(stmts []syntax.Stmt) map[string]diag.Span {
 		}
 	}
 	return out
-}
-
-// put places a checked step; steps are checked in another order than they stand.
-func (f *flow) put(g *graph.Step) {
-	if f.graph.Steps == nil {
-		f.graph.Steps = make([]*graph.Step, len(f.order))
-	}
-	f.graph.Steps[g.Index] = g
 }
 
 func (s *stepFlow) returns(t *value.Type) {
@@ -162,7 +180,7 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 			busy = true
 		case *syntax.Describe:
 			s.describe(st, in)
-		case *syntax.Timeout, *syntax.Within, *syntax.Classify, *syntax.Use, *syntax.Limit:
+		case *syntax.Timeout, *syntax.Within, *syntax.Classify, *syntax.Use, *syntax.Limit, *syntax.First, *syntax.Tolerate:
 			if in != nil {
 				s.misplaced(st, "settings stand at the head of a step or workflow")
 			} else if busy {
@@ -244,6 +262,10 @@ func (f *flow) fail(st *syntax.Fail, sc *scope) graph.Stmt {
 }
 
 func (s *stepFlow) retryEnding(st *syntax.Retry, sc *scope, in *inClause) graph.Stmt {
+	if in.call == nil {
+		s.misplaced(st, "the steps of a group are not run again; retry inside of them")
+		return nil
+	}
 	if in.verdict {
 		s.misplaced(st, "the attempts are over when exhausted or failed is judged")
 	}
@@ -275,6 +297,10 @@ func leading(st syntax.Stmt) (string, diag.Span) {
 		word, span = "within", st.Span
 	case *syntax.Limit:
 		word, span = "limit", st.Span
+	case *syntax.First:
+		word, span = "first", st.Span
+	case *syntax.Tolerate:
+		word, span = "tolerate", st.Span
 	case *syntax.Use:
 		word, span = "use", st.Span
 	case *syntax.Classify:

@@ -147,7 +147,7 @@ type tester struct {
 
 func (c *checker) tester(f *syntax.File) *tester {
 	space := c.space(f)
-	fl := &flow{checker: c, space: space, graph: &graph.Graph{Input: value.RecordOf()}, steps: map[string]*stepInfo{}, policies: map[string]*graph.Policy{},
+	fl := &flow{checker: c, space: space, graph: &graph.Graph{Input: value.RecordOf()}, level: newLevel(),
 		read: map[string]bool{}, below: map[string]bool{}}
 	t := &tester{checker: c, flow: fl, step: &stepFlow{flow: fl}, tables: map[string]map[string]*suite.Table{}, graphs: map[*syntax.Workflow]*graph.Graph{},
 		out: &suite.Suite{File: f.Name}}
@@ -872,7 +872,8 @@ func (f *testFlow) endingExpected(st *syntax.Expect) {
 var statusCode = regexp.MustCompile(`^HTTP_[1-5]\d\d$`)
 
 // commonCodes are codes of failures that no definition names.
-var commonCodes = []string{"TIMEOUT", "UNREACHABLE", "MALFORMED", "DEADLINE_EXCEEDED", "EXPRESSION_ERROR", "INVALID_ARGUMENT", "CANCELLED"}
+var commonCodes = []string{"TIMEOUT", "UNREACHABLE", "MALFORMED", "DEADLINE_EXCEEDED", "EXPRESSION_ERROR", "INVALID_ARGUMENT", "CANCELLED",
+	"TOO_FEW_COMPLETED", "TOO_MANY_ITEMS", "SAME_KEY"}
 
 // codeExpected reports a code with which nothing of the workflow can fail.
 func (f *testFlow) codeExpected(st *syntax.Expect) {
@@ -916,23 +917,18 @@ func callsHandler(g *graph.Graph) bool {
 // with.
 func failCodes(body []graph.Stmt) []string {
 	var out []string
-	for _, st := range body {
+	graph.EachStmt(body, func(st graph.Stmt) {
 		switch st := st.(type) {
 		case *graph.Fail:
 			out = append(out, st.Code)
-		case *graph.Ensure:
-			out = append(out, failCodes([]graph.Stmt{st.Else})...)
 		case *graph.Call:
 			for _, o := range st.Sig.Outcomes {
 				if o.Name != "" {
 					out = append(out, o.Name)
 				}
 			}
-			for _, c := range st.Clauses {
-				out = append(out, failCodes(c.Body)...)
-			}
 		}
-	}
+	})
 	return out
 }
 

@@ -15,20 +15,26 @@ import (
 // flow is one workflow while it is checked.
 type flow struct {
 	*checker
-	space    *space
-	tree     *syntax.Workflow
-	graph    *graph.Graph
-	steps    map[string]*stepInfo
-	order    []*stepInfo // in source order
-	early    *scope      // what stands before the first step may read
-	late     *scope      // what a step may read
-	base     parts       // the workflow's own policy
-	policies map[string]*graph.Policy
+	space *space
+	tree  *syntax.Workflow
+	graph *graph.Graph
+	level
+	early    *scope          // what stands before the first step may read
 	read     map[string]bool // paths of the input that are read
 	below    map[string]bool // paths of the input with a read path inside
 	lets     []*binding      // of the workflow and its steps
 	shared   []sharedLet     // of the files
 	handlers bool            // some step passes its whole context on
+}
+
+// level is a set of steps that stand together: those of the workflow, or of a group.
+type level struct {
+	steps    map[string]*stepInfo
+	order    []*stepInfo // in source order
+	late     *scope      // what a step may read
+	base     parts       // the policy around them
+	policies map[string]*graph.Policy
+	made     []*graph.Step // by index
 }
 
 // stepInfo is what is known of a step.
@@ -39,7 +45,8 @@ type stepInfo struct {
 	result *value.Type
 	bind   *binding
 	cyclic bool
-	told   bool // it returns something on purpose
+	told   bool      // it returns something on purpose
+	around *stepInfo // the loop whose item it is; nil for steps with a name
 }
 
 // edge is a reference to another step.
@@ -52,8 +59,7 @@ type edge struct {
 var semver = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
 
 func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
-	f := &flow{checker: c, space: s, tree: w, graph: &graph.Graph{Input: value.RecordOf()}, steps: map[string]*stepInfo{},
-		policies: map[string]*graph.Policy{}, read: map[string]bool{}, below: map[string]bool{}}
+	f := &flow{checker: c, space: s, tree: w, graph: &graph.Graph{Input: value.RecordOf()}, level: newLevel(), read: map[string]bool{}, below: map[string]bool{}}
 	parts := make([]string, len(w.Name))
 	for i, n := range w.Name {
 		parts[i] = n.Text
@@ -62,18 +68,36 @@ func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
 	f.graph.Span = w.Name[len(w.Name)-1].Span
 	f.graph.Namespace = strings.Join(parts[:len(parts)-1], ".")
 	f.head()
-	f.collect()
+	f.collect(w.Stmts)
+	if len(f.order) == 0 {
+		last := w.Name[len(w.Name)-1]
+		f.add(diag.Errorf(CodeEmptyStep, last.Span, "workflow %s has no step", f.graph.Name).Hintf("add one: step NAME { call service.operation { … } }"))
+	}
 	f.scopes()
 	f.prelude()
 	f.base = f.settings(w.Stmts, "workflow", f.early)
 	f.graph.Within, f.graph.Limit = f.base.within, f.base.limit
-	f.connect()
-	for _, st := range f.sorted() {
-		f.step(st)
-	}
+	f.sequence()
+	f.graph.Steps = f.made
 	f.finish()
 	f.graph.ReadsRun = f.early.names["run"].used
 	return f.graph
+}
+
+func newLevel() level {
+	return level{steps: map[string]*stepInfo{}, policies: map[string]*graph.Policy{}}
+}
+
+// sequence checks the steps of a level, each after those it needs.
+func (f *flow) sequence() {
+	f.connect()
+	f.made = nil
+	if len(f.order) > 0 {
+		f.made = make([]*graph.Step, len(f.order))
+	}
+	for _, st := range f.sorted() {
+		f.made[st.index] = f.step(st)
+	}
 }
 
 // head reads what stands at most once: version, description, input.
@@ -119,9 +143,9 @@ func (f *flow) misplaced(st syntax.Stmt, why string) {
 	f.add(diag.Errorf(CodeMisplaced, span, "%s has no meaning here: %s", word, why))
 }
 
-// collect enters the steps and their names.
-func (f *flow) collect() {
-	for _, st := range f.tree.Stmts {
+// collect enters the steps of a level and their names.
+func (f *flow) collect(stmts []syntax.Stmt) {
+	for _, st := range stmts {
 		step, ok := st.(*syntax.Step)
 		if !ok {
 			continue
@@ -137,10 +161,6 @@ func (f *flow) collect() {
 		info := &stepInfo{tree: step, index: len(f.order), result: value.TAny}
 		f.steps[name.Text] = info
 		f.order = append(f.order, info)
-	}
-	if len(f.order) == 0 {
-		last := f.tree.Name[len(f.tree.Name)-1]
-		f.add(diag.Errorf(CodeEmptyStep, last.Span, "workflow %s has no step", f.graph.Name).Hintf("add one: step NAME { call service.operation { … } }"))
 	}
 }
 
@@ -161,10 +181,16 @@ func (f *flow) scopes() {
 	f.early.names["input"] = &binding{name: "input", typ: f.graph.Input, used: true}
 	f.early.names["run"] = &binding{name: "run", typ: runType}
 	f.late = &scope{flow: f, parent: f.early, names: map[string]*binding{}}
+	f.enter(f.late)
+}
+
+// enter makes the steps of a level known to a scope, each with a result of any type
+// until it is checked.
+func (f *flow) enter(sc *scope) {
 	for _, st := range f.order {
 		st.bind = &binding{name: st.tree.Name.Text, place: st.tree.Name.Span, typ: value.TAny, step: st}
 		if isReadable(st.tree.Name.Text) {
-			f.late.names[st.tree.Name.Text] = st.bind
+			sc.names[st.tree.Name.Text] = st.bind
 		}
 	}
 }
@@ -365,14 +391,19 @@ func (f *flow) finish() {
 			f.graph.Prelude = slices.Insert(f.graph.Prelude, 0, graph.Stmt(f.shared[i].let))
 		}
 	}
+	f.unusedResults()
+	if !f.handlers {
+		f.unusedInputs(f.inputTree(), f.graph.Input, "")
+	}
+}
+
+// unusedResults warns of steps that return something on purpose, for nobody.
+func (f *flow) unusedResults() {
 	for _, st := range f.order {
 		if st.told && !st.bind.used && !f.handlers {
 			f.add(diag.Warnf(CodeUnused, st.tree.Name.Span, "nobody reads the result of %s", st.tree.Name.Text).
 				Hintf("use it in output or a later step, or remove its return"))
 		}
-	}
-	if !f.handlers {
-		f.unusedInputs(f.inputTree(), f.graph.Input, "")
 	}
 }
 

@@ -52,6 +52,7 @@ const (
 	MaxAttempts = 100_000
 	MaxDuration = 366 * 24 * time.Hour
 	MinDeadline = time.Millisecond // of timeout and within
+	MaxItems    = 1_000_000        // of a loop
 )
 
 // Setting is a policy value with the level it came from.
@@ -69,7 +70,18 @@ type Policy struct {
 	Rules                                  []value.Rule // nearest level first; then the default table
 }
 
-// Stmt is *Let, *Ensure, *Call, *Return, *Degrade, *Fail or *Retry.
+// Nests reports whether a step runs steps of its own instead of calls.
+func (s *Step) Nests() bool {
+	for _, st := range s.Body {
+		switch st.(type) {
+		case *Group, *Loop:
+			return true
+		}
+	}
+	return false
+}
+
+// Stmt is *Let, *Ensure, *Call, *Group, *Loop, *Return, *Degrade, *Fail or *Retry.
 type Stmt interface{ stmt() }
 
 type (
@@ -105,6 +117,28 @@ type (
 		Label string // as written: "on 402, 403"
 		Span  diag.Span
 	}
+	// Group runs steps of its own. Behind it, and in its clauses, their results can be
+	// read by their names; they are the step's result if nothing returns.
+	Group struct {
+		Steps   []*Step  // with indexes of their own
+		First   *Setting // so many completions are enough, the others are cancelled; nil: all
+		Limit   *Setting // steps at once; nil: no limit
+		Clauses []*Clause
+		Span    diag.Span
+	}
+	// Loop runs a step for each element of a list; the results are a list in the order
+	// of that one. It is all that its step does.
+	Loop struct {
+		Var      string
+		In       *expr.Program
+		By       *expr.Program // key of an item, unique; nil: its index
+		Steps    []*Step       // the one step, without a name; its name is the loop's with the key
+		First    *Setting      // so many completions are enough, the others are cancelled; nil: all
+		Limit    *Setting      // items at once; nil: no limit
+		Tolerate *Setting      // failures that leave the loop degraded; nil: Share
+		Share    float64       // of the items, instead of Tolerate
+		Span     diag.Span
+	}
 	// Return ends the step, completed.
 	Return struct {
 		Value *expr.Program
@@ -133,6 +167,8 @@ type (
 func (*Let) stmt()     {}
 func (*Ensure) stmt()  {}
 func (*Call) stmt()    {}
+func (*Group) stmt()   {}
+func (*Loop) stmt()    {}
 func (*Return) stmt()  {}
 func (*Degrade) stmt() {}
 func (*Fail) stmt()    {}
@@ -146,17 +182,38 @@ func (g *Graph) FullName() string {
 	return g.Namespace + "." + g.Name
 }
 
-// EachCall visits the calls of a block in source order, those inside clauses
-// included.
+// EachCall visits the calls of a block in source order, those inside clauses and of
+// steps inside included.
 func EachCall(body []Stmt, visit func(*Call)) {
-	for _, st := range body {
-		call, ok := st.(*Call)
-		if !ok {
-			continue
+	EachStmt(body, func(st Stmt) {
+		if call, ok := st.(*Call); ok {
+			visit(call)
 		}
-		visit(call)
-		for _, c := range call.Clauses {
-			EachCall(c.Body, visit)
+	})
+}
+
+// EachStmt visits the statements of a block in source order, those inside clauses, behind
+// else and of steps inside included.
+func EachStmt(body []Stmt, visit func(Stmt)) {
+	clauses := func(list []*Clause) {
+		for _, c := range list {
+			EachStmt(c.Body, visit)
+		}
+	}
+	for _, st := range body {
+		visit(st)
+		switch st := st.(type) {
+		case *Ensure:
+			EachStmt([]Stmt{st.Else}, visit)
+		case *Call:
+			clauses(st.Clauses)
+		case *Group:
+			for _, s := range st.Steps {
+				EachStmt(s.Body, visit)
+			}
+			clauses(st.Clauses)
+		case *Loop:
+			EachStmt(st.Steps[0].Body, visit)
 		}
 	}
 }

@@ -70,20 +70,39 @@ type stmtJSON struct {
 	Else    any           `json:"else,omitempty"`
 	Policy  *policyJSON   `json:"policy,omitempty"`
 	Clauses []clauseJSON  `json:"clauses,omitempty"`
+
+	Steps    []stepJSON    `json:"steps,omitempty"` // of a group; of a loop the one without a name
+	By       *expr.Program `json:"by,omitempty"`
+	First    *expr.Program `json:"first,omitempty"`
+	Limit    *expr.Program `json:"limit,omitempty"`
+	Tolerate *expr.Program `json:"tolerate,omitempty"`
+	Share    float64       `json:"share,omitempty"`
 }
 
 // MarshalJSON writes the graph without its source places.
 func (g *Graph) MarshalJSON() ([]byte, error) {
 	out := graphJSON{Namespace: g.Namespace, Name: g.Name, Version: g.Version, Describe: g.Describe, Input: g.Input, Schema: g.Schema,
-		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Output: g.Output, Steps: make([]stepJSON, len(g.Steps))}
-	for i, s := range g.Steps {
-		st := stepJSON{Name: s.Name, Describe: s.Describe, When: s.When, Within: setting(s.Within), Body: block(s.Body), Result: s.Result}
-		for _, n := range s.Needs {
-			st.Needs = append(st.Needs, needJSON{g.Steps[n.Step].Name, n.Data, n.After})
-		}
-		out.Steps[i] = st
-	}
+		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Output: g.Output, Steps: stepsJSON(g.Steps)}
 	return json.Marshal(out)
+}
+
+func stepsJSON(steps []*Step) []stepJSON {
+	out := make([]stepJSON, len(steps))
+	for i, s := range steps {
+		out[i] = stepJSON{Name: s.Name, Describe: s.Describe, When: s.When, Within: setting(s.Within), Body: block(s.Body), Result: s.Result}
+		for _, n := range s.Needs {
+			out[i].Needs = append(out[i].Needs, needJSON{steps[n.Step].Name, n.Data, n.After})
+		}
+	}
+	return out
+}
+
+func clausesJSON(clauses []*Clause) []clauseJSON {
+	var out []clauseJSON
+	for _, c := range clauses {
+		out = append(out, clauseJSON{c.On, c.When, block(c.Body)})
+	}
+	return out
 }
 
 // Hash is a fingerprint of the graph's meaning.
@@ -115,11 +134,12 @@ func statement(st Stmt) stmtJSON {
 	case *Ensure:
 		return stmtJSON{Do: "ensure", Value: st.Cond, Else: statement(st.Else)}
 	case *Call:
-		out := stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Policy: policy(st.Policy)}
-		for _, c := range st.Clauses {
-			out.Clauses = append(out.Clauses, clauseJSON{c.On, c.When, block(c.Body)})
-		}
-		return out
+		return stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses)}
+	case *Group:
+		return stmtJSON{Do: "steps", Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit), Clauses: clausesJSON(st.Clauses)}
+	case *Loop:
+		return stmtJSON{Do: "for", Name: st.Var, Value: st.In, By: st.By, Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit),
+			Tolerate: setting(st.Tolerate), Share: st.Share}
 	case *Return:
 		return stmtJSON{Do: "return", Value: st.Value}
 	case *Degrade:

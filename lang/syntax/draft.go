@@ -145,7 +145,7 @@ func (d *draft) read(f *File) {
 
 func lineUpOf(n any) lineUp {
 	switch n.(type) {
-	case *Version, *Describe, *Retry, *Timeout, *Within, *Limit, *Use, *Classify, *Seed:
+	case *Version, *Describe, *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Seed:
 		return bySetting
 	case *Let:
 		return byEqual
@@ -261,7 +261,7 @@ func (d *draft) merges(text string) bool {
 	if strings.ContainsAny(last[len(last)-1:], `()[]{},"`) || strings.ContainsAny(text[:1], `()[]{},"`) {
 		return false
 	}
-	if last[len(last)-1] == '.' && '0' <= text[0] && text[0] <= '9' { // a number may stand before it
+	if (last == "." || last == "?.") && '0' <= text[0] && text[0] <= '9' { // a number may stand before it
 		return true
 	}
 	tokens, _, problems := token.Scan("", []byte(last+text))

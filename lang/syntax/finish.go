@@ -20,6 +20,8 @@ func (p *source) finish(f *File) {
 			p.span(&n.Node, &n.raw)
 		case *Rule:
 			p.span(&n.Node, &n.raw)
+		case *For:
+			p.span(&n.Node, &n.raw)
 		case *Call:
 			p.span(&n.Node, &n.raw)
 		case *Put:

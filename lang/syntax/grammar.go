@@ -40,6 +40,8 @@ type rules struct {
 	Timeout  *Timeout  `parser:"| @@"`
 	Within   *Within   `parser:"| @@"`
 	Limit    *Limit    `parser:"| @@"`
+	First    *First    `parser:"| @@"`
+	Tolerate *Tolerate `parser:"| @@"`
 	Use      *Use      `parser:"| @@"`
 	Classify *Classify `parser:"| @@"`
 	Let      *Let      `parser:"| @@"`
@@ -123,7 +125,7 @@ var grammar = sync.OnceValue(func() *productions {
 	classify := of[Classify, Stmt](g)
 	l.stmts = choices[Stmt]{
 		"version": of[Version, Stmt](g), "describe": of[Describe, Stmt](g), "input": of[Input, Stmt](g), "retry": of[Retry, Stmt](g),
-		"timeout": of[Timeout, Stmt](g), "within": of[Within, Stmt](g), "limit": of[Limit, Stmt](g), "use": of[Use, Stmt](g),
+		"timeout": of[Timeout, Stmt](g), "within": of[Within, Stmt](g), "limit": of[Limit, Stmt](g), "first": of[First, Stmt](g), "tolerate": of[Tolerate, Stmt](g), "use": of[Use, Stmt](g),
 		"retryable": classify, "permanent": classify, "let": of[Let, Stmt](g), "ensure": of[Ensure, Stmt](g), "step": of[Step, Stmt](g),
 		"call": of[Call, Stmt](g), "on": of[On, Stmt](g), "return": of[Return, Stmt](g), "degrade": of[Degrade, Stmt](g), "fail": of[Fail, Stmt](g),
 		"output": of[Output, Stmt](g),

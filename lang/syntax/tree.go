@@ -62,7 +62,7 @@ type Piece struct{ Text, Source, Len int }
 type Decl interface{ decl() }
 
 // Stmt is what may stand in a workflow or block: *Version, *Describe, *Input,
-// *Retry, *Timeout, *Within, *Limit, *Use, *Classify, *Let, *Ensure, *Step, *Call,
+// *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step, *Call,
 // *On, *Return, *Degrade, *Fail or *Output. Which may stand where is checked, not
 // parsed.
 type Stmt interface{ stmt() }
@@ -241,10 +241,23 @@ type (
 		Node
 		Value *Expr `parser:"'within' @@"`
 	}
-	// Limit is how many steps run at once.
+	// Limit is how many steps of a workflow or group, or items of a loop, run at once.
 	Limit struct {
 		Node
 		Value *Expr `parser:"'limit' @@"`
+	}
+	// First is how many completions of the steps of a group, or items of a loop, are
+	// enough; a nil Value is one.
+	First struct {
+		Node
+		Value *Expr `parser:"'first' ( (?! Newline | ',' | '}' ) @@ )?"`
+	}
+	// Tolerate is how many items of a loop may fail. Exactly one of Share and Value is
+	// set.
+	Tolerate struct {
+		Node
+		Share *Percent `parser:"'tolerate' ( @@"`
+		Value *Expr    `parser:"| @@ )"`
 	}
 	// Use takes over the settings of a named policy.
 	Use struct {
@@ -273,13 +286,22 @@ type (
 		Cond *Expr  `parser:"'ensure' @@"`
 		Else Ending `parser:"Newline* 'else' @@"`
 	}
-	// Step is one box of the graph.
+	// Step is one box of the graph. It calls, or runs steps of its own.
 	Step struct {
 		Node
 		Name  Name   `parser:"'step' @@"`
 		After []Name `parser:"( 'after' @@ ( ',' @@ )* )?"`
 		When  *Expr  `parser:"( 'when' @@ )?"` // nil: always
+		For   *For   `parser:"@@?"`            // nil: once
 		Stmts []Stmt `parser:"'{' @@* '}'"`
+	}
+	// For says that a step is a loop: it runs for every element of a list.
+	For struct {
+		Node
+		raw
+		Var Name  `parser:"'for' @@"`
+		In  *Expr `parser:"'in' @@"`
+		By  *Expr `parser:"( 'by' @@ )?"` // the key of an item; nil: its index
 	}
 	// Call calls Target, `service.operation`. A nil Args passes {}; a handler's
 	// call (target `handler.X`) passes the step's whole context, Args as config.
@@ -361,6 +383,8 @@ func (*Retry) stmt()    {}
 func (*Timeout) stmt()  {}
 func (*Within) stmt()   {}
 func (*Limit) stmt()    {}
+func (*First) stmt()    {}
+func (*Tolerate) stmt() {}
 func (*Use) stmt()      {}
 func (*Classify) stmt() {}
 func (*Let) stmt()      {}

@@ -177,6 +177,13 @@ func (w walker) stmt(n any) {
 		w.expr(n.Value)
 	case *Limit:
 		w.expr(n.Value)
+	case *First:
+		w.expr(n.Value)
+	case *Tolerate:
+		if n.Share != nil {
+			w.visit(n.Share)
+		}
+		w.expr(n.Value)
 	case *Use:
 		w.visit(&n.Name)
 	case *Classify:
@@ -202,6 +209,12 @@ func (w walker) stmt(n any) {
 		w.visit(&n.Name)
 		values(w, n.After)
 		w.expr(n.When)
+		if n.For != nil {
+			w.visit(n.For)
+			w.visit(&n.For.Var)
+			w.expr(n.For.In)
+			w.expr(n.For.By)
+		}
 		nodes(w, n.Stmts)
 	case *Call:
 		values(w, n.Target)

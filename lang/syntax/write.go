@@ -229,6 +229,14 @@ func (w *writer) stmt(n any) {
 		w.with("within ", n.Value)
 	case *Limit:
 		w.with("limit ", n.Value)
+	case *First:
+		w.print("first")
+		w.with(" ", n.Value)
+	case *Tolerate:
+		w.with("tolerate ", n.Value)
+		if n.Share != nil {
+			w.print("tolerate ", percent(n.Share))
+		}
 	case *Use:
 		w.print("use ", n.Name.Text)
 	case *Classify:
@@ -278,9 +286,11 @@ func (w *writer) retry(n *Retry) {
 		sep = ", "
 	}
 	if n.Jitter != nil {
-		w.print(sep, "jitter ", strconv.FormatFloat(float64(n.Jitter.Value), 'f', -1, 64), "%")
+		w.print(sep, "jitter ", percent(n.Jitter))
 	}
 }
+
+func percent(p *Percent) string { return strconv.FormatFloat(float64(p.Value), 'f', -1, 64) + "%" }
 
 func (w *writer) let(n *Let) {
 	w.print("let ", n.Name.Text, " = ")
@@ -303,6 +313,11 @@ func (w *writer) step(n *Step) {
 		list(w, n.After, w.name)
 	}
 	w.with(" when ", n.When)
+	if n.For != nil {
+		w.print(" for ", n.For.Var.Text)
+		w.with(" in ", n.For.In)
+		w.with(" by ", n.For.By)
+	}
 	lines(w, n.Stmts)
 }
 

@@ -1,0 +1,232 @@
+package machine
+
+import (
+	"slices"
+
+	"wf/lang/graph"
+)
+
+// scope is a set of steps that run together: those of the run, those of a group, or the
+// one step of an item of a loop.
+type scope struct {
+	seq    int32 // order of creation in the run; the run itself is 0
+	of     *exec // the step that runs these; nil: the run
+	prefix string
+	steps  []*graph.Step
+	states []stepState
+	*links
+	left    int  // steps that have not ended
+	limit   int  // steps at once; 0: no limit
+	running int  // steps under way
+	held    heap // steps that are ready and wait for the limit
+	names   []name
+	item    int // of a loop, from 0
+}
+
+// links says which steps wait for which.
+type links struct {
+	followers []int32 // steps that need step i: followers[first[i]:first[i+1]]
+	first     []int32
+	waits     []int32 // how many steps each needs
+	read      []int32 // 1: its result is read by other steps
+	reads     int     // how many are
+}
+
+// link counts what every step waits for and lists who waits for it.
+func link(steps []*graph.Step) links {
+	n, edges := len(steps), 0
+	for _, s := range steps {
+		edges += len(s.Needs)
+	}
+	room := make([]int32, 3*n+2+edges)
+	l := links{waits: room[:n], read: room[n : 2*n], first: room[2*n : 3*n+2], followers: room[3*n+2:]}
+	for i, s := range steps {
+		l.waits[i] = int32(len(s.Needs))
+		for _, need := range s.Needs {
+			l.first[need.Step+2]++
+			if need.Data && l.read[need.Step] == 0 {
+				l.read[need.Step] = 1
+				l.reads++
+			}
+		}
+	}
+	for i := range n {
+		l.first[i+2] += l.first[i+1]
+	}
+	for i, s := range steps {
+		for _, need := range s.Needs { // first[j+1] moves from the beginning of j's part to its end
+			l.followers[l.first[need.Step+1]] = int32(i)
+			l.first[need.Step+1]++
+		}
+	}
+	return l
+}
+
+// after lists the steps that need step i.
+func (s *scope) after(i int) []int32 { return s.followers[s.first[i]:s.first[i+1]] }
+
+// name of step i, the same in every run of the definition.
+func (s *scope) name(i int) string {
+	if s.prefix == "" {
+		return s.steps[i].Name
+	}
+	return s.prefix + s.steps[i].Name
+}
+
+// top is the step of the run that everything here belongs to, or step i itself.
+func (s *scope) top(i int) int {
+	for s.of != nil {
+		s, i = s.of.scope, s.of.step
+	}
+	return i
+}
+
+// open begins a set of steps: those that need nothing are ready.
+func (m *Machine) open(s *scope) {
+	for i, n := range s.waits {
+		if s.states[i].waits = n; n == 0 {
+			m.ready.push(s, i)
+		}
+	}
+}
+
+// nested makes the scope of a group or item. Names that its steps read are nil until
+// those they belong to have ended: another round may have left them a value.
+func (m *Machine) nested(of *exec, prefix string, steps []*graph.Step, l *links) *scope {
+	s := &scope{seq: int32(len(m.scopes)), of: of, prefix: prefix, steps: steps, states: make([]stepState, len(steps)), links: l, left: len(steps)}
+	for i, st := range steps {
+		if l.read[i] == 1 {
+			s.names = append(s.names, name{st.Name, nil})
+		}
+	}
+	m.scopes = append(m.scopes, s)
+	return s
+}
+
+// linksOf is the links of a group's steps, made once a run.
+func (m *Machine) linksOf(steps []*graph.Step) *links {
+	l := m.linked[steps[0]]
+	if l == nil {
+		if m.linked == nil {
+			m.linked = map[*graph.Step]*links{}
+		}
+		made := link(steps)
+		l = &made
+		m.linked[steps[0]] = l
+	}
+	return l
+}
+
+// lay makes the names readable that the steps of a scope know, but for those of the run,
+// which always are.
+func (m *Machine) lay(s *scope) {
+	switch {
+	case s == m.laid:
+		return
+	case s.of == nil:
+		m.laid = nil
+		return
+	}
+	m.lay(s.of.scope)
+	m.bindAll(s.of.names)
+	m.bindAll(s.names)
+	m.laid = s
+}
+
+func (m *Machine) bindAll(names []name) {
+	for _, n := range names {
+		m.env[n.name] = n.value
+	}
+}
+
+// publish lets expressions read what a step returned.
+func (m *Machine) publish(s *scope, i int) {
+	st := &s.states[i]
+	if s.read[i] == 0 || st.result == nil {
+		return
+	}
+	own := s.steps[i].Name
+	if s.of != nil {
+		at := slices.IndexFunc(s.names, func(n name) bool { return n.name == own })
+		s.names[at].value = st.result
+		if m.laid != s {
+			return
+		}
+	}
+	m.env[own] = st.result
+}
+
+// abandon ends the steps of a scope that nobody waits for any more.
+func (m *Machine) abandon(s *scope, reason string) {
+	for i := range s.states {
+		st := &s.states[i]
+		switch {
+		case st.ending != "":
+		case st.exec != nil:
+			m.giveUp(st.exec, reason)
+			m.settle(s, i, Cancelled, reason)
+		default:
+			m.settle(s, i, NotRun, reason)
+		}
+	}
+	m.shut(s)
+}
+
+// shut forgets a nested scope whose steps have ended.
+func (m *Machine) shut(s *scope) {
+	if s.of != nil {
+		m.scopes[s.seq] = nil
+	}
+}
+
+// heap holds steps that may start: those of the scope opened first, in source order.
+type heap []readyStep
+
+type readyStep struct {
+	scope *scope
+	step  int32
+}
+
+func (a readyStep) before(b readyStep) bool {
+	if a.scope != b.scope {
+		return a.scope.seq < b.scope.seq
+	}
+	return a.step < b.step
+}
+
+func (h *heap) push(s *scope, step int) {
+	q := append(*h, readyStep{s, int32(step)})
+	for i := len(q) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !q[i].before(q[up]) {
+			break
+		}
+		q[up], q[i] = q[i], q[up]
+		i = up
+	}
+	*h = q
+}
+
+func (h *heap) pop() readyStep {
+	q := *h
+	top := q[0]
+	last := len(q) - 1
+	q[0], q[last] = q[last], readyStep{}
+	q = q[:last]
+	for i := 0; ; {
+		down := 2*i + 1
+		if down >= last {
+			break
+		}
+		if down+1 < last && q[down+1].before(q[down]) {
+			down++
+		}
+		if !q[down].before(q[i]) {
+			break
+		}
+		q[i], q[down] = q[down], q[i]
+		i = down
+	}
+	*h = q
+	return top
+}
