@@ -1,15 +1,25 @@
 package lang_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
 
+	"wf/builtins"
+	"wf/lang"
 	"wf/lang/syntax"
+	"wf/mocks"
+	"wf/workflows"
 )
 
 // otherLayout stands above a block of a page that is not laid out on purpose.
@@ -71,4 +81,81 @@ func layOut(text string) string {
 		return strings.Join(append(lines, ""), "\n")
 	}
 	return text
+}
+
+// TestLayoutMeansNothing loads every shipped definition and golden case as it is and
+// formatted: graphs and diagnostics are equal, places apart.
+func TestLayoutMeansNothing(t *testing.T) {
+	folders := map[string]fstest.MapFS{"workflows": {}}
+	err := fs.WalkDir(workflows.FS, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			data, _ := fs.ReadFile(workflows.FS, name)
+			folders["workflows"][name] = &fstest.MapFile{Data: data}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := filepath.Glob("../golden/testdata/*.txtar")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no golden cases: %v", err)
+	}
+	for _, name := range cases {
+		ar, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := fstest.MapFS{}
+		for _, f := range ar.Files {
+			folder[f.Name] = &fstest.MapFile{Data: f.Data}
+		}
+		folders[name] = folder
+	}
+	reg := builtins.New()
+	mocks.Register(reg, mocks.Options{Seed: 1})
+	changed := 0
+	for name, folder := range folders {
+		formatted := fstest.MapFS{}
+		for file, data := range folder {
+			formatted[file] = data
+			if path.Ext(file) != ".wf" {
+				continue
+			}
+			if f, problems := syntax.Parse(file, data.Data); !problems.HasErrors() {
+				formatted[file] = &fstest.MapFile{Data: syntax.Format(f, data.Data)}
+				if !bytes.Equal(formatted[file].Data, data.Data) {
+					changed++
+				}
+			}
+		}
+		for file := range folder {
+			if path.Ext(file) != ".wf" {
+				continue
+			}
+			opts := lang.Options{Catalog: reg}
+			if d := cmp.Diff(meaning(t, folder, file, opts), meaning(t, formatted, file, opts)); d != "" {
+				t.Errorf("%s: %s means something else when formatted:\n%s", name, file, d)
+			}
+		}
+	}
+	if changed < 20 {
+		t.Errorf("only %d files were changed by formatting, so little is proved", changed)
+	}
+}
+
+// meaning is the graphs of a file and what is said of it.
+func meaning(t *testing.T, fsys fs.FS, name string, opts lang.Options) (out []string) {
+	p, problems := lang.Load(fsys, name, opts)
+	for _, g := range p.Workflows {
+		text, err := json.MarshalIndent(g, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(text))
+	}
+	for _, d := range problems {
+		out = append(out, fmt.Sprintf("%s %s: %s (%s)", d.Severity, d.Code, strings.Join(strings.Fields(d.Summary), " "), d.Hint))
+	}
+	return out
 }

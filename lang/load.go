@@ -67,8 +67,11 @@ func (p *Program) Workflow(name string) (*graph.Graph, error) {
 	return nil, fmt.Errorf("no workflow %s in the file; %s", name, hint)
 }
 
-// MaxFiles bounds how many files one definition may import.
-const MaxFiles = 1000
+// Limits of a definition.
+const (
+	MaxFiles = 1000          // imported files
+	MaxSize  = token.MaxSize // bytes of a file
+)
 
 // Load reads a file with everything it imports, and checks it. Import paths are
 // relative to the importing file. The program is usable as far as it goes beside

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"os"
 
 	"wf/lang"
-	"wf/lang/diag"
 	"wf/lang/draw"
-	"wf/lang/syntax"
 )
 
 type graphCmd struct {
@@ -54,67 +49,4 @@ func (c *graphCmd) Run(e *env) error {
 		out = append(out, '\n')
 	}
 	return e.writeFile(c.Output, out)
-}
-
-type fmtCmd struct {
-	Paths []string `arg:"" help:"Files, or folders with .wf files." predictor:"definition"`
-	Check bool     `help:"Change nothing; list the files that would change and exit with 1."`
-}
-
-// Help is shown by wf fmt --help.
-func (fmtCmd) Help() string {
-	return `Examples:
-  wf fmt workflows
-  wf fmt --check .`
-}
-
-// Run formats the files in place.
-func (c *fmtCmd) Run(e *env) error {
-	files, err := definitions(c.Paths)
-	if err != nil {
-		return err
-	}
-	changed := 0
-	for _, f := range files {
-		if isYAML(f) {
-			continue
-		}
-		did, err := c.file(e, f)
-		if err != nil {
-			return err
-		}
-		if did {
-			changed++
-			fmt.Fprintln(e.stdout, f)
-		}
-	}
-	if c.Check && changed > 0 {
-		return &exit{status: exitFailed, message: plural(changed, "file") + " not formatted", hint: "run wf fmt on them"}
-	}
-	return nil
-}
-
-func (c *fmtCmd) file(e *env, name string) (changed bool, err error) {
-	src, err := os.ReadFile(name)
-	if err != nil {
-		return false, wrong("%v", err)
-	}
-	tree, problems := syntax.Parse(name, src)
-	if problems.HasErrors() {
-		if err := diag.Write(e.stderr, diag.Sources{name: src}, problems, diag.Options{Color: e.color}); err != nil {
-			return false, err
-		}
-		return false, wrong("%s is not changed: it does not parse", name)
-	}
-	out := syntax.Format(tree, src)
-	if bytes.Equal(out, src) {
-		return false, nil
-	}
-	if c.Check {
-		return true, nil
-	}
-	if err := os.WriteFile(name, out, 0o644); err != nil {
-		return false, &exit{status: exitEnvironment, message: err.Error()}
-	}
-	return true, nil
 }

@@ -22,6 +22,7 @@ type draft struct {
 	exprEnd  int  // source offset at which the current expression ends
 	operand  bool // in an expression: an operand is complete
 	tight    bool // no space behind the last word
+	inExpr   bool // the last word is part of an expression
 	member   bool // the last word is the dot before a name
 }
 
@@ -305,14 +306,14 @@ func (d *draft) word(inExpr bool) {
 		d.operand = true
 	}
 	w := d.add(text, glued)
-	w.first, w.encloses, w.goesOn, w.soft = first, encloses, d.GoesOn(d.at), !inExpr && text == "else"
+	w.first, w.encloses, w.goesOn, w.soft = first, encloses, d.inExpr && d.GoesOn(d.at), !inExpr && text == "else"
 	switch {
 	case key:
 		w.lineUp = byValue
 	case first:
 		w.lineUp = n.lineUp
 	}
-	d.tight, top.fresh = tight, false
+	d.tight, d.inExpr, top.fresh = tight, inExpr, false
 	if encloses != noBracket {
 		d.open = append(d.open, opened{bracket: encloses, fresh: true})
 		d.operand = false

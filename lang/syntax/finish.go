@@ -83,6 +83,10 @@ func (p *source) literal(n *Literal) {
 		n.Value = p.unquote(raw, n.Span)
 		return
 	}
+	if raw[0] == '-' { // anything may stand between sign and digits in the brackets of a list
+		words := strings.Fields(raw)
+		raw = "-" + strings.TrimPrefix(words[len(words)-1], "-")
+	}
 	i, err := strconv.ParseInt(strings.ReplaceAll(raw, "_", ""), 0, 64)
 	if err != nil {
 		p.problems.Add(diag.Errorf(CodeLiteral, n.Span, "%s does not fit 64 bits", raw))

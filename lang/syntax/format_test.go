@@ -71,7 +71,7 @@ func sources(t testing.TB) map[string]string {
 var same = cmp.Options{
 	cmpopts.IgnoreTypes(Node{}, raw{}),
 	cmpopts.EquateEmpty(),
-	cmp.Transformer("expr", func(e Expr) []string { return spell("let x = " + e.Text) }),
+	cmp.Transformer("expr", func(e Expr) []string { return spell("let x = (" + e.Text + ")") }),
 	cmp.Transformer("comment", func(c Comment) string { return strings.TrimRight(c.Text, " \t") }),
 	cmpopts.IgnoreFields(File{}, "Name"),
 }

@@ -38,6 +38,9 @@ func lines[T any](w *writer, list []T) {
 			w.print("\n")
 		}
 		w.node(n)
+		if _, list := any(n).(*Classify); !list { // a comma would go on with its outcomes
+			w.print(",") // the next one may begin with what is an operator elsewhere
+		}
 		w.print("\n")
 	}
 	w.print("}")
