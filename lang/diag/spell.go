@@ -15,6 +15,10 @@ func Nearest(name string, candidates []string) string {
 	return ""
 }
 
+// maxCandidates is how many names are searched for a similar one: with more, every name
+// is similar to some, and to look costs more than it tells.
+const maxCandidates = 5000
+
 // Near returns up to n candidates that are likely misspellings of name, nearest
 // first. It allows one edit for every three letters, or a shared long prefix; of one
 // letter only the case may differ.
@@ -22,6 +26,9 @@ func Near(name string, candidates []string, n int) []string {
 	type scored struct {
 		word string
 		d    int
+	}
+	if len(candidates) > maxCandidates {
+		return nil
 	}
 	limit := max(1, utf8.RuneCountInString(name)/3)
 	if utf8.RuneCountInString(name) == 1 {

@@ -19,9 +19,10 @@ import (
 
 // Limits on a YAML source.
 const (
-	MaxYAMLSize    = 32 << 20 // bytes of one file
-	MaxYAMLDepth   = 200      // nested lists and mappings
-	MaxYAMLAliases = 100_000  // values that come out of aliases and merge keys
+	MaxYAMLSize     = 8 << 20 // bytes of one file
+	MaxYAMLDepth    = 200     // nested lists and mappings
+	MaxYAMLAliases  = 100_000 // values that come out of aliases and merge keys
+	MaxYAMLProblems = 1000    // problems reported of one file
 )
 
 // ParseYAML reads a workflow written in YAML: a Tasker task configuration as it
@@ -33,9 +34,9 @@ func ParseYAML(name string, src []byte, environment string) (*File, diag.List) {
 	f := &File{Name: name, Node: Node{Span: diag.Span{File: name, End: len(src)}}}
 	if root := r.load(); root != nil {
 		f.Decls = r.document(root)
+		f.Comments = r.comments()
 	}
 	r.reportInert()
-	f.Comments = r.comments()
 	f.Gaps = r.gaps || len(f.Decls) == 0
 	return f, r.problems
 }
@@ -48,6 +49,8 @@ type yamlReader struct {
 	problems    diag.List
 
 	lines    []int               // offset of each line
+	ascii    bool                // every letter is a byte
+	marks    map[int][]int       // of lines with other letters: the offset of every 128th one
 	scalars  []diag.Span         // of all scalars, in source order once sorted
 	expanded int                 // values that came out of aliases
 	active   map[*yaml.Node]bool // anchors being expanded
@@ -59,7 +62,31 @@ type yamlReader struct {
 	order []string             // of inert, as met
 }
 
-func (r *yamlReader) add(d *diag.Diagnostic) { r.problems.Add(d) }
+func (r *yamlReader) add(d *diag.Diagnostic) {
+	d.Summary, d.Hint = cut(d.Summary), cut(d.Hint)
+	switch n := len(r.problems); {
+	case n < MaxYAMLProblems:
+		r.problems.Add(d)
+	case n == MaxYAMLProblems:
+		r.problems.Add(diag.Errorf(CodeYAMLLimit, d.Span, "more than %d problems; what follows is not told", MaxYAMLProblems))
+	}
+}
+
+// cut shortens a message that repeats a text of the file, which may be of any length.
+func cut(s string) string {
+	const longest = 400
+	if len(s) <= longest {
+		return s
+	}
+	at := longest
+	for !utf8.RuneStart(s[at]) {
+		at--
+	}
+	return s[:at] + "…"
+}
+
+// flooded reports whether nothing more is told.
+func (r *yamlReader) flooded() bool { return len(r.problems) > MaxYAMLProblems }
 
 func (r *yamlReader) errorf(code diag.Code, span diag.Span, format string, args ...any) *diag.Diagnostic {
 	d := diag.Errorf(code, span, format, args...)
@@ -101,6 +128,7 @@ func (r *yamlReader) load() *yvalue {
 		return nil
 	}
 	r.lines = lineStarts(r.src)
+	r.ascii = !bytes.ContainsFunc(r.src, func(c rune) bool { return c >= utf8.RuneSelf })
 	doc := r.decode()
 	if doc == nil {
 		return nil
@@ -135,7 +163,7 @@ func invalidUTF8(src []byte) int {
 
 // decode parses exactly one document.
 func (r *yamlReader) decode() *yaml.Node {
-	dec := yaml.NewDecoder(bytes.NewReader(r.src))
+	dec := yaml.NewDecoder(bytes.NewReader(version11(r.src)))
 	doc, err := decodeNode(dec)
 	if err == nil && doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
 		next, err := decodeNode(dec)
@@ -156,6 +184,16 @@ func (r *yamlReader) decode() *yaml.Node {
 	}
 	r.errorf(CodeEmpty, r.span(0, 0), "the file declares nothing").Hintf("a workflow in YAML begins with `name:` and `steps:`")
 	return nil
+}
+
+// version11 is a source that names YAML 1.2 as one of 1.1, which the library reads
+// alike, and refuses by its name.
+func version11(src []byte) []byte {
+	const directive = "%YAML 1.2"
+	if !bytes.HasPrefix(src, []byte(directive)) {
+		return src
+	}
+	return append([]byte("%YAML 1.1"), src[len(directive):]...)
 }
 
 // decodeNode reads the next document. The library reports some broken texts by
@@ -183,15 +221,14 @@ func (r *yamlReader) syntaxError(err error) {
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		message = m[2]
 		line, _ := strconv.Atoi(m[1])
+		if line == 0 && !yamlAnchor.MatchString(message) {
+			line = 1 // the library leaves it out
+		}
 		if strings.HasPrefix(message, "did not find expected ") { // counted from 0, and where the list or mapping begins
 			line = r.firstBad(message, line+1)
 		}
 		if line > 0 {
-			start := r.lines[min(line, len(r.lines))-1]
-			for start < len(r.src) && (r.src[start] == ' ' || r.src[start] == '\t') {
-				start++
-			}
-			span = r.span(start, r.lineEnd(start))
+			span = r.culprit(r.lines[min(line, len(r.lines))-1], message)
 		}
 	}
 	if m := yamlAnchor.FindStringSubmatch(message); m != nil {
@@ -201,7 +238,7 @@ func (r *yamlReader) syntaxError(err error) {
 		message = fmt.Sprintf("there is no anchor &%s above", m[1])
 	}
 	d := r.errorf(CodeYAML, span, "not YAML: %s", message)
-	if hint := yamlHint(message); hint != "" {
+	if hint := yamlHint(message, string(r.src[span.Start:span.End])); hint != "" {
 		d.Hintf("%s", hint)
 	}
 }
@@ -227,12 +264,33 @@ func (r *yamlReader) firstBad(message string, above int) int {
 	return sort.Search(len(r.lines), bad) + 1
 }
 
-func yamlHint(message string) string {
+// culprit is what an error is about in the line that begins at start: a tab that
+// indents, a letter that begins no value, or all of it.
+func (r *yamlReader) culprit(start int, message string) diag.Span {
+	end := r.lineEnd(start)
+	for start < end && r.src[start] == ' ' {
+		start++
+	}
+	if !strings.Contains(message, "cannot start any token") {
+		return r.span(start, end)
+	}
+	if start < end && r.src[start] == '\t' {
+		return r.span(start, start+1)
+	}
+	if at := bytes.IndexAny(r.src[start:end], "@`%"); at >= 0 {
+		return r.span(start+at, start+at+1)
+	}
+	return r.span(start, end)
+}
+
+func yamlHint(message, at string) string {
 	switch {
+	case strings.Contains(message, "cannot start any token") && at == "\t":
+		return "YAML is indented with spaces, never with tabs"
+	case strings.Contains(message, "unexpected end of stream"):
+		return "a text in quotes is not closed"
 	case strings.Contains(message, "mapping values are not allowed"):
 		return "a value that contains \": \" must be quoted"
-	case strings.Contains(message, "cannot start any token") && strings.Contains(message, "tab"):
-		return "indent with spaces"
 	case strings.Contains(message, "cannot start any token"):
 		return "a value that starts with @, ` or % must be quoted"
 	case strings.Contains(message, "did not find expected ','"):
@@ -285,11 +343,44 @@ func (r *yamlReader) offset(line, column int) int {
 		return len(r.src)
 	}
 	at := r.lines[line-1]
-	for ; column > 1 && at < len(r.src); column-- {
-		_, n := utf8.DecodeRune(r.src[at:])
-		at += n
+	if r.ascii {
+		return min(at+max(0, column-1), len(r.src))
+	}
+	marks := r.marked(line)
+	at = marks[min(max(0, column-1)/markEvery, len(marks)-1)]
+	for n := max(0, column-1) - markEvery*min(max(0, column-1)/markEvery, len(marks)-1); n > 0 && at < len(r.src); n-- {
+		_, size := utf8.DecodeRune(r.src[at:])
+		at += size
 	}
 	return at
+}
+
+// markEvery is how far apart the marks in a line are, in letters.
+const markEvery = 128
+
+// marked gives the marks of a line, so that places in a long one are found at once.
+func (r *yamlReader) marked(line int) []int {
+	if marks := r.marks[line]; marks != nil {
+		return marks
+	}
+	end := len(r.src)
+	if line < len(r.lines) {
+		end = r.lines[line]
+	}
+	var marks []int
+	n := 0
+	for at := r.lines[line-1]; at < end || n == 0; n++ {
+		if n%markEvery == 0 {
+			marks = append(marks, at)
+		}
+		_, size := utf8.DecodeRune(r.src[at:])
+		at += size
+	}
+	if r.marks == nil {
+		r.marks = map[int][]int{}
+	}
+	r.marks[line] = marks
+	return marks
 }
 
 func (r *yamlReader) lineEnd(at int) int {

@@ -18,4 +18,5 @@ const (
 	CodeYAMLNamedSteps  diag.Code = "WF612" // a step that named_steps does not list
 	CodeYAMLTag         diag.Code = "WF613" // a tag other than !expr
 	CodeYAMLUnsupported diag.Code = "WF614" // a feature of Tasker this language does not have
+	CodeYAMLWord        diag.Code = "WF615" // warning: yes, no, on or off in data, which are texts here
 )

@@ -19,13 +19,14 @@ func (r *yamlReader) merged(root *yvalue) *yvalue {
 	base := *root
 	base.fields = slices.DeleteFunc(slices.Clone(root.fields), func(f yfield) bool { return f.key.text == "environments" })
 	out := &base
+	known := stepsToOverride(&base)
 	var names []string
 	for _, f := range envs.fields {
 		names = append(names, f.key.text)
 		if f.value.isNull() || !r.isMap(f.value, "an environment") {
 			continue
 		}
-		overlay := r.overlay(&base, f.value)
+		overlay := r.overlay(known, f.value)
 		if f.key.text == r.environment {
 			out = r.lay(&base, overlay, true)
 		}
@@ -39,49 +40,53 @@ func (r *yamlReader) merged(root *yvalue) *yvalue {
 
 // overlay checks the overrides of one environment, brings its keys to the names
 // the document uses, and drops what has nothing to override.
-func (r *yamlReader) overlay(base, env *yvalue) *yvalue {
+func (r *yamlReader) overlay(steps *overridable, env *yvalue) *yvalue {
 	out := *env
 	out.fields = nil
 	for _, f := range env.fields {
 		known, ok := workflowKeys[f.key.text]
 		if !ok {
-			r.unknownKey(f.key, knownKeys(), "an environment")
+			r.unknownKey(f.key, workflowKeys, "an environment")
 			continue
 		}
 		if known.to == "steps" || f.key.text == "steps" {
-			f = r.overlaySteps(base, f)
+			f = r.overlaySteps(steps, f)
 		}
 		out.fields = append(out.fields, f)
 	}
 	return &out
 }
 
-func knownKeys() []string {
-	names := make([]string, 0, len(workflowKeys))
-	for name := range workflowKeys {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // allSteps is the name by which an override of tasker-core means every step.
 const allSteps = "ALL"
 
-func (r *yamlReader) overlaySteps(base *yvalue, f yfield) yfield {
-	var known []string
-	isKnown := map[string]bool{allSteps: true}
+// overridable is the steps of a document: the key they stand under, and their names.
+type overridable struct {
+	key   string
+	names []string
+	known map[string]bool
+}
+
+func stepsToOverride(base *yvalue) *overridable {
+	out := &overridable{known: map[string]bool{allSteps: true}}
 	for _, b := range base.fields {
 		if b.key.text != "steps" && workflowKeys[b.key.text].to != "steps" {
 			continue
 		}
-		f.key = &yvalue{tag: f.key.tag, text: b.key.text, span: f.key.span}
+		out.key = b.key.text
 		for _, st := range b.value.items {
 			if n := st.field("name"); n != nil {
-				known = append(known, n.text)
-				isKnown[n.text] = true
+				out.names = append(out.names, n.text)
+				out.known[n.text] = true
 			}
 		}
+	}
+	return out
+}
+
+func (r *yamlReader) overlaySteps(base *overridable, f yfield) yfield {
+	if base.key != "" {
+		f.key = &yvalue{tag: f.key.tag, text: base.key, span: f.key.span}
 	}
 	if f.value.kind != yList {
 		r.errorf(CodeYAMLType, f.value.span, "%s takes a list of steps, not %s", f.key.text, f.value.describe())
@@ -97,9 +102,11 @@ func (r *yamlReader) overlaySteps(base *yvalue, f yfield) yfield {
 		switch {
 		case n == nil:
 			r.errorf(CodeYAMLMissing, r.span(st.span.Start, st.span.Start), "the step to override has no name")
-		case !isKnown[n.text]:
+		case !base.known[n.text]:
 			d := r.warnf(CodeYAMLEnvironment, n.span, "there is no step %s to override", n.text)
-			d.Hint = diag.DidYouMean(n.text, known)
+			if !r.flooded() {
+				d.Hint = diag.DidYouMean(n.text, base.names)
+			}
 		default:
 			steps.items = append(steps.items, st)
 		}

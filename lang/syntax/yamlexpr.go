@@ -3,6 +3,7 @@ package syntax
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -217,6 +218,9 @@ func (r *yamlReader) float(v *yvalue) string {
 // behind it.
 var yamlPath = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)(\??\.[A-Za-z_][A-Za-z0-9_]*|(\?\.)?\[[^\]]*\])+( *(==|!=|<|>|\+|-|\*|/|\?| and | or | in ).*)?$`)
 
+// oldWords are true and false in YAML 1.1.
+var oldWords = []string{"yes", "no", "on", "off"}
+
 // suspicious warns of data that looks like something to be evaluated.
 func (r *yamlReader) suspicious(v *yvalue) {
 	if m := yamlPath.FindStringSubmatch(v.text); v.plain && m != nil && r.names[m[1]] {
@@ -226,6 +230,9 @@ func (r *yamlReader) suspicious(v *yvalue) {
 		}
 		r.warnf(CodeYAMLPath, v.span, "%s is taken as a text", v.text).
 			Hintf("write !expr %s for the value, or quote it if the text is meant", written)
+	}
+	if v.plain && v.tag == "!!str" && slices.Contains(oldWords, strings.ToLower(v.text)) {
+		r.warnf(CodeYAMLWord, v.span, "%s is a text here, and no bool", v.text).Hintf("write true or false, or quote it if the text is meant")
 	}
 	if i := strings.Index(v.text, "${"); i >= 0 && strings.Contains(v.text[i:], "}") {
 		r.warnf(CodeYAMLPlaceholder, v.span, "${…} is kept as it stands: data is not interpolated and the environment not read").

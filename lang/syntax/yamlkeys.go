@@ -76,6 +76,14 @@ func with(a, b map[string]yamlKey) map[string]yamlKey {
 	return out
 }
 
+// mayBeEmpty are keys that say nothing if nothing stands behind them.
+var mayBeEmpty = []string{
+	"namespace_name", "version", "description", "imports", "schema", "timeout", "within", "limit", "use", "retryable", "permanent", "do", "environments",
+	"named_steps", "concurrent", "on", "with", "when", "message", "handler_config", "default_retryable", "default_retry_limit", "depends_on_step",
+	"depends_on_steps", "depends_on", "timeout_seconds", "skippable", "type", "initialization", "backoff", "max_backoff", "jitter", "backoff_base_ms",
+	"max_backoff_ms", "initial_delay", "max_delay", "module_namespace",
+}
+
 // yentry is a field of a mapping under the name the reader knows it by.
 type yentry struct {
 	name       string
@@ -97,7 +105,7 @@ func (r *yamlReader) entries(v *yvalue, keys map[string]yamlKey, what string) []
 		name := f.key.text
 		known, ok := keys[name]
 		if !ok {
-			r.unknownKey(f.key, slices.Sorted(maps.Keys(keys)), what)
+			r.unknownKey(f.key, keys, what)
 			continue
 		}
 		if known.inert != "" {
@@ -106,6 +114,9 @@ func (r *yamlReader) entries(v *yvalue, keys map[string]yamlKey, what string) []
 		}
 		if known.to != "" {
 			name = known.to
+		}
+		if f.value.isNull() && slices.Contains(mayBeEmpty, name) {
+			continue
 		}
 		if first := seen[name]; first != nil {
 			r.errorf(CodeYAMLDuplicate, f.key.span, "%s and %s are the same", f.key.text, first.text).See(first.span, "the other one")
@@ -117,7 +128,11 @@ func (r *yamlReader) entries(v *yvalue, keys map[string]yamlKey, what string) []
 	return out
 }
 
-func (r *yamlReader) unknownKey(key *yvalue, known []string, what string) {
+func (r *yamlReader) unknownKey(key *yvalue, keys map[string]yamlKey, what string) {
+	if r.flooded() {
+		return
+	}
+	known := slices.Sorted(maps.Keys(keys))
 	d := r.warnf(CodeYAMLUnknown, key.span, "%s has no key %s; it is not read", what, key.text)
 	d.Hint = diag.DidYouMean(key.text, known)
 }

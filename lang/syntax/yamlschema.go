@@ -200,7 +200,12 @@ func (s *schemaReader) field(f yfield, required bool) (out *Field, nullable bool
 		out.Secret, _ = s.boolean(secret, "x-wf-secret")
 	}
 	if def := f.value.field("default"); def != nil && !def.isNull() {
-		out.Default = s.expr(def)
+		if shape, ok := out.Shape.(*NamedShape); ok && shape.Name == "bool" && def.plain && slices.Contains(oldWords, strings.ToLower(def.text)) {
+			b, _ := s.boolean(def, "default")
+			out.Default = generated(strconv.FormatBool(b), def.span)
+		} else {
+			out.Default = s.expr(def)
+		}
 	}
 	if rec, ok := out.Shape.(*Record); ok && fillable(rec) {
 		out.Optional = false // its defaults apply, so it is never missing

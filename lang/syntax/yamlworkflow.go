@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,8 +14,13 @@ import (
 func (r *yamlReader) document(root *yvalue) []Decl {
 	r.symbols(root)
 	if !isWorkflow(root) {
-		r.errorf(CodeYAMLType, root.span, "this YAML is not a workflow: it has neither name nor steps").
-			Hintf("a workflow in YAML begins with `name:` and `steps:`")
+		d := r.errorf(CodeYAMLType, root.span, "this YAML is not a workflow: it has neither name nor steps").Hintf("a workflow in YAML begins with `name:` and `steps:`")
+		for _, f := range root.fields {
+			if near := diag.DidYouMean(f.key.text, []string{"name", "steps", "step_templates", "task_handler_class"}); near != "" {
+				d.Span, d.Hint = f.key.span, near
+				break
+			}
+		}
 		r.order = nil
 		return nil
 	}
@@ -216,11 +222,16 @@ func (r *yamlReader) steps(root *yvalue, entries []yentry, retries bool) []Stmt 
 			continue
 		}
 		st := r.step(item, retries)
+		if st.Name.Text == "" {
+			st.Name.Text = fmt.Sprintf("unnamed step %d", len(steps)+1)
+		}
 		steps = append(steps, st)
 		out = append(out, st)
 	}
-	if e := find(entries, "named_steps"); e != nil {
+	if e := find(entries, "named_steps"); e != nil && e.value.kind == yList {
 		r.namedSteps(e, steps)
+	} else if e != nil {
+		r.errorf(CodeYAMLType, e.value.span, "named_steps takes a list of strings, not %s", e.value.describe())
 	}
 	return out
 }
@@ -234,7 +245,7 @@ func (r *yamlReader) namedSteps(e *yentry, steps []*Step) {
 		listed[v.text], unused[v.text] = true, v
 	}
 	check := func(n Name) {
-		if listed[n.Text] {
+		if listed[n.Text] || n.Span.Start == n.Span.End { // it has no name
 			return
 		}
 		d := r.errorf(CodeYAMLNamedSteps, n.Span, "%s is not in named_steps", n.Text).See(e.key.span, "the list")
@@ -394,7 +405,7 @@ func (r *yamlReader) settings(entries []yentry, level string) []Stmt {
 // default_retryable; nil if none is given.
 func (r *yamlReader) retrySetting(entries []yentry) *Retry {
 	var out *Retry
-	if e := find(entries, "retry"); e != nil {
+	if e := find(entries, "retry"); e != nil && !e.value.isNull() {
 		out = r.retry(*e)
 	}
 	if e := find(entries, "default_retry_limit"); e != nil {
