@@ -238,7 +238,7 @@ func reword(f *syntax.File, n int) (where string, ok bool) {
 		if e == nil || ok {
 			return
 		}
-		tokens, _, _ := token.Scan("", []byte(e.Text))
+		tokens, _, _ := token.Scan("", e.Text)
 		for _, t := range tokens {
 			if t.Kind != token.String {
 				continue

@@ -67,7 +67,7 @@ func TestSpecGrammarSlips(t *testing.T) {
 		if !strings.HasPrefix(name, "line ") || !g.takes(src) {
 			continue
 		}
-		tokens, _, _ := token.Scan(name, []byte(src))
+		tokens, _, _ := token.Scan(name, src)
 		for i := range tokens[:len(tokens)-2] {
 			this, next := tokens[i], tokens[i+1]
 			word, second := src[this.Start:this.End], src[next.Start:next.End]
@@ -293,7 +293,7 @@ func (p *grammarParser) primary() node {
 
 // takes reports whether a source is a file of the grammar.
 func (g *grammar) takes(src string) bool {
-	tokens, _, problems := token.Scan("x.wf", []byte(src))
+	tokens, _, problems := token.Scan("x.wf", src)
 	if problems.HasErrors() {
 		return false
 	}

@@ -158,9 +158,10 @@ func (c *checker) reservedName(name syntax.Name) {
 
 // setAnswer makes body, status and headers mean the answer of one more call.
 func (s *scope) setAnswer(body *value.Type) {
-	s.names["body"] = &binding{name: "body", typ: body, used: true}
-	s.names["status"] = &binding{name: "status", typ: value.TInt, used: true}
-	s.names["headers"] = &binding{name: "headers", typ: headersType, used: true}
+	answer := [...]binding{{name: "body", typ: body, used: true}, {name: "status", typ: value.TInt, used: true}, {name: "headers", typ: headersType, used: true}}
+	for i := range answer {
+		s.names[answer[i].name] = &answer[i]
+	}
 }
 
 var (
@@ -178,8 +179,7 @@ type chain struct {
 // chains lists what an expression reads. It works on tokens, so that it is known
 // before any type is, and it sees into interpolated strings too.
 func chains(text string) []chain {
-	src := []byte(text)
-	tokens, _, _ := token.Scan("", src)
+	tokens, _, _ := token.Scan("", text)
 	var out []chain
 	dot := func(i int) bool {
 		return tokens[i].Kind == token.Op && (text[tokens[i].Start:tokens[i].End] == "." || text[tokens[i].Start:tokens[i].End] == "?.")

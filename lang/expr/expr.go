@@ -392,7 +392,7 @@ func syntaxProblem(err error, src Source, place func(int, int) diag.Span) *diag.
 
 // misspelt reports the first call of a function that does not exist.
 func misspelt(src Source) *diag.Diagnostic {
-	tokens, _, _ := token.Scan("", []byte(src.Text))
+	tokens, _, _ := token.Scan("", src.Text)
 	for i := 0; i+1 < len(tokens); i++ {
 		word, next := src.Text[tokens[i].Start:tokens[i].End], src.Text[tokens[i+1].Start:tokens[i+1].End]
 		if tokens[i].Kind != token.Ident || next != "(" || IsBuiltin(word) || token.WordOps[word] || ambient[word] != "" {

@@ -44,7 +44,7 @@ func (s Source) at(start, end int) diag.Span {
 
 func rewrite(src Source) (out string, segments []segment, problems diag.List) {
 	r := &rewriter{src: src}
-	tokens, _, bad := token.Scan(src.Span.File, []byte(src.Text))
+	tokens, _, bad := token.Scan(src.Span.File, src.Text)
 	for _, d := range bad {
 		c := *d
 		c.Span = src.at(d.Span.Start, d.Span.End)
@@ -52,6 +52,8 @@ func rewrite(src Source) (out string, segments []segment, problems diag.List) {
 	}
 	r.Text = token.Text{Source: src.Text, Tokens: tokens}
 	if !r.problems.HasErrors() {
+		r.out.Grow(len(src.Text) + 3*len(tokens)) // a space each, and quotes
+		r.segments = make([]segment, 0, len(tokens))
 		r.all()
 	}
 	return r.out.String(), r.segments, r.problems

@@ -93,7 +93,7 @@ type opened struct {
 func newDraft(f *File, src []byte) *draft {
 	d := &draft{open: []opened{{bracket: statements, fresh: true}}}
 	d.Source = string(src)
-	d.Tokens, d.comments, _ = token.Scan(f.Name, src)
+	d.Tokens, d.comments, _ = token.Scan(f.Name, d.Source)
 	d.notes = make([]note, len(d.Tokens))
 	d.words = make([]word, 0, len(d.Tokens))
 	d.read(f)
@@ -265,7 +265,7 @@ func (d *draft) merges(text string) bool {
 	if (last == "." || last == "?.") && '0' <= text[0] && text[0] <= '9' { // a number may stand before it
 		return true
 	}
-	tokens, _, problems := token.Scan("", []byte(last+text))
+	tokens, _, problems := token.Scan("", last+text)
 	return len(tokens) != 3 || tokens[0].End != len(last) || problems.HasErrors()
 }
 

@@ -251,7 +251,7 @@ func TestSlips(t *testing.T) {
 }
 
 func slipEach(t *testing.T, name, src string, stride int) {
-	tokens, _, _ := token.Scan(name, []byte(src))
+	tokens, _, _ := token.Scan(name, src)
 	for i := 0; i < len(tokens); i += stride {
 		word := src[tokens[i].Start:tokens[i].End]
 		for _, slip := range []string{"", word + " " + word} {

@@ -19,7 +19,7 @@ const MaxErrors = 20
 func Parse(name string, src []byte) (*File, diag.List) {
 	s := &source{name: name, text: string(src), errors: MaxErrors}
 	var comments []token.Comment
-	s.all, comments, s.problems = token.Scan(name, src)
+	s.all, comments, s.problems = token.Scan(name, s.text)
 	f := &File{}
 	if !slices.ContainsFunc(s.problems, func(d *diag.Diagnostic) bool { return d.Code == token.CodeLimit || d.Code == token.CodeBadText }) {
 		f = s.parse()
@@ -45,6 +45,7 @@ type source struct {
 	all      []token.Token // ends with EOF
 	problems diag.List
 	errors   int // syntax errors still looked for
+	tape     tape
 }
 
 // parser reads a run of tokens of a source.
@@ -60,15 +61,22 @@ type parser struct {
 func (s *source) parse() *File {
 	rest, steps := s.cut()
 	f := read(&parser{source: s, tokens: rest}, grammar().file)
-	for _, tokens := range steps {
-		block := read(&parser{source: s, tokens: append(tokens, token.Token{Start: tokens[len(tokens)-1].End, End: tokens[len(tokens)-1].End}), within: "workflow"}, grammar().block)
-		if block == nil || len(block.Stmts) == 0 {
-			continue
+	var workflows []*Workflow // those that may still have steps
+	for _, d := range f.Decls {
+		if w, ok := d.(*Workflow); ok {
+			workflows = append(workflows, w)
 		}
-		for _, d := range f.Decls {
-			if w, ok := d.(*Workflow); ok && w.Span.Start <= tokens[0].Start && tokens[0].Start < w.Span.End {
-				w.Stmts = append(w.Stmts, block.Stmts...)
-			}
+	}
+	var room []token.Token
+	for _, tokens := range steps {
+		start, end := tokens[0].Start, tokens[len(tokens)-1].End
+		room = append(append(room[:0], tokens...), token.Token{Start: end, End: end})
+		block := read(&parser{source: s, tokens: room, within: "workflow"}, grammar().block)
+		for len(workflows) > 0 && workflows[0].Span.End <= start {
+			workflows = workflows[1:]
+		}
+		if block != nil && len(workflows) > 0 && workflows[0].Span.Start <= start {
+			workflows[0].Stmts = append(workflows[0].Stmts, block.Stmts...)
 		}
 	}
 	for _, d := range f.Decls {
@@ -96,8 +104,12 @@ func (s *source) cut() (rest []token.Token, steps [][]token.Token) {
 			}
 			if depth == 1 && decl == "workflow" && word == "step" && whole.opensLine(i) {
 				end := s.stepEnd(i)
-				steps = append(steps, slices.Clone(s.all[i:end]))
+				steps = append(steps, s.all[i:end])
 				i = end - 1
+				continue
+			}
+		case token.Newline:
+			if n := len(rest); n > 0 && rest[n-1].Kind == token.Newline { // that of a step
 				continue
 			}
 		case token.Op:
@@ -168,11 +180,44 @@ func read[T any](p *parser, by production[*T]) *T {
 // lexer hands the tokens to participle, without the newlines that mean nothing.
 func (p *parser) lexer() *lexer.PeekingLexer {
 	l := &stream{p: p}
-	peeking, err := lexer.Upgrade(l)
-	if err != nil {
-		panic("a token stream cannot fail: " + err.Error())
+	return p.tape.wind(len(p.tokens)+len(p.closers), l.Next)
+}
+
+// tape is a lexer of participle that reads one list of tokens after the other: a new one
+// for each step would be most of what parsing allocates.
+type tape struct {
+	lexer *lexer.PeekingLexer
+	room  []lexer.Token // the lexer's own
+}
+
+// wind writes up to n tokens on the tape, the last of them EOF, and rewinds it.
+func (t *tape) wind(n int, next func() lexer.Token) *lexer.PeekingLexer {
+	if n > len(t.room) {
+		room := blank(max(2*n, 256))
+		lex, err := lexer.Upgrade(&room)
+		if err != nil {
+			panic("a blank tape cannot fail: " + err.Error())
+		}
+		t.lexer, t.room = lex, lex.Range(0, lexer.RawCursor(max(2*n, 256)))
 	}
-	return peeking
+	for i := range t.room {
+		if t.room[i] = next(); t.room[i].EOF() {
+			break
+		}
+	}
+	t.lexer.LoadCheckpoint(lexer.Checkpoint{})
+	return t.lexer
+}
+
+// blank is so many tokens without meaning.
+type blank int
+
+// Next hands out one of them.
+func (b *blank) Next() (lexer.Token, error) {
+	if *b--; *b < 0 {
+		return lexer.EOFToken(lexer.Position{}), nil
+	}
+	return lexer.Token{Type: tNewline}, nil
 }
 
 type stream struct {
@@ -182,8 +227,8 @@ type stream struct {
 	open []byte
 }
 
-// Next converts one token.
-func (l *stream) Next() (lexer.Token, error) {
+// Next converts one token; behind the last one it is EOF.
+func (l *stream) Next() lexer.Token {
 	for {
 		t := l.p.tokens[l.next]
 		word := l.p.text[t.Start:t.End]
@@ -191,9 +236,9 @@ func (l *stream) Next() (lexer.Token, error) {
 		if t.Kind == token.EOF {
 			if l.more < len(l.p.closers) {
 				l.more++
-				return lexer.Token{Type: tOp, Value: l.p.closers[l.more-1], Pos: pos}, nil
+				return lexer.Token{Type: tOp, Value: l.p.closers[l.more-1], Pos: pos}
 			}
-			return lexer.Token{Type: lexer.EOF, Pos: pos}, nil
+			return lexer.Token{Type: lexer.EOF, Pos: pos}
 		}
 		l.next++
 		switch {
@@ -205,7 +250,7 @@ func (l *stream) Next() (lexer.Token, error) {
 		case word == "}" || word == ")" || word == "]":
 			l.open = l.open[:max(0, len(l.open)-1)]
 		}
-		return lexer.Token{Type: lexer.TokenType(t.Kind) + 1, Value: word, Pos: pos}, nil
+		return lexer.Token{Type: lexer.TokenType(t.Kind) + 1, Value: word, Pos: pos}
 	}
 }
 

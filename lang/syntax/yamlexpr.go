@@ -125,7 +125,7 @@ func (w *exprWriter) inner(v *yvalue) {
 // needsParens looks for what would end the expression early inside an object.
 // Brackets without a partner are reported; ok is false then.
 func (r *yamlReader) needsParens(e *Expr) (wrap, ok bool) {
-	tokens, comments, problems := token.Scan(r.file, []byte(e.Text))
+	tokens, comments, problems := token.Scan(r.file, e.Text)
 	if problems.HasErrors() {
 		for _, d := range problems {
 			c := *d
@@ -246,7 +246,7 @@ func (r *yamlReader) duration(v *yvalue, what string) *Expr {
 		return r.written(v)
 	}
 	if v.kind == yScalar && v.tag == "!!str" {
-		tokens, _, problems := token.Scan(r.file, []byte(v.text))
+		tokens, _, problems := token.Scan(r.file, v.text)
 		if !problems.HasErrors() && len(tokens) == 2 && tokens[0].Kind == token.Duration {
 			return generated(v.text, v.span)
 		}

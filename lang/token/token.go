@@ -75,15 +75,15 @@ var ops = func() (by [utf8.RuneSelf][]string) {
 // Scan cuts src into tokens; the last one is always EOF. Newlines directly after
 // one another are one token. A byte order mark at the start is skipped, and "\r\n"
 // is a line end like "\n".
-func Scan(file string, src []byte) ([]Token, []Comment, diag.List) {
+func Scan(file, src string) ([]Token, []Comment, diag.List) {
 	s := scanner{file: file, src: src}
 	if len(src) > MaxSize {
 		s.problems.Add(diag.Errorf(CodeLimit, diag.Span{File: file}, "the file has %d bytes; the limit is %d", len(src), MaxSize).
 			Hintf("split the definition into files and import them"))
 		return []Token{{EOF, len(src), len(src)}}, nil, s.problems
 	}
-	s.tokens = make([]Token, 0, len(src)/5+8)
-	if len(src) >= 3 && src[0] == 0xEF && src[1] == 0xBB && src[2] == 0xBF {
+	s.tokens = make([]Token, 0, len(src)/3+8)
+	if strings.HasPrefix(src, "\xEF\xBB\xBF") {
 		s.pos = 3
 	}
 	for s.pos < len(src) && s.next() {
@@ -94,7 +94,7 @@ func Scan(file string, src []byte) ([]Token, []Comment, diag.List) {
 
 type scanner struct {
 	file     string
-	src      []byte
+	src      string
 	pos      int
 	depth    int
 	tokens   []Token
@@ -164,7 +164,7 @@ func (s *scanner) wordEnd(i int) int {
 			i++
 			continue
 		}
-		r, n := utf8.DecodeRune(s.src[i:])
+		r, n := utf8.DecodeRuneInString(s.src[i:])
 		if r == utf8.RuneError || !unicode.IsLetter(r) {
 			break
 		}
@@ -177,12 +177,12 @@ func (s *scanner) sign() bool {
 	rest := s.src[s.pos:]
 	if rest[0] < utf8.RuneSelf {
 		for _, op := range ops[rest[0]] {
-			if len(rest) >= len(op) && string(rest[:len(op)]) == op {
+			if strings.HasPrefix(rest, op) {
 				return s.op(op)
 			}
 		}
 	}
-	r, n := utf8.DecodeRune(rest)
+	r, n := utf8.DecodeRuneInString(rest)
 	start := s.pos
 	switch {
 	case r == utf8.RuneError && n <= 1 || r == 0:
@@ -252,7 +252,7 @@ func (s *scanner) str() {
 			i++
 		case c < utf8.RuneSelf:
 		default:
-			r, n := utf8.DecodeRune(s.src[i:])
+			r, n := utf8.DecodeRuneInString(s.src[i:])
 			if r == utf8.RuneError && n <= 1 {
 				s.problems.Add(diag.Errorf(CodeBadText, s.span(i, i+1), "byte 0x%02x is not text: a definition is written in UTF-8", c).
 					Hintf("save the file as UTF-8"))
@@ -288,7 +288,7 @@ func (s *scanner) hole(i int) int {
 	return -1
 }
 
-func lineEnd(src []byte, i int) int {
+func lineEnd(src string, i int) int {
 	for i < len(src) && src[i] != '\n' {
 		i++
 	}
@@ -321,10 +321,10 @@ func (s *scanner) number() {
 		return
 	}
 	end := s.wordEnd(i)
-	switch word := string(s.src[i:end]); {
+	switch word := s.src[i:end]; {
 	case word == "" && kind == Int && i > start+1 && s.src[start] == '0':
 		s.problems.Add(diag.Errorf(CodeBadToken, s.span(start, i), "a number does not begin with 0").
-			Hintf("write %s, or 0o… for an octal number", strings.TrimLeft(string(s.src[start:i-1]), "0_")+string(s.src[i-1])))
+			Hintf("write %s, or 0o… for an octal number", strings.TrimLeft(s.src[start:i-1], "0_")+s.src[i-1:i]))
 		s.emit(Invalid, start, i)
 	case word == "":
 		s.emit(kind, start, i)
@@ -383,7 +383,7 @@ func (s *scanner) duration(start, i int) {
 }
 
 // units reports whether text alternates numbers and known units.
-func units(text []byte) bool {
+func units(text string) bool {
 	for i := 0; i < len(text); {
 		for i < len(text) && (isDigit(text[i]) || text[i] == '.' || text[i] == '_') {
 			i++
@@ -392,7 +392,7 @@ func units(text []byte) bool {
 		for i < len(text) && !isDigit(text[i]) {
 			i++
 		}
-		switch string(text[u:i]) {
+		switch text[u:i] {
 		case "ns", "us", "ms", "s", "m", "h", "d":
 		default:
 			return false
