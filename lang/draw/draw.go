@@ -68,7 +68,7 @@ func marks(s *graph.Step) []string {
 // Mermaid draws a flowchart; an edge that only orders is dotted.
 func Mermaid(g *graph.Graph) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "---\ntitle: %s\n---\nflowchart TD\n", strings.TrimSpace(g.FullName()+" "+g.Version))
+	fmt.Fprintf(&b, "---\ntitle: %q\n---\nflowchart TD\n", strings.TrimSpace(g.FullName()+" "+g.Version))
 	for _, s := range g.Steps {
 		label := "<b>" + mermaidText(s.Name) + "</b>"
 		for _, c := range calls(s) {

@@ -20,12 +20,14 @@ const (
 	gapX      = 34
 	gapY      = 58
 	titleH    = 46
-	nameW     = 8.9 // width of a letter of a step's name, generous
+	aboutH    = 18  // of a line of the description
+	aboutW    = 6.4 // of a letter of the description and the legend
+	legendH   = 40  // of the legend at the foot
 	smallW    = 6.9 // of the small monospaced lines, generous
 	maxLetter = 44  // letters of one line before it is cut
 	maxWhen   = 3   // lines of a condition before it is cut
 	portGap   = 18  // between the ends of edges at one box
-	maxLayerW = 2400
+	maxLayerW = 1500
 	barH      = 10 // of the bar at the foot of a step with a note, with the room around it
 )
 
@@ -93,13 +95,16 @@ type drawing struct {
 	layers [][]*box
 	lines  []*line
 	bends  map[bend]*box
+	joined map[[2]*box]bool // bends that are neighbours already
+	about  []string         // the description, in lines
 	width  float64
 	height float64
 }
 
-// bend is what edges share: those of a kind from a step, where they pass a layer.
+// bend is what edges share where they pass a layer: those of a kind from a step that
+// many wait for, or else those to one step.
 type bend struct {
-	from  *box
+	of    *box
 	kind  kind
 	layer int
 }
@@ -113,7 +118,7 @@ func (d *drawing) place() {
 	for i, s := range d.g.Steps {
 		b := &box{step: s, layer: layer[i]}
 		for _, c := range calls(s) {
-			b.lines = append(b.lines, cut(c))
+			b.lines = append(b.lines, cutCall(c))
 		}
 		if s.When != nil {
 			b.lines = append(b.lines, wrap("when "+s.When.String())...)
@@ -121,7 +126,7 @@ func (d *drawing) place() {
 		if m := marks(s); len(m) > 0 {
 			b.lines = append(b.lines, strings.Join(m, " · "))
 		}
-		b.w = float64(utf8.RuneCountInString(cut(s.Name))) * nameW
+		b.w = nameWidth(cut(s.Name))
 		noted := []string(nil)
 		if d.notes.Step != nil {
 			b.note = d.notes.Step(s)
@@ -138,7 +143,13 @@ func (d *drawing) place() {
 			b.h += barH
 		}
 		d.boxes[i] = b
-		d.add(b)
+	}
+	d.rows()
+	followers := make([]int, n)
+	for _, s := range d.g.Steps {
+		for _, need := range s.Needs {
+			followers[need.Step]++
+		}
 	}
 	budget := maxWalk
 	for i, s := range d.g.Steps {
@@ -153,7 +164,7 @@ func (d *drawing) place() {
 			case need.Data:
 				k = reads
 			}
-			d.connect(d.boxes[need.Step], d.boxes[i], k)
+			d.connect(d.boxes[need.Step], d.boxes[i], k, followers[need.Step] >= len(s.Needs))
 		}
 	}
 }
@@ -203,22 +214,29 @@ func (d *drawing) add(b *box) {
 // straight, or a chain with a far follower would cost a bend on every layer.
 const maxBend = 40
 
-func (d *drawing) connect(from, to *box, k kind) {
+// connect draws an edge. Where it passes layers it shares its way with the other edges of
+// its kind: those that begin where it does, or those that end there.
+func (d *drawing) connect(from, to *box, k kind, outward bool) {
 	l := &line{points: []*box{from}, kind: k}
-	at := from
+	at, of := from, to
+	if outward {
+		of = from
+	}
 	if to.layer-from.layer <= maxBend {
 		for layer := from.layer + 1; layer < to.layer; layer++ {
-			at = d.bend(at, bend{from, k, layer})
-			l.points = append(l.points, at)
+			b := d.bend(bend{of, k, layer})
+			d.join(at, b)
+			l.points = append(l.points, b)
+			at = b
 		}
 	}
-	at.down, to.up = append(at.down, to), append(to.up, at)
+	d.join(at, to)
 	l.points = append(l.points, to)
 	d.lines = append(d.lines, l)
 }
 
-// bend is where an edge that comes from a box above passes a layer.
-func (d *drawing) bend(above *box, b bend) *box {
+// bend is where edges pass a layer.
+func (d *drawing) bend(b bend) *box {
 	if d.bends == nil {
 		d.bends = map[bend]*box{}
 	}
@@ -227,9 +245,45 @@ func (d *drawing) bend(above *box, b bend) *box {
 		at = &box{layer: b.layer, w: 10, h: 1}
 		d.bends[b] = at
 		d.add(at)
-		above.down, at.up = append(above.down, at), append(at.up, above)
 	}
 	return at
+}
+
+// join makes two boxes neighbours, once.
+func (d *drawing) join(above, below *box) {
+	if d.joined == nil {
+		d.joined = map[[2]*box]bool{}
+	}
+	if key := [2]*box{above, below}; !d.joined[key] {
+		d.joined[key] = true
+		above.down, below.up = append(above.down, below), append(below.up, above)
+	}
+}
+
+// rows adds the boxes to their layers. A layer that is wider than a page becomes several,
+// so that edges find their way between its boxes.
+func (d *drawing) rows() {
+	var layers [][]*box
+	for _, b := range d.boxes {
+		for len(layers) <= b.layer {
+			layers = append(layers, nil)
+		}
+		layers[b.layer] = append(layers[b.layer], b)
+	}
+	next := 0
+	for _, layer := range layers {
+		w := 0.0
+		for _, b := range layer {
+			w += b.w + gapX
+		}
+		n := 1 + int(w/maxLayerW)
+		per := (len(layer) + n - 1) / n
+		for i, b := range layer {
+			b.layer = next + i/per
+			d.add(b)
+		}
+		next = len(d.layers)
+	}
 }
 
 // layersOf is the length of the longest way to each step.
@@ -299,35 +353,96 @@ func (d *drawing) rank(layer []*box, near func(*box) []*box) {
 	}
 }
 
-// coordinates gives every box its place. A layer wider than the page is broken into
-// rows.
+// coordinates gives every box its place.
 func (d *drawing) coordinates() {
-	y := float64(margin + titleH)
+	d.width = float64(utf8.RuneCountInString(d.g.FullName()+d.g.Version+d.notes.Title)+4) * 11
 	for _, layer := range d.layers {
-		for _, row := range rows(layer) {
-			w, h := -float64(gapX), 0.0
-			for _, b := range row {
-				w += b.w + gapX
-				h = max(h, b.h)
-			}
-			x := -w / 2
-			for _, b := range row {
-				b.x, b.y = x, y
-				if b.step == nil {
-					b.h = h
-				} else {
-					b.y = y + (h-b.h)/2
-				}
-				x += b.w + gapX
-			}
-			d.width = max(d.width, w)
-			y += h + gapY
+		w := -float64(gapX)
+		for _, b := range layer {
+			w += b.w + gapX
 		}
+		d.width = max(d.width, w)
+		x := -w / 2
+		for _, b := range layer {
+			b.x = x
+			x += b.w + gapX
+		}
+	}
+	if d.g.Describe != "" {
+		d.width = max(d.width, min(float64(utf8.RuneCountInString(d.g.Describe)), 84)*aboutW)
+		d.about = wrapAt(d.g.Describe, int(d.width/aboutW), 3)
+	}
+	d.width = max(d.width, d.legendWidth())
+	y := float64(margin + titleH + len(d.about)*aboutH)
+	for _, layer := range d.layers {
+		h := 0.0
+		for _, b := range layer {
+			h = max(h, b.h)
+		}
+		for _, b := range layer {
+			if b.y = y + (h-b.h)/2; b.step == nil {
+				b.y, b.h = y, h
+			}
+		}
+		y += h + gapY
 	}
 	d.align()
 	d.height = y - gapY + margin
-	d.width = max(d.width, float64(utf8.RuneCountInString(d.g.FullName()+d.g.Version+d.notes.Title)+4)*11)
+	if len(d.legend()) > 0 {
+		d.height += legendH - margin/2
+	}
 	d.shift()
+}
+
+// legend lists what the reader of this picture may not know, with how each is drawn.
+func (d *drawing) legend() []key {
+	var out []key
+	for _, k := range []key{{string(reads), "reads the result"}, {string(waits), "only waits"}, {string(implied), "implied by the others"}} {
+		if slices.ContainsFunc(d.lines, func(l *line) bool { return string(l.kind) == k.class }) {
+			out = append(out, k)
+		}
+	}
+	if len(out) == 1 && out[0].class == string(reads) {
+		out = nil
+	}
+	if d.notes.Step == nil && slices.ContainsFunc(d.boxes, func(b *box) bool { return b.step.When != nil }) {
+		out = append(out, key{"box when", "under a condition"})
+	}
+	return out
+}
+
+// key is an entry of the legend.
+type key struct{ class, text string }
+
+// keyW is the width of a line or box in the legend with the room around it.
+const keyW = 42
+
+func (k key) width() float64 { return keyW + float64(len(k.text))*aboutW + 14 }
+
+func (d *drawing) legendWidth() float64 {
+	w := 0.0
+	for _, k := range d.legend() {
+		w += k.width()
+	}
+	return w
+}
+
+// writeLegend draws the legend at the foot.
+func (d *drawing) writeLegend(b *bytes.Buffer) {
+	x, y := float64(margin), d.height-margin/2-4
+	for _, k := range d.legend() {
+		if k.class == "box when" {
+			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="22" height="13" rx="4"/>`, k.class, x+5, y-10)
+		} else {
+			head := "head"
+			if k.class == string(implied) {
+				head = "pale"
+			}
+			fmt.Fprintf(b, `<path class="%s key" d="M%.1f,%.1f L%.1f,%.1f" marker-end="url(#%s)"/>`, k.class, x, y-4, x+32, y-4, head)
+		}
+		fmt.Fprintf(b, `<text class="about" x="%.1f" y="%.1f">%s</text>`+"\n", x+keyW-4, y, k.text)
+		x += k.width()
+	}
 }
 
 // align moves boxes towards their neighbours as far as their row leaves room.
@@ -338,23 +453,9 @@ func (d *drawing) align() {
 			if turn%2 == 1 {
 				layer = d.layers[len(d.layers)-1-i]
 			}
-			for _, row := range rowsOf(layer) {
-				settle(row, turn%2 == 1)
-			}
+			settle(layer, turn%2 == 1)
 		}
 	}
-}
-
-// rowsOf groups a placed layer by height.
-func rowsOf(layer []*box) [][]*box {
-	var out [][]*box
-	for i, b := range layer {
-		if i == 0 || b.x < layer[i-1].x {
-			out = append(out, nil)
-		}
-		out[len(out)-1] = append(out[len(out)-1], b)
-	}
-	return out
 }
 
 func settle(row []*box, upwards bool) {
@@ -437,27 +538,36 @@ func (d *drawing) shift() {
 	d.width = max(d.width, most-least) + 2*margin
 }
 
-func rows(layer []*box) [][]*box {
-	var out [][]*box
+// nameWidth is how wide a step's name is, generously.
+func nameWidth(name string) float64 {
 	w := 0.0
-	for i, b := range layer {
-		if i == 0 || w+b.w > maxLayerW {
-			out = append(out, nil)
-			w = 0
+	for _, r := range name {
+		switch {
+		case strings.ContainsRune("mwMW", r):
+			w += 15
+		case strings.ContainsRune("ijltfr", r):
+			w += 6.8
+		case r == '_':
+			w += 7
+		case r >= 'A' && r <= 'Z':
+			w += 11.6
+		default:
+			w += 9.8
 		}
-		out[len(out)-1] = append(out[len(out)-1], b)
-		w += b.w + gapX
 	}
-	return out
+	return w
 }
 
 // wrap breaks a condition between words.
-func wrap(s string) []string {
+func wrap(s string) []string { return wrapAt(s, maxLetter, maxWhen) }
+
+// wrapAt breaks a text between words into lines; what is too much is cut.
+func wrapAt(s string, letters, lines int) []string {
 	var out []string
-	for len(out) < maxWhen-1 && utf8.RuneCountInString(s) > maxLetter {
+	for len(out) < lines-1 && utf8.RuneCountInString(s) > letters {
 		runes := []rune(s)
-		at := maxLetter
-		for at > maxLetter/2 && runes[at] != ' ' {
+		at := letters
+		for at > letters/2 && runes[at] != ' ' {
 			at--
 		}
 		if runes[at] != ' ' {
@@ -465,25 +575,36 @@ func wrap(s string) []string {
 		}
 		out, s = append(out, string(runes[:at])), string(runes[at+1:])
 	}
-	return append(out, cut(s))
+	return append(out, cutAt(s, letters))
 }
 
-func cut(s string) string {
-	if utf8.RuneCountInString(s) <= maxLetter {
+func cut(s string) string { return cutAt(s, maxLetter) }
+
+func cutAt(s string, letters int) string {
+	if utf8.RuneCountInString(s) <= letters {
 		return s
 	}
-	return string([]rune(s)[:maxLetter-1]) + "…"
+	return string([]rune(s)[:letters-1]) + "…"
+}
+
+// cutCall shortens the name of an operation. Of the class of a handler the end tells more
+// than the beginning.
+func cutCall(s string) string {
+	if i := strings.LastIndex(s, "::"); i >= 0 && utf8.RuneCountInString(s) > maxLetter {
+		s = "…" + s[i:]
+	}
+	return cut(s)
 }
 
 const style = `
-  .page { fill: #ffffff } .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .version { font-weight: 400; fill: #6b7785 }
+  .page { fill: #ffffff } .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .version { font-weight: 400; fill: #6b7785 } .about { font: 12px system-ui, sans-serif; fill: #6b7785 }
   .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .when { fill: #fff9ea; stroke: #d9b95b } .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
   .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f }
   .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .after { stroke-dasharray: 4 4 } .implied { stroke-width: 1; stroke: #ccd5de } .head { fill: #8496a8 } .pale { fill: #ccd5de }
   .good { fill: #f0f9f3; stroke: #7fbf97 } .fair { fill: #fff9ea; stroke: #d9b95b } .bad { fill: #fdf1f0; stroke: #d99a94 } .note { font: 11px system-ui, sans-serif; fill: #6b7785 }
   .bar { fill: #dfe5eb } .good ~ .filled { fill: #3f9a63 } .fair ~ .filled { fill: #d0a02e } .bad ~ .filled { fill: #c8554b }
   @media (prefers-color-scheme: dark) {
-    .page { fill: #12181f } .title, .name { fill: #e7edf3 } .version { fill: #8d9aa8 } .box { fill: #1d2630; stroke: #42505f } .when { fill: #2b2716; stroke: #8a743a }
+    .page { fill: #12181f } .title, .name { fill: #e7edf3 } .version, .about { fill: #8d9aa8 } .box { fill: #1d2630; stroke: #42505f } .when { fill: #2b2716; stroke: #8a743a }
     .call { fill: #a9b7c5 } .mark { fill: #d8b968 } .edge { stroke: #6d7f91 } .implied { stroke: #39444f } .head { fill: #6d7f91 } .pale { fill: #39444f }
     .good { fill: #16271d; stroke: #3d7a55 } .fair { fill: #2b2716; stroke: #8a743a } .bad { fill: #2d1a19; stroke: #87453f } .note { fill: #93a1af } .bar { fill: #303b46 }
   }`
@@ -499,6 +620,9 @@ func (d *drawing) write() []byte {
 	b.WriteString("</defs>\n")
 	b.WriteString(`<rect class="page" width="100%" height="100%"/>` + "\n")
 	fmt.Fprintf(&b, `<text class="title" x="%d" y="%d">%s <tspan class="version">%s</tspan></text>`+"\n", margin, margin+14, escape(d.g.FullName()), escape(joined(d.g.Version, d.notes.Title)))
+	for i, text := range d.about {
+		fmt.Fprintf(&b, `<text class="about" x="%d" y="%d">%s</text>`+"\n", margin, margin+16+(i+1)*aboutH, escape(text))
+	}
 	for _, k := range []kind{implied, waits, reads} { // what matters lies on top
 		for _, l := range d.lines {
 			if l.kind == k {
@@ -513,6 +637,7 @@ func (d *drawing) write() []byte {
 	for _, s := range d.boxes {
 		s.write(&b)
 	}
+	d.writeLegend(&b)
 	b.WriteString("</svg>\n")
 	return b.Bytes()
 }

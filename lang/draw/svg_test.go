@@ -86,3 +86,73 @@ func TestPicturesHaveNoOverlap(t *testing.T) {
 		}
 	})
 }
+
+// TestEdgesGoRoundBoxes: a wide layer becomes several, and an edge passes each of them
+// where no box stands.
+func TestEdgesGoRoundBoxes(t *testing.T) {
+	g := &graph.Graph{Name: "fan", Steps: []*graph.Step{{Name: "first"}}}
+	last := &graph.Step{Index: 61, Name: "last"}
+	for i := 1; i <= 60; i++ {
+		g.Steps = append(g.Steps, &graph.Step{Index: i, Name: "between", Needs: []graph.Need{{Step: 0, Data: true}}})
+		last.Needs = append(last.Needs, graph.Need{Step: i, Data: true})
+	}
+	g.Steps = append(g.Steps, last)
+	d := &drawing{g: g}
+	d.place()
+	d.order()
+	d.coordinates()
+	if d.width > maxLayerW+400 {
+		t.Errorf("the picture is %.0f wide", d.width)
+	}
+	bends := 0
+	for _, l := range d.lines {
+		if got, want := len(l.points)-1, l.points[len(l.points)-1].layer-l.points[0].layer; got != want {
+			t.Errorf("an edge over %d layers has %d parts", want, got)
+		}
+		for _, p := range l.points[1 : len(l.points)-1] {
+			bends++
+			for _, b := range d.boxes {
+				if p.x < b.x+b.w && b.x < p.x+p.w && p.y < b.y+b.h && b.y < p.y+p.h {
+					t.Fatalf("an edge passes over a box")
+				}
+			}
+		}
+	}
+	if bends == 0 {
+		t.Error("no edge passes a layer, so this test shows nothing")
+	}
+}
+
+// TestTextStaysInItsBox holds the widths that are guessed against those of a wide font:
+// DejaVu Sans Bold, in ems.
+func TestTextStaysInItsBox(t *testing.T) {
+	for letter, em := range map[string]float64{"m": 1.042, "w": 0.924, "W": 1.103, "i": 0.343, "r": 0.493, "o": 0.687, "d": 0.716, "e": 0.678, "_": 0.5, "0": 0.696, "D": 0.83, "O": 0.85} {
+		d := &drawing{g: &graph.Graph{Name: "w", Steps: []*graph.Step{{Name: strings.Repeat(letter, 20)}}}}
+		d.place()
+		if least := 20*em*13.5 + 2*boxPad; d.boxes[0].w < least {
+			t.Errorf("twenty times %s: the box is %.0f wide, not %.0f", letter, d.boxes[0].w, least)
+		}
+	}
+}
+
+// TestPicturesEscape: what has a meaning in a format stands for itself.
+func TestPicturesEscape(t *testing.T) {
+	g := &graph.Graph{Name: "w", Version: `1 <b>"&#: [x`, Describe: `say "<hi>" & go`, Steps: []*graph.Step{{Name: "a", Describe: "<script>"}}}
+	for name, text := range map[string]string{"svg": string(SVG(g)), "mermaid": string(Mermaid(g)), "dot": string(DOT(g))} {
+		if name == "svg" && (strings.Contains(text, "<b>") || strings.Contains(text, "<script>") || strings.Contains(text, "<hi>")) {
+			t.Errorf("%s does not escape:\n%s", name, text)
+		}
+		if name != "svg" && !strings.Contains(text, `"w 1 <b>\"&#: [x"`) {
+			t.Errorf("%s does not quote its title:\n%s", name, text)
+		}
+	}
+}
+
+func TestHandlersAreKnownByTheirEnd(t *testing.T) {
+	if got, want := cutCall("handler.BlogExamples::Post03::StepHandlers::CreateUserAccountHandler"), "…::CreateUserAccountHandler"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := cutCall("billing.create_profile"); got != "billing.create_profile" {
+		t.Error(got)
+	}
+}
