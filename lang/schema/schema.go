@@ -136,16 +136,21 @@ func pointerOf(u string) []string {
 	return parts
 }
 
-// deepest is the cause that lies deepest in the document; the first of several.
+// deepest is the cause that lies deepest in the document; of several the first by its
+// path and words, for the library lists them in any order.
 func deepest(e *jsonschema.ValidationError) *jsonschema.ValidationError {
 	best := e
 	for _, cause := range e.Causes {
 		d := deepest(cause)
-		if best == e || len(d.InstanceLocation) > len(best.InstanceLocation) {
+		if best == e || deeper(d, best) {
 			best = d
 		}
 	}
 	return best
+}
+
+func deeper(a, b *jsonschema.ValidationError) bool {
+	return cmp.Or(cmp.Compare(len(b.InstanceLocation), len(a.InstanceLocation)), slices.Compare(a.InstanceLocation, b.InstanceLocation), cmp.Compare(plain(a), plain(b))) < 0
 }
 
 func english(e *jsonschema.ValidationError) string {
