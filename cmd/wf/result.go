@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,6 +53,7 @@ type runObject struct {
 	Error         *errorObject    `json:"error,omitempty"`
 	Output        any             `json:"output"`
 	Steps         []stepObject    `json:"steps"`
+	Undone        []stepObject    `json:"undone,omitempty"` // in the order in which it was
 	TotalMS       float64         `json:"total_ms"`
 	SavedMS       float64         `json:"saved_ms"`
 	Services      []serviceObject `json:"services"`
@@ -89,7 +91,7 @@ func errorOf(err *machine.RunError, sources diag.Sources) *errorObject {
 // resultObject is a result without its secrets.
 func resultObject(g *graph.Graph, r *machine.Result, output any, sources diag.Sources) runObject {
 	out := runObject{Version: resultVersion, Workflow: g.FullName(), RunID: r.RunID, CorrelationID: r.CorrelationID, Ending: string(r.Ending), Output: output,
-		Error: errorOf(r.Error, sources), Steps: stepObjects(r.Steps, sources), TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
+		Error: errorOf(r.Error, sources), Steps: stepObjects(r.Steps, sources), Undone: stepObjects(r.Undone, sources), TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
 	for _, s := range r.Summary.Services {
 		out.Services = append(out.Services, serviceObject{s.Service, s.Calls, ms(s.Time)})
 	}
@@ -114,14 +116,14 @@ const maxRows = 60
 // summary prints one line a step, and where the time went.
 func summary(e *env, g *graph.Graph, r *machine.Result) {
 	width := len("step")
-	for _, s := range r.Steps {
+	for _, s := range slices.Concat(r.Steps, r.Undone) {
 		width = max(width, columnsOf(s.Name))
 	}
 	width = min(width, 48)
 	fmt.Fprintf(e.stderr, "\n%s %s\n", g.FullName(), e.paint(string(r.Ending), endingColor(r.Ending)))
-	for i, s := range r.Steps {
+	for i, s := range slices.Concat(r.Steps, r.Undone) {
 		if i == maxRows {
-			fmt.Fprintf(e.stderr, "  … %d more steps\n", len(r.Steps)-maxRows)
+			fmt.Fprintf(e.stderr, "  … %d more steps\n", len(r.Steps)+len(r.Undone)-maxRows)
 			break
 		}
 		fmt.Fprintf(e.stderr, "  %s %s  %s%s  %9s%s\n", e.paint(mark(s.Ending), endingColor(s.Ending)), pad(s.Name, width), e.paint(string(s.Ending), endingColor(s.Ending)),
@@ -190,6 +192,8 @@ func mark(ending machine.Ending) string {
 		return "✗"
 	case machine.Cancelled:
 		return "■"
+	case machine.Compensated:
+		return "↶"
 	}
 	return "-"
 }
@@ -198,7 +202,7 @@ func endingColor(ending machine.Ending) string {
 	switch ending {
 	case machine.Completed:
 		return "32"
-	case machine.Degraded, machine.Cancelled:
+	case machine.Degraded, machine.Cancelled, machine.Compensated:
 		return "33"
 	case machine.Failed:
 		return "31"

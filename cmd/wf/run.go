@@ -251,7 +251,7 @@ func (c *runCmd) report(e *env, g *graph.Graph, p *lang.Program, r *machine.Resu
 	switch r.Ending {
 	case machine.Cancelled:
 		return &exit{status: exitInterrupted}
-	case machine.Failed:
+	case machine.Failed, machine.Compensated:
 		printFailure(e, p, r)
 		return &exit{status: exitFailed}
 	}

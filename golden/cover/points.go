@@ -216,6 +216,10 @@ func (t *table) call(c *graph.Call) {
 		t.on(c, value.Exhausted, Point{Kind: Exhausted, Place: place, What: value.Exhausted, Span: c.Span, Missing: name + " never uses its attempts up"})
 	}
 	t.clauses(c.Clauses, place)
+	if c.Undo != nil {
+		t.on(c.Undo, "taken", Point{Kind: Clauses, Place: place, What: "undo", Span: c.Undo.Span, Missing: place + ": undo is never taken"})
+		t.inside(c.Undo.Steps, place+".")
+	}
 }
 
 func (t *table) clauses(clauses []*graph.Clause, place string) {

@@ -21,6 +21,7 @@ type callState struct {
 	attempt int           // the current one, from 1
 	first   int           // the attempt that began the present request; 0: the first
 	since   int           // the attempt that an ending of its own count retried last; 0: none
+	effect  *effect       // what it did, or may have done; nil: nothing
 	own     []ownCount    // of the endings that have a count of their own
 	sent    time.Duration // when it was made
 	timeout time.Duration // when it is given up; 0: never
@@ -379,7 +380,7 @@ func (m *Machine) stepOverdue(id ID) error {
 	switch {
 	case x == nil && st.ending == "" || x != nil && x.within == 0:
 		return fmt.Errorf("%s was never asked for", id)
-	case x == nil || x.late:
+	case x == nil || x.late || x.undoing:
 		return nil
 	case m.now < x.within:
 		return early(id, x.within)
@@ -411,6 +412,13 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 	}
 	m.traceAnswer(x, cs, bodyType)
 	m.show(cs)
+	disposition, rule := value.Classify(cs.call.Policy.Rules, a.status, a.class)
+	switch {
+	case disposition == value.Success:
+		m.affected(x, cs, a.body)
+	case a.doubtful() && cs.effect == nil:
+		m.affected(x, cs, nil)
+	}
 	for _, c := range cs.call.Clauses {
 		if !takes(c, a) {
 			continue
@@ -425,7 +433,6 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 			return
 		}
 	}
-	disposition, rule := value.Classify(cs.call.Policy.Rules, a.status, a.class)
 	if disposition == value.Success {
 		x.call = nil
 		m.passed(x, cs)
@@ -660,8 +667,11 @@ func (x *exec) deadline() *RunError {
 // giveUp gives up what a step waits for. A call that is given up counts for its
 // service all the same.
 func (m *Machine) giveUp(x *exec, reason string) {
-	if x.inner != nil {
+	switch {
+	case x.inner != nil:
 		m.giveUpInner(x, reason)
+		return
+	case x.undoing:
 		return
 	}
 	cs := x.call
@@ -671,6 +681,9 @@ func (m *Machine) giveUp(x *exec, reason string) {
 		return
 	}
 	m.services.add(cs.call.Sig.Service, m.now-cs.sent)
+	if cs.effect == nil {
+		m.affected(x, cs, nil)
+	}
 	m.emit(CancelCall{m.callID(x, cs, KindCall)})
 	if cs.timeout > 0 {
 		m.emit(CancelTimer{m.callID(x, cs, KindTimeout)})

@@ -100,16 +100,44 @@ func (m *Machine) innerEnded(s *scope, i int) {
 	m.groupEnded(x)
 }
 
-// groupEnded goes on behind the steps of a group, or with its clause for failed.
+// groupEnded goes on behind the steps of a group, or with its clause for failed. What
+// was in vain is undone first: of those that did not win, and before a clause for failed
+// of all of them.
 func (m *Machine) groupEnded(x *exec) {
 	in := x.inner
 	s := in.scope
 	x.inner, x.state().inner = nil, s.results()
+	short := in.first > 0 && len(in.won) < in.first
+	var vain []*effect
+	switch {
+	case short || in.first == 0 && in.failed != nil:
+		if len(in.group.Clauses) > 0 {
+			vain = s.take(everyStep)
+		}
+	case in.first > 0:
+		vain = s.take(func(i int) bool { return s.states[i].ending != Completed && s.states[i].ending != Degraded })
+	}
 	m.shut(s)
+	m.inVain(x, vain, func() { m.groupDone(x, in, short) })
+}
+
+// inVain undoes effects before a step goes on.
+func (m *Machine) inVain(x *exec, effects []*effect, then func()) {
+	x.undoing = len(effects) > 0
+	m.compensate(x.name(), effects, func() {
+		x.undoing = false
+		if x.state().exec == x { // else it was given up in the meantime
+			then()
+		}
+	})
+}
+
+func (m *Machine) groupDone(x *exec, in *inner, short bool) {
+	s := in.scope
 	m.resume(x)
 	m.bindResults(x, s)
 	switch {
-	case in.first > 0 && len(in.won) < in.first:
+	case short:
 		m.conclude(x, nil, in.group.Clauses, value.Failed, in.short(x))
 		return
 	case in.first == 0 && in.failed != nil:
@@ -172,7 +200,7 @@ func (m *Machine) loop(x *exec, l *graph.Loop) (waits bool) {
 	}
 	x.inner = in
 	if len(in.items) == 0 || len(in.items) < in.first {
-		return m.loopEnded(x)
+		return m.loopEnded(x, in)
 	}
 	for in.next < len(in.items) && (in.limit == 0 || in.next < in.limit) {
 		m.beginItem(x, in)
@@ -230,9 +258,14 @@ func (m *Machine) keyOf(p *expr.Program) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, isString := v.(string)
-	if !isString {
-		text = fmt.Sprint(v)
+	var text string
+	switch v := v.(type) {
+	case string:
+		text = v
+	case int:
+		text = strconv.Itoa(v)
+	default:
+		return "", &expr.Error{Span: p.Span(), Message: fmt.Sprintf("the key of an item is a string or an int, not %s", value.KindOf(v))}
 	}
 	if strings.ContainsAny(text, "%[]\n\r") {
 		text = strings.NewReplacer("%", "%25", "[", "%5B", "]", "%5D", "\n", "%0A", "\r", "%0D").Replace(text)
@@ -251,17 +284,35 @@ func (m *Machine) beginItem(x *exec, in *inner) {
 	m.open(s)
 }
 
-// itemEnded goes on with the next item, or behind the loop.
+// itemEnded goes on with the next item, or behind the loop. What an item did that failed
+// without failing the loop is undone.
 func (m *Machine) itemEnded(x *exec, s *scope) {
+	in := x.inner
+	if s.states[0].ending == Failed && (in.first > 0 || in.failures <= in.tolerated) {
+		m.compensate(s.name(0), s.take(everyStep), func() {
+			if x.inner == in && in.open[s.item] == s {
+				m.itemDone(x, s)
+			}
+		})
+		return
+	}
+	m.itemDone(x, s)
+}
+
+func (m *Machine) itemDone(x *exec, s *scope) {
 	in := x.inner
 	in.results[s.item], in.steps[s.item], in.open[s.item] = s.states[0].result, s.results()[0], nil
 	in.ended++
 	m.shut(s)
+	var vain []*effect
 	switch {
 	case in.failures > in.tolerated && in.first == 0:
 		m.abandonItems(x, "an item failed")
 	case in.first > 0 && len(in.won) == in.first:
+		kept := len(x.scope.effects)
 		m.abandonItems(x, "enough items completed")
+		vain = slices.Clone(x.scope.effects[kept:])
+		x.scope.effects = x.scope.effects[:kept]
 	case in.first > 0 && len(in.items)-in.failures < in.first:
 		m.abandonItems(x, "too many items failed")
 	default:
@@ -272,9 +323,11 @@ func (m *Machine) itemEnded(x *exec, s *scope) {
 			return
 		}
 	}
-	if !m.loopEnded(x) {
-		m.run(x)
-	}
+	m.inVain(x, vain, func() {
+		if !m.loopEnded(x, in) {
+			m.run(x)
+		}
+	})
 }
 
 // abandonItems ends the items that nobody waits for any more.
@@ -284,6 +337,7 @@ func (m *Machine) abandonItems(x *exec, reason string) {
 		switch {
 		case s != nil:
 			m.abandon(s, reason)
+			m.shut(s)
 			in.steps[i], in.open[i] = s.results()[0], nil
 		case in.steps[i].Ending == "":
 			in.steps[i] = StepResult{Def: in.loop.Steps[0], Name: x.name() + "[" + in.keys[i] + "]", Ending: NotRun, Reason: reason, Started: m.now, Ended: m.now}
@@ -293,8 +347,7 @@ func (m *Machine) abandonItems(x *exec, reason string) {
 
 // loopEnded settles what a loop returns. It reports whether the step has ended by that:
 // because it failed.
-func (m *Machine) loopEnded(x *exec) (over bool) {
-	in := x.inner
+func (m *Machine) loopEnded(x *exec, in *inner) (over bool) {
 	x.inner = nil
 	if in.next > 0 { // else the list is empty or too short, and no item is known
 		x.state().inner = in.steps
@@ -317,7 +370,7 @@ func (m *Machine) loopEnded(x *exec) (over bool) {
 	default:
 		x.main = in.results
 		if in.failures > 0 {
-			x.degraded = fmt.Sprintf("%d of %d items failed, the first with %s: %s", in.failures, len(in.items), in.failed.Code, in.failed.Message)
+			x.degraded = fmt.Sprintf("%d of %d items failed, the first with %s", in.failures, len(in.items), in.failed.what())
 		}
 	}
 	return false
@@ -331,6 +384,7 @@ func (m *Machine) giveUpInner(x *exec, reason string) {
 		x.state().inner = in.steps
 	} else {
 		m.abandon(in.scope, reason)
+		m.shut(in.scope)
 		x.state().inner = in.scope.results()
 		m.bindResults(x, in.scope)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"wf/lang/expr"
@@ -64,7 +65,14 @@ type Machine struct {
 	stopped   bool // ended as a whole: cancelled, or out of time
 	services  ledger
 	pasts     []*ended // steps that handlers know of, by index; nil until the first handler
+	outcome   any      // what the run returns
 	result    *Result
+
+	affects     int          // effects so far, to order them
+	undoings    int          // lists of effects that are being undone
+	compensated bool         // the run's effects are undone, or being so
+	undone      []StepResult // the undos, in order
+	left        []string     // the undos that failed
 
 	// Room for what nearly every run needs.
 	room struct {
@@ -173,6 +181,9 @@ func (m *Machine) apply(ev Event) error {
 	case TimerFired:
 		return m.fired(ev.ID)
 	case CancelRequested:
+		if m.compensated { // it has failed or is cancelled already, and this is its cleaning up
+			return nil
+		}
 		m.stop(Cancelled, &RunError{Code: CodeCancelled, Message: "the run was cancelled"})
 	case StepResolved:
 		return m.resolve(ev.Step, ev.Result)
@@ -265,9 +276,29 @@ func (m *Machine) schedule() {
 			m.begin(s, i)
 		}
 	}
-	if m.root.left == 0 && !m.done {
-		m.finish()
+	if m.root.left == 0 && m.undoings == 0 && !m.done {
+		m.conclusion()
 	}
+}
+
+// conclusion settles how the run ends: if it failed or was cancelled, what it did is
+// undone first.
+func (m *Machine) conclusion() {
+	if m.ending() == Completed || m.ending() == Degraded {
+		m.output()
+	}
+	effects := m.root.take(everyStep)
+	if len(effects) == 0 || m.ending() != Failed && m.ending() != Cancelled {
+		m.finish()
+		return
+	}
+	m.compensated = true
+	if m.within > 0 { // the deadline is over, too
+		m.emit(CancelTimer{ID{Kind: KindRunWithin, scope: -1}})
+		m.within = 0
+	}
+	m.compensate("", effects, m.finish)
+	m.schedule()
 }
 
 // ended records how a step ended and lets its followers know; the last one of a nested
@@ -294,7 +325,10 @@ func (m *Machine) ended(s *scope, i int, ending Ending, reason string) {
 		at = int(todo[0])
 		todo = todo[1:]
 	}
-	if s.of != nil {
+	switch {
+	case s.undo != nil:
+		m.undoEnded(s)
+	case s.of != nil:
 		m.innerEnded(s, i)
 	}
 }
@@ -344,8 +378,7 @@ func (m *Machine) stop(ending Ending, why *RunError) {
 		m.cancelled = true
 	}
 	m.abandon(m.root, reason)
-	m.ready = nil
-	m.finish()
+	m.schedule()
 }
 
 // finish computes the result of the run.
@@ -354,9 +387,14 @@ func (m *Machine) finish() {
 	if m.within > 0 {
 		m.emit(CancelTimer{ID{Kind: KindRunWithin, scope: -1}})
 	}
-	r := &Result{Ending: m.ending(), RunID: m.cfg.RunID, CorrelationID: m.cfg.CorrelationID, Error: m.err}
-	if m.g.Output != nil && (r.Ending == Completed || r.Ending == Degraded) {
-		m.output(r)
+	r := &Result{Ending: m.ending(), RunID: m.cfg.RunID, CorrelationID: m.cfg.CorrelationID, Error: m.err, Undone: m.undone}
+	switch {
+	case r.Ending == Completed || r.Ending == Degraded:
+		r.Output = m.outcome
+	case len(m.left) > 0 && r.Ending == Cancelled:
+		r.Ending, r.Error = Failed, &RunError{Code: CodeUndo, Message: "the run was cancelled, and an undo failed: " + strings.Join(m.left, ", ")}
+	case len(m.left) == 0 && r.Ending == Failed && m.compensated:
+		r.Ending = Compensated
 	}
 	r.Steps = m.root.results()
 	var sum time.Duration
@@ -389,7 +427,10 @@ func (m *Machine) ending() Ending {
 }
 
 // output evaluates what the run comes to.
-func (m *Machine) output(r *Result) {
+func (m *Machine) output() {
+	if m.g.Output == nil {
+		return
+	}
 	refs := m.g.Output.Refs()
 	for i, s := range m.g.Steps {
 		if _, yes := slices.BinarySearch(refs, s.Name); yes {
@@ -398,10 +439,10 @@ func (m *Machine) output(r *Result) {
 	}
 	out, err := m.g.Output.Eval(&m.eval, m.env)
 	if err != nil {
-		r.Ending, r.Error = Failed, expressionError(err)
+		m.err = expressionError(err)
 		return
 	}
-	r.Output = out
+	m.outcome = out
 }
 
 // Pending lists the commands that are outstanding: after a replay, what a driver

@@ -18,6 +18,8 @@ func (m *Machine) resolve(name string, result any) error {
 		return fmt.Errorf("step %s has not failed yet, and only a failed step is resolved", name)
 	case m.root.states[i].ending != Failed:
 		return fmt.Errorf("step %s is %s, and only a failed step is resolved", name, m.root.states[i].ending)
+	case m.compensated:
+		return fmt.Errorf("what the run did is undone; no step of it can be resolved")
 	case m.stopped:
 		return fmt.Errorf("the run was stopped as a whole; no step of it can be resolved")
 	}

@@ -12,13 +12,14 @@ type Ending string
 
 // Endings. A run is never Skipped, NotRun or Resolved.
 const (
-	Completed Ending = "completed"
-	Degraded  Ending = "degraded"  // a fallback stood in
-	Skipped   Ending = "skipped"   // its condition was false
-	Failed    Ending = "failed"    //
-	Cancelled Ending = "cancelled" // while it was running
-	NotRun    Ending = "not_run"   // something it needs failed, or the run ended before
-	Resolved  Ending = "resolved"  // it failed, and a person said what it should have returned
+	Completed   Ending = "completed"
+	Degraded    Ending = "degraded"    // a fallback stood in
+	Skipped     Ending = "skipped"     // its condition was false
+	Failed      Ending = "failed"      //
+	Cancelled   Ending = "cancelled"   // while it was running
+	Compensated Ending = "compensated" // of a run: it failed, and all that it did is undone
+	NotRun      Ending = "not_run"     // something it needs failed, or the run ended before
+	Resolved    Ending = "resolved"    // it failed, and a person said what it should have returned
 )
 
 // Codes of failures that no definition names.
@@ -27,6 +28,7 @@ const (
 	CodeExpression = "EXPRESSION_ERROR"  // an expression failed at run time
 	CodeArgument   = "INVALID_ARGUMENT"  // arguments that break the signature
 	CodeCancelled  = "CANCELLED"
+	CodeUndo       = "UNDO_FAILED"       // of a run that was cancelled
 	CodeTooFew     = "TOO_FEW_COMPLETED" // of the steps or items that `first` wants
 	CodeTooMany    = "TOO_MANY_ITEMS"    // more than graph.MaxItems
 	CodeSameKey    = "SAME_KEY"          // two items of a loop
@@ -44,14 +46,18 @@ type RunError struct {
 
 // Error is "CODE: message (step)".
 func (e *RunError) Error() string {
-	s := e.Code
-	if e.Message != "" {
-		s += ": " + e.Message
-	}
+	s := e.what()
 	if e.Step != "" {
 		s += " (step " + e.Step + ")"
 	}
 	return s
+}
+
+func (e *RunError) what() string {
+	if e.Message == "" {
+		return e.Code
+	}
+	return e.Code + ": " + e.Message
 }
 
 // Result is what came of a run.
@@ -62,6 +68,7 @@ type Result struct {
 	Output        any       // nil unless the run completed or degraded
 	Error         *RunError // nil unless it failed
 	Steps         []StepResult
+	Undone        []StepResult // undos in the order in which they were made; those that failed left something behind
 	Summary       Summary
 }
 

@@ -20,7 +20,9 @@ type scope struct {
 	running int  // steps under way
 	held    heap // steps that are ready and wait for the limit
 	names   []name
-	item    int // of a loop, from 0
+	item    int       // of a loop, from 0
+	undo    *undoing  // what goes on behind it, of an undo
+	effects []*effect // of its steps, that can be undone
 }
 
 // links says which steps wait for which.
@@ -123,12 +125,13 @@ func (m *Machine) lay(s *scope) {
 	switch {
 	case s == m.laid:
 		return
-	case s.of == nil:
+	case s == m.root:
 		m.laid = nil
 		return
+	case s.of != nil:
+		m.lay(s.of.scope)
+		m.bindAll(s.of.names)
 	}
-	m.lay(s.of.scope)
-	m.bindAll(s.of.names)
 	m.bindAll(s.names)
 	m.laid = s
 }
@@ -146,7 +149,7 @@ func (m *Machine) publish(s *scope, i int) {
 		return
 	}
 	own := s.steps[i].Name
-	if s.of != nil {
+	if s != m.root {
 		at := slices.IndexFunc(s.names, func(n name) bool { return n.name == own })
 		s.names[at].value = st.result
 		if m.laid != s {
@@ -169,13 +172,21 @@ func (m *Machine) abandon(s *scope, reason string) {
 			m.settle(s, i, NotRun, reason)
 		}
 	}
-	m.shut(s)
 }
 
-// shut forgets a nested scope whose steps have ended.
+// shut forgets a nested scope whose steps have ended. Its effects are those of the step
+// around it.
 func (m *Machine) shut(s *scope) {
+	if s == m.root {
+		return
+	}
+	m.scopes[s.seq] = nil
 	if s.of != nil {
-		m.scopes[s.seq] = nil
+		for _, e := range s.effects {
+			e.step = s.of.step
+		}
+		s.of.scope.effects = append(s.of.scope.effects, s.effects...)
+		s.effects = nil
 	}
 }
 

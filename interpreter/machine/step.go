@@ -14,6 +14,7 @@ type exec struct {
 	step     int
 	nests    bool // it runs steps of its own instead of calls
 	inner    *inner
+	undoing  bool // what it ran is being undone before it goes on
 	names    []name
 	frames   []frame
 	call     *callState    // the call that is waited for; nil between calls

@@ -32,6 +32,7 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	} else {
 		s.arguments(t, sig, g.Args)
 	}
+	ons = s.undo(g, ons, sc)
 	body, falls := s.clauses(g, level, ons, more || in != nil, sc)
 	if bind != nil {
 		b := sc.define(*bind, body)

@@ -22,7 +22,7 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 	}
 	if t.For.By != nil {
 		g.By = s.compileIn(t.For.By, sc)
-		if k := g.By.Type(); k.Optional || k.Kind != value.String && k.Kind != value.Int && k.Kind != value.Enum {
+		if k := g.By.Type(); k.Optional || !slices.Contains([]value.Kind{value.String, value.Int, value.Enum, value.Any}, k.Kind) {
 			s.add(diag.Errorf(CodeType, t.For.By.Span, "the key of an item is a string or an int, not %s", article(k)).
 				Hintf("it names the item in traces, and differs from those of the others"))
 		}
@@ -115,7 +115,11 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (falls bool) 
 		missing.names[name] = &binding{name: name, place: st.bind.place, typ: t.Opt(), used: true}
 	}
 	for _, st := range stmts[to : to+clauses] {
-		on := st.(*syntax.On)
+		on, ok := st.(*syntax.On)
+		if !ok {
+			s.misplaced(st, "it belongs to a call; the steps inside have their own")
+			continue
+		}
 		c, ends := s.groupClause(on, missing)
 		g.Clauses = append(g.Clauses, c)
 		switch {

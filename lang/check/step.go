@@ -20,6 +20,7 @@ type stepFlow struct {
 	main    *graph.Call    // last plain call outside clauses
 	mainOut *value.Type    // type of its body where it falls through
 	places  map[string]int // how often a place name was given out
+	undoing bool           // it is an undo, not a step
 }
 
 // inClause is the call whose clause is being checked; nil outside clauses.
@@ -74,7 +75,11 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 		}
 		s.graph.Body, falls = s.block(stmts, sc, nil)
 		if len(s.graph.Body) == 0 {
-			s.add(diag.Errorf(CodeEmptyStep, s.graph.Span, "step %s does nothing", s.info.name()).Hintf("give it a call, or return a value"))
+			what := "step " + s.info.name()
+			if s.undoing {
+				what = "this undo"
+			}
+			s.add(diag.Errorf(CodeEmptyStep, s.graph.Span, "%s does nothing", what).Hintf("give it a call, or return a value"))
 		}
 		if s.main != nil {
 			s.main.Main = true
@@ -162,7 +167,7 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 			made, ends = s.call(st, nil, stmts[i+1:i+1+n], i+1+n < len(stmts), sc, in)
 			i += n
 			busy = true
-		case *syntax.On:
+		case *syntax.On, *syntax.Undo:
 			s.misplaced(st, "it belongs to the call above it, and there is none")
 		case *syntax.Ensure:
 			e := s.ensure(st, sc, in)
@@ -199,7 +204,9 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 
 func clausesAfter(stmts []syntax.Stmt) int {
 	for i, st := range stmts {
-		if _, ok := st.(*syntax.On); !ok {
+		switch st.(type) {
+		case *syntax.On, *syntax.Undo:
+		default:
 			return i
 		}
 	}
@@ -318,6 +325,8 @@ func leading(st syntax.Stmt) (string, diag.Span) {
 		word, span = "call", st.Span
 	case *syntax.On:
 		word, span = "on", st.Span
+	case *syntax.Undo:
+		word, span = "undo", st.Span
 	case *syntax.Return:
 		word, span = "return", st.Span
 	case *syntax.Degrade:

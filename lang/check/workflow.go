@@ -131,7 +131,7 @@ func (f *flow) head() {
 			}
 		case *syntax.Output:
 			once("output", st.Span)
-		case *syntax.Call, *syntax.On, *syntax.Return, *syntax.Degrade, *syntax.Fail:
+		case *syntax.Call, *syntax.On, *syntax.Undo, *syntax.Return, *syntax.Degrade, *syntax.Fail:
 			f.misplaced(st, "it belongs into a step")
 		}
 	}

@@ -107,7 +107,13 @@ type (
 		Args    *expr.Program    // nil: {}
 		Policy  *Policy
 		Clauses []*Clause
+		Undo    *Undo // nil: its effect stays
 		Span    diag.Span
+	}
+	// Undo takes back what a call did, or may have done.
+	Undo struct {
+		Steps []*Step // the one step, named undo
+		Span  diag.Span
 	}
 	// Clause is one `on`. The first that matches is taken.
 	Clause struct {
@@ -207,6 +213,9 @@ func EachStmt(body []Stmt, visit func(Stmt)) {
 			EachStmt([]Stmt{st.Else}, visit)
 		case *Call:
 			clauses(st.Clauses)
+			if st.Undo != nil {
+				EachStmt(st.Undo.Steps[0].Body, visit)
+			}
 		case *Group:
 			for _, s := range st.Steps {
 				EachStmt(s.Body, visit)

@@ -71,6 +71,7 @@ type stmtJSON struct {
 	Policy  *policyJSON   `json:"policy,omitempty"`
 	Clauses []clauseJSON  `json:"clauses,omitempty"`
 
+	Undo     []stepJSON    `json:"undo,omitempty"`  // the one step
 	Steps    []stepJSON    `json:"steps,omitempty"` // of a group; of a loop the one without a name
 	By       *expr.Program `json:"by,omitempty"`
 	First    *expr.Program `json:"first,omitempty"`
@@ -95,6 +96,13 @@ func stepsJSON(steps []*Step) []stepJSON {
 		}
 	}
 	return out
+}
+
+func undoJSON(u *Undo) []stepJSON {
+	if u == nil {
+		return nil
+	}
+	return stepsJSON(u.Steps)
 }
 
 func clausesJSON(clauses []*Clause) []clauseJSON {
@@ -134,7 +142,7 @@ func statement(st Stmt) stmtJSON {
 	case *Ensure:
 		return stmtJSON{Do: "ensure", Value: st.Cond, Else: statement(st.Else)}
 	case *Call:
-		return stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses)}
+		return stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: undoJSON(st.Undo)}
 	case *Group:
 		return stmtJSON{Do: "steps", Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit), Clauses: clausesJSON(st.Clauses)}
 	case *Loop:

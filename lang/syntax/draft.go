@@ -154,7 +154,7 @@ func lineUpOf(n any) lineUp {
 		return byType
 	case *Field:
 		return byShape
-	case *On:
+	case *On, *Undo:
 		return byBlock
 	}
 	return byNothing

@@ -16,7 +16,8 @@ var words = map[string][]string{
 	"":         {"import", "type", "let", "policy", "service", "workflow", "mock", "put", "test"},
 	"workflow": {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "use", "retryable", "permanent", "step", "output"},
 	"step": {"describe", "let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent",
-		"step", "limit", "first", "tolerate"},
+		"step", "limit", "first", "tolerate", "undo"},
+	"undo":      {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent"},
 	"on":        {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry"},
 	"service":   {"operation", "retryable", "permanent"},
 	"operation": {"http", "input"},
@@ -27,7 +28,7 @@ var words = map[string][]string{
 }
 
 // later are words of the language that this version does not have yet.
-var later = []string{"undo", "finally", "switch", "wait", "signal", "breaker", "invariant"}
+var later = []string{"finally", "switch", "wait", "signal", "breaker", "invariant"}
 
 // slips are words of other languages with what to write here.
 var slips = map[string]string{

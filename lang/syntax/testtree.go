@@ -133,7 +133,7 @@ type (
 
 // Endings lists what may be expected of a run or step, beside an expression. A run
 // is refused when its input does not fit.
-var Endings = []string{"completed", "degraded", "skipped", "failed", "cancelled", "not_run", "resolved", "refused"}
+var Endings = []string{"completed", "degraded", "skipped", "failed", "cancelled", "compensated", "not_run", "resolved", "refused"}
 
 // Parse reads what stands behind expect. Two names in a row, the second an ending, are
 // never an expression.

@@ -63,7 +63,7 @@ type Decl interface{ decl() }
 
 // Stmt is what may stand in a workflow or block: *Version, *Describe, *Input,
 // *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step, *Call,
-// *On, *Return, *Degrade, *Fail or *Output. Which may stand where is checked, not
+// *On, *Undo, *Return, *Degrade, *Fail or *Output. Which may stand where is checked, not
 // parsed.
 type Stmt interface{ stmt() }
 
@@ -318,6 +318,11 @@ type (
 		When     *Expr     `parser:"( 'when' @@ )?"` // nil: always
 		Stmts    []Stmt    `parser:"'{' @@* '}'"`
 	}
+	// Undo says how to take back what the call above it did, or may have done.
+	Undo struct {
+		Node
+		Stmts []Stmt `parser:"'undo' '{' @@* '}'"`
+	}
 	// Return ends the step, completed.
 	Return struct {
 		Node
@@ -392,6 +397,7 @@ func (*Ensure) stmt()   {}
 func (*Step) stmt()     {}
 func (*Call) stmt()     {}
 func (*On) stmt()       {}
+func (*Undo) stmt()     {}
 func (*Return) stmt()   {}
 func (*Degrade) stmt()  {}
 func (*Fail) stmt()     {}

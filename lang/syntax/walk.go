@@ -223,6 +223,8 @@ func (w walker) stmt(n any) {
 		values(w, n.Outcomes)
 		w.expr(n.When)
 		nodes(w, n.Stmts)
+	case *Undo:
+		nodes(w, n.Stmts)
 	case *Return:
 		w.expr(n.Value)
 	case *Degrade:

@@ -262,6 +262,9 @@ func (w *writer) stmt(n any) {
 		list(w, n.Outcomes, w.outcome)
 		w.with(" when ", n.When)
 		inline(w, n.Stmts)
+	case *Undo:
+		w.print("undo")
+		inline(w, n.Stmts)
 	case *Return:
 		w.with("return ", n.Value)
 	case *Degrade:
