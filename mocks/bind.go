@@ -44,7 +44,7 @@ var bindings = sync.OnceValue(func() []binding {
 			})
 		}
 	}
-	for _, h := range handlers {
+	for _, h := range slices.Concat(handlers, shopHandlers) {
 		sig := h.signature()
 		out = append(out, binding{sig.Service, sig.Operation, sig, func(w *World) builtins.Func {
 			return func(_ context.Context, c builtins.Call) (builtins.Answer, error) { return w.handle(h, c) }
