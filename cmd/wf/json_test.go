@@ -136,6 +136,13 @@ func TestSchemas(t *testing.T) {
 		_, lines, _ := invoke("", "test", dir, "--format", "json", "--cover")
 		check("test", name, lines)
 	}
+	coverage := filepath.Join(t.TempDir(), "coverage.json")
+	invoke("", "test", "../../workflows", "--cover="+coverage)
+	if text, err := os.ReadFile(coverage); err != nil {
+		t.Error(err)
+	} else {
+		check("coverage", "coverage", string(text))
+	}
 	_, services, _ := invoke("", "services", "--format", "json")
 	check("services", "services", services)
 	for name := range s {
