@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"wf/golden"
 	"wf/golden/cover"
 	"wf/lang"
 )
@@ -85,7 +86,7 @@ func writeCover(e *env, p *cover.Profile, name string) error {
 }
 
 // covers reports whether coverage is asked for.
-func (c *testCmd) covers() bool { return c.Cover.on || len(c.CoverMin) > 0 }
+func (c *testCmd) covers() bool { return c.Cover.on || len(c.CoverMin) > 0 || c.Missing }
 
 // profile is where the tests tell what they reach; nil if nobody asks.
 func (c *testCmd) profile() *cover.Profile {
@@ -162,10 +163,10 @@ func (c *testCmd) untested(p *cover.Profile) error {
 			if files, err = under(name); err != nil {
 				return wrong("%v", err)
 			}
-		} else if tested := filepath.ToSlash(strings.TrimSuffix(name, "_test.wf") + ".wf"); tested != name {
-			if _, err := os.Stat(tested); err == nil {
-				files = []string{tested}
-			}
+		} else if !golden.IsTestFile(name) {
+			files = []string{filepath.ToSlash(name)}
+		} else if tested := filepath.ToSlash(strings.TrimSuffix(name, "_test.wf") + ".wf"); thereIs(tested) {
+			files = []string{tested}
 		}
 		for _, f := range files {
 			program, problems := lang.Load(hostFS{}, f, lang.Options{Catalog: services(c.Seed), StubHandlers: true, Probe: true})

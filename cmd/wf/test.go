@@ -28,6 +28,7 @@ type testCmd struct {
 	Seed     uint64        `help:"Seed of the runs of tests that set none." default:"1"`
 	Cover    coverFlag     `help:"Show what of the workflows the tests exercise; --cover=FILE writes it to a .json, .svg or .html file, too."`
 	CoverMin []cover.Bound `help:"Fail if less is covered: 100%, or of one kind, clauses=100%." placeholder:"SHARE"`
+	Missing  bool          `help:"Print a test for each thing that the tests do not exercise, ready to be added to the test file."`
 	Verbose  bool          `short:"v" help:"List the tests that pass, too."`
 	Format   string        `help:"text, json (one object a line) or github (text, and annotations for GitHub Actions; the default there)." enum:"text,json,github," default:""`
 	JUnit    string        `name:"junit" help:"Write a report in the JUnit format, too." placeholder:"FILE"`
@@ -48,7 +49,9 @@ Examples:
   wf test workflows --watch
   wf test workflows --junit report.xml
   wf test workflows --cover
-  wf test workflows --cover=coverage.json --cover-min 90%,clauses=100%`
+  wf test workflows --cover=coverage.html --cover-min 90%,clauses=100%
+  wf test --missing workflows/user_registration_test.wf >> workflows/user_registration_test.wf
+  wf test --missing flow.wf > flow_test.wf`
 }
 
 // Run runs the tests.
@@ -68,7 +71,7 @@ func (c *testCmd) Run(e *env) error {
 	if c.Watch {
 		return c.watch(ctx, e)
 	}
-	files, err := testFiles(c.Paths)
+	files, err := c.files()
 	if err != nil {
 		return err
 	}
@@ -88,7 +91,13 @@ func (c *testCmd) round(ctx context.Context, e *env, names []string) ([]testFile
 	began := e.now()
 	files := c.load(names)
 	t := &tally{Files: len(files)}
-	out := reporters{c.format(e)}
+	told := e
+	if c.Missing { // standard output is for what is proposed
+		aside := *e
+		aside.stdout = e.stderr
+		told = &aside
+	}
+	out := reporters{c.format(told)}
 	if c.JUnit != "" {
 		out = append(out, &junitReport{e: e, to: c.JUnit})
 	}
@@ -124,6 +133,11 @@ func (c *testCmd) round(ctx context.Context, e *env, names []string) ([]testFile
 	}
 	if err := c.verdict(ctx, files, t); err != nil || !covered {
 		return files, err
+	}
+	if c.Missing {
+		if err := c.propose(ctx, e, profile, programs); err != nil {
+			return files, err
+		}
 	}
 	return files, c.enough(e, profile)
 }
@@ -172,7 +186,7 @@ func (c *testCmd) verdict(ctx context.Context, files []testFile, t *tally) error
 		x := wrong("no test matches --run %s", c.Filter)
 		x.hint = diag.DidYouMean(c.Filter, testNames(files))
 		return x
-	case t.Passed == 0:
+	case t.Passed == 0 && !c.Missing:
 		return wrong("no test was run").hinted(`a test is written: test "name" { … }`)
 	}
 	return nil

@@ -174,6 +174,14 @@ func (r *Recorder) Covers(g *graph.Graph, point int) bool {
 	return slices.ContainsFunc(r.all, func(rec *record) bool { return rec.table == t && rec.hits[point] > 0 })
 }
 
+// Reached is how often a point of another compilation of the workflow was reached.
+func (w *Workflow) Reached(other *Workflow, point int) int {
+	if i, ok := w.byKey[other.Points[point].key()]; ok {
+		return w.Hits[i]
+	}
+	return 0
+}
+
 // Share is how much of some kind is covered.
 type Share struct{ Covered, Total int }
 

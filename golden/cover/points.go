@@ -77,7 +77,7 @@ type table struct {
 func makeTable(g *graph.Graph) *table {
 	t := &table{graph: g, byKey: map[string]int{}, targets: map[target][]int{}, answers: map[*graph.Call][]answer{}, programs: map[*expr.Program][]sides{}}
 	t.block(g.Prelude)
-	t.within(g.Within, "the within of the run never passes")
+	t.within(g.Within, "the within of the run never passes", true)
 	t.setting(g.Limit)
 	for _, s := range g.Steps {
 		t.steps(s)
@@ -123,16 +123,18 @@ func (t *table) steps(s *graph.Step) {
 	for _, e := range endingsOf(s) {
 		t.on(s, e.name, Point{Kind: Endings, What: e.name, Span: s.Span, Optional: e.optional, Missing: "step " + name + " never ends " + e.name})
 	}
-	t.within(s.Within, "the within of step "+name+" never passes")
+	t.within(s.Within, "the within of step "+name+" never passes", false)
 	t.block(s.Body)
 }
 
-func (t *table) within(s *graph.Setting, missing string) {
+// within enters a deadline. That of the run is optional: it is a net, and what happens
+// then no definition says.
+func (t *table) within(s *graph.Setting, missing string, optional bool) {
 	if s == nil {
 		return
 	}
 	t.program(s.Value)
-	t.on(s, "passed", Point{Kind: Timeouts, What: "within", Span: s.Span, Missing: missing})
+	t.on(s, "passed", Point{Kind: Timeouts, What: "within", Span: s.Span, Missing: missing, Optional: optional})
 }
 
 func (t *table) setting(s *graph.Setting) {

@@ -1,0 +1,278 @@
+package propose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"wf/builtins"
+	"wf/golden"
+	"wf/interpreter"
+	"wf/interpreter/machine"
+	"wf/interpreter/sim"
+	"wf/lang/expr"
+	"wf/lang/suite"
+	"wf/lang/value"
+	"wf/mocks"
+)
+
+// outcome is a plan and what came of it.
+type outcome struct {
+	plan    *plan
+	reached []int // points, sorted
+	calls   []made
+	input   map[string]any // with defaults
+	result  *machine.Result
+}
+
+// made is a call of a run and how it was answered.
+type made struct {
+	place   string
+	sig     *value.Signature
+	args    map[string]any
+	written bool // the answer is of our making; else a mock of the file gives it
+	reply   reply
+}
+
+// stager makes the services of a run.
+type stager struct {
+	suite *suite.Suite
+	names map[string]any
+	below func() builtins.Services
+}
+
+func newStager(opts Options) *stager {
+	st := &stager{suite: opts.Suite, below: opts.Builtins}
+	if st.suite == nil {
+		st.suite = &suite.Suite{}
+	}
+	st.names, _ = mocks.Names(st.suite)
+	return st
+}
+
+// mocked reports whether the mocks of the file answer an operation.
+func (st *stager) mocked(service, operation string) bool {
+	return slices.ContainsFunc(st.suite.Mocks, func(m *suite.Mock) bool {
+		if m.Service != service {
+			return false
+		}
+		return m.Replies[operation] != nil || m.Pass && m.Operation == ""
+	})
+}
+
+// try runs a plan; nil if that was done before, or its input or answers do not fit.
+func (s *search) try(p *plan) *outcome {
+	key := p.key()
+	if s.known[key] {
+		return nil
+	}
+	s.known[key] = true
+	input, violations := interpreter.Prepare(s.graph, p.input, "run_1", golden.Start)
+	if len(violations) > 0 {
+		return nil
+	}
+	s.runs++
+	stage := mocks.NewStage(s.stage.suite, s.stage.names, once(s.stage.below))
+	for _, put := range s.stage.suite.Puts {
+		if stage.Put(put, s.stage.names) != nil {
+			return nil
+		}
+	}
+	stage.Begin(golden.Start)
+	o := &outcome{plan: p, input: input}
+	svc := &services{search: s, stage: stage, out: o, count: map[string]int{}}
+	rec := s.cover.Recorder()
+	rec.Run(s.graph)
+	var err error
+	o.result, err = sim.Run(s.graph, input, sim.Options{Registry: svc, Seed: 1, Start: golden.Start, RunID: "run_1", Cover: rec,
+		Stop: func() bool { return len(stage.Problems()) > 0 || len(o.calls) > maxCalls }})
+	if err != nil {
+		return nil
+	}
+	for i := range s.points {
+		if rec.Covers(s.graph, i) {
+			o.reached = append(o.reached, i)
+		}
+	}
+	return o
+}
+
+// maxCalls is how many calls a run that is tried may make.
+const maxCalls = 500
+
+func once(fresh func() builtins.Services) func() builtins.Services {
+	if fresh == nil {
+		return nil
+	}
+	return sync.OnceValue(fresh)
+}
+
+// services answer a run as its plan says.
+type services struct {
+	search *search
+	stage  *mocks.Stage
+	out    *outcome
+	count  map[string]int // calls by place
+}
+
+// Lookup finds every operation.
+func (s *services) Lookup(service, operation string) (*builtins.Operation, bool) {
+	return &builtins.Operation{Func: func(ctx context.Context, c builtins.Call) (builtins.Answer, error) {
+		return s.answer(ctx, c, service, operation)
+	}}, true
+}
+
+func (s *services) answer(ctx context.Context, c builtins.Call, service, operation string) (builtins.Answer, error) {
+	n := s.count[c.Place]
+	s.count[c.Place]++
+	sig := s.search.call(c.Place).Sig
+	m := made{place: c.Place, sig: sig, args: c.Args, reply: reply{pass: true}}
+	sc := s.out.plan.answers[c.Place]
+	switch {
+	case n < len(sc.replies):
+		m.reply = sc.replies[n]
+	case sc.always:
+		m.reply = sc.replies[len(sc.replies)-1]
+	}
+	mocked := s.search.stage.mocked(service, operation)
+	if m.reply.pass && mocked {
+		op, _ := s.stage.Lookup(service, operation)
+		a, err := op.Func(ctx, c)
+		m.reply.outcome, m.reply.body = value.Pattern{Status: a.Status, Name: a.Class}, a.Body
+		if a.Class != "" {
+			m.reply.outcome.Status = 0
+		}
+		s.out.calls = append(s.out.calls, m)
+		return a, err
+	}
+	if m.reply.pass {
+		m.reply = s.search.success(sig, c.Args, s.out.input)
+	}
+	m.written = true
+	s.out.calls = append(s.out.calls, m)
+	return m.reply.answer(), nil
+}
+
+func (r reply) answer() builtins.Answer {
+	a := builtins.Answer{Status: r.outcome.Status, Class: r.outcome.Name, Body: r.body, Latency: 10 * time.Millisecond}
+	if r.after != "" {
+		a.Latency, _ = value.ParseDuration(r.after)
+	}
+	if len(r.headers) > 0 {
+		a.Headers = map[string]string{}
+		for k, v := range r.headers {
+			a.Headers[k] = fmt.Sprint(v)
+		}
+	}
+	return a
+}
+
+// success is how an operation answers when all is well: by its first success, with what
+// it was told where fields bear the same name.
+func (s *search) success(sig *value.Signature, args, input map[string]any) reply {
+	best := value.Pattern{Status: 200}
+	for i, o := range sig.Outcomes {
+		d, _ := value.Classify(sig.Rules, statusOf(o.Pattern), o.Name)
+		if d == value.Success || i == 0 {
+			best = value.Pattern{Status: statusOf(o.Pattern), Name: o.Name}
+		}
+		if d == value.Success {
+			break
+		}
+	}
+	return reply{outcome: best, body: s.body(sig, best, args, input)}
+}
+
+// statusOf is a status that a pattern means; 0 for a class by name.
+func statusOf(p value.Pattern) int {
+	if p.Class != 0 {
+		return p.Class * 100
+	}
+	return p.Status
+}
+
+// body is an example of what an operation answers with an outcome.
+func (s *search) body(sig *value.Signature, p value.Pattern, args, input map[string]any) any {
+	t, declared := sig.Body(p.Status, p.Name)
+	if !declared || t == nil || t.Kind == value.Any {
+		return nil
+	}
+	v := echo(t, value.Example(t), args)
+	return echo(t, v, input)
+}
+
+// echo gives fields of a body the values of fields of the same name.
+func echo(t *value.Type, v any, known map[string]any) any {
+	record, ok := v.(map[string]any)
+	if !ok || t.Kind != value.Record {
+		return v
+	}
+	leaves := map[string]any{}
+	collect(known, leaves, 0)
+	for _, f := range t.Fields {
+		old, there := record[f.Name]
+		if !there {
+			continue
+		}
+		if f.Type.Kind == value.Record {
+			record[f.Name] = echo(f.Type, old, known)
+			continue
+		}
+		if given, ok := leaves[f.Name]; ok {
+			if _, violations := f.Type.Conform(given, nil); len(violations) == 0 {
+				record[f.Name] = given
+			}
+		}
+	}
+	return record
+}
+
+// collect lists the fields of records by name, outer ones first.
+func collect(v any, out map[string]any, depth int) {
+	record, ok := v.(map[string]any)
+	if !ok || depth > 5 {
+		return
+	}
+	names := sorted(record)
+	for _, name := range names {
+		if _, known := out[name]; !known && record[name] != nil {
+			out[name] = record[name]
+		}
+	}
+	for _, name := range names {
+		collect(record[name], out, depth+1)
+	}
+}
+
+// seeds are what the search begins with: the inputs of the tests there are, and one of
+// its own.
+func (s *search) seeds() []*plan {
+	var out []*plan
+	if s.opts.Suite != nil {
+		m := expr.NewMachine()
+		for _, t := range s.opts.Suite.Tests {
+			for _, st := range t.Body {
+				run, ok := st.(*suite.Run)
+				if !ok || run.Graph.FullName() != s.graph.FullName() || run.Input == nil || len(out) >= maxSeeds || !s.readable(run.Input) {
+					continue
+				}
+				v, err := run.Input.Eval(m, s.stage.names)
+				text := run.Input.String()
+				if err == nil && !slices.ContainsFunc(out, func(p *plan) bool { return p.named == text }) {
+					out = append(out, &plan{input: v, named: text})
+				}
+			}
+		}
+	}
+	return append(out, &plan{input: value.Example(s.graph.Input)})
+}
+
+// maxSeeds is how many inputs of tests the search begins with.
+const maxSeeds = 8
+
+// readable reports whether an expression reads nothing but the names of the file.
+func (s *search) readable(p *expr.Program) bool {
+	return !slices.ContainsFunc(p.Refs(), func(name string) bool { _, ok := s.stage.names[name]; return !ok })
+}

@@ -1,0 +1,310 @@
+package propose
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"wf/interpreter/machine"
+	"wf/lang/value"
+)
+
+// write says a scenario as a test file does.
+func (s *search) write(f found) Test {
+	t := Test{Name: s.name(f)}
+	for _, i := range f.covers {
+		t.Covers = append(t.Covers, s.points[i])
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "test %s {\n", text(t.Name))
+	for _, m := range s.mocks(f.run) {
+		b.WriteString(m)
+	}
+	name := s.graph.Name
+	if s.opts.FullName {
+		name = s.graph.FullName()
+	}
+	b.WriteString("  run " + name)
+	if f.plan.named != "" {
+		b.WriteString(" " + f.plan.named)
+	} else if in := source(s.graph.Input, f.plan.input); in != "{ }" {
+		b.WriteString(" " + in)
+	}
+	b.WriteString("\n")
+	for _, e := range s.expectations(f.run.result) {
+		b.WriteString("  expect " + e + "\n")
+	}
+	b.WriteString("}\n")
+	t.Text = b.String()
+	return t
+}
+
+// name says what is special about a scenario.
+func (s *search) name(f found) string {
+	texts := make([]string, len(f.plan.labels))
+	for i, l := range f.plan.labels {
+		texts[i] = l.text
+	}
+	name := strings.Join(texts, ", ")
+	if name == "" {
+		name = "all is well"
+	}
+	if r := []rune(name); len(r) > maxName {
+		name = string(r[:maxName-1]) + "…"
+	}
+	base := name
+	for n := 2; s.names[name]; n++ {
+		name = fmt.Sprintf("%s (%d)", base, n)
+	}
+	s.names[name] = true
+	return name
+}
+
+// maxName is the longest name of a test.
+const maxName = 120
+
+// expectations say how the run and its steps ended.
+func (s *search) expectations(r *machine.Result) []string {
+	ending := string(r.Ending)
+	if r.Error != nil {
+		ending += " " + r.Error.Code
+	}
+	out := []string{ending}
+	for i, st := range r.Steps {
+		if st.Ending == machine.Completed && st.Attempts <= 1 {
+			continue
+		}
+		line := st.Name + " " + string(st.Ending)
+		if st.Ending == machine.Failed && st.Error != nil {
+			line += " " + st.Error.Code
+		}
+		if st.Attempts > 0 && st.Ending != machine.NotRun {
+			line += " after 1 attempt"
+			if st.Attempts != 1 {
+				line = strings.TrimSuffix(line, "1 attempt") + fmt.Sprintf("%d attempts", st.Attempts)
+			}
+		}
+		out = append(out, line)
+		if t := s.graph.Steps[i].Result; st.Ending == machine.Degraded && plainly(t) && st.Result != nil {
+			if text := source(t, st.Result); len(text) < maxValue {
+				out = append(out, st.Name+" == "+text)
+			}
+		}
+	}
+	if g := s.graph; g.Output != nil && r.Output != nil && plainly(g.Output.Type()) {
+		if text := source(g.Output.Type(), r.Output); len(text) < maxValue {
+			out = append(out, "output == "+text)
+		}
+	}
+	return out
+}
+
+// maxValue is the longest value that an expectation writes out.
+const maxValue = 100
+
+// plainly reports whether a value of the type may be written into a test: it holds no
+// secret.
+func plainly(t *value.Type) bool { return !t.HasSecret() }
+
+// mocks writes the answers of a run, those of the file's own mocks left out.
+func (s *search) mocks(o *outcome) []string {
+	var order []string
+	byOp := map[string][]made{}
+	for _, m := range o.calls {
+		name := m.sig.Name()
+		if byOp[name] == nil {
+			order = append(order, name)
+		}
+		byOp[name] = append(byOp[name], m)
+	}
+	var out []string
+	for _, name := range order {
+		calls := byOp[name]
+		if !slices.ContainsFunc(calls, func(m made) bool { return m.written }) {
+			continue
+		}
+		out = append(out, s.mock(name, calls))
+	}
+	return out
+}
+
+func (s *search) mock(name string, calls []made) string {
+	var places []string
+	at := map[string][]made{}
+	for _, m := range calls {
+		if at[m.place] == nil {
+			places = append(places, m.place)
+		}
+		at[m.place] = append(at[m.place], m)
+	}
+	var lines []string
+	for _, place := range places {
+		replies := s.replies(at[place])
+		if len(places) == 1 {
+			lines = append(lines, replies...)
+			continue
+		}
+		lines = append(lines, "when place == "+text(place)+" { "+strings.Join(replies, ", ")+" }")
+	}
+	if one := strings.Join(lines, ", "); len(places) == 1 && len(one) < maxLine && !strings.Contains(one, "\n") {
+		return "  mock " + name + " { " + one + " }\n"
+	}
+	return "  mock " + name + " {\n    " + strings.Join(lines, "\n    ") + "\n  }\n"
+}
+
+// maxLine is how long a line may get before it is broken.
+const maxLine = 110
+
+// replies writes the answers of the calls at one place, equal ones in one.
+func (s *search) replies(calls []made) []string {
+	var out []string
+	for i := 0; i < len(calls); {
+		text := s.reply(calls[i])
+		n := 1
+		for i+n < len(calls) && s.reply(calls[i+n]) == text {
+			n++
+		}
+		i += n
+		if n > 1 {
+			text += fmt.Sprintf(" times %d", n)
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+func (s *search) reply(m made) string {
+	if !m.written {
+		return "pass"
+	}
+	r := m.reply
+	text := r.outcome.String()
+	if t, _ := m.sig.Body(r.outcome.Status, r.outcome.Name); t != nil && r.body != nil {
+		text += " " + source(t, r.body)
+	}
+	if len(r.headers) > 0 {
+		text += " headers " + source(value.TAny, r.headers)
+	}
+	if r.after != "" {
+		text += " after " + r.after
+	}
+	return text
+}
+
+var word = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// text is a string literal.
+func text(s string) string {
+	b, err := value.EncodeJSON(s, "")
+	if err != nil {
+		return `""`
+	}
+	return strings.ReplaceAll(string(b), "${", `\${`)
+}
+
+// source writes a value of a type as an expression that has the type.
+func source(t *value.Type, v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "nil"
+	case string:
+		switch t.Kind {
+		case value.Time:
+			return "time(" + text(v) + ")"
+		case value.Duration:
+			if d, err := value.ParseDuration(v); err == nil {
+				return value.FormatDuration(d)
+			}
+			return "duration(" + text(v) + ")"
+		}
+		return text(v)
+	case []any:
+		elem := value.TAny
+		if t.Kind == value.List {
+			elem = t.Elem
+		}
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = source(elem, e)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		return object(t, v)
+	}
+	return value.Literal(v)
+}
+
+func object(t *value.Type, v map[string]any) string {
+	names := make([]string, 0, len(v))
+	for _, f := range t.Fields { // in declared order
+		if _, ok := v[f.Name]; ok {
+			names = append(names, f.Name)
+		}
+	}
+	for _, name := range sorted(v) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "{ }"
+	}
+	parts := make([]string, len(names))
+	for i, name := range names {
+		ft := value.TAny
+		if f := t.Field(name); f != nil {
+			ft = f.Type
+		}
+		key := name
+		if !word.MatchString(key) {
+			key = text(key)
+		}
+		parts[i] = key + ": " + source(ft, v[name])
+	}
+	one := "{ " + strings.Join(parts, ", ") + " }"
+	if len(one) < maxLine {
+		return one
+	}
+	return "{\n" + strings.Join(parts, "\n") + "\n}"
+}
+
+// indented indents every line by the brackets that are open.
+func indented(text string) string {
+	var b strings.Builder
+	depth := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		opened, closed := brackets(line)
+		if line != "" {
+			b.WriteString(strings.Repeat("  ", max(0, depth-closed)) + line)
+		}
+		b.WriteByte('\n')
+		depth += opened - closed
+	}
+	return b.String()
+}
+
+// brackets counts the brackets that a line leaves open, and those it closes that were
+// open before it.
+func brackets(line string) (opened, closed int) {
+	quoted := false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[' || c == '(':
+			opened++
+		case c == '}' || c == ']' || c == ')':
+			if opened > 0 {
+				opened--
+			} else {
+				closed++
+			}
+		}
+	}
+	return opened, closed
+}
