@@ -32,11 +32,11 @@ func (w *Workflow) note(s *graph.Step) *draw.Note {
 	what := map[string]bool{}
 	var words []string
 	for i, p := range w.Points {
-		if p.Step != s.Name || p.Optional {
+		if p.Optional || !belongs(p.Step, s.Name) {
 			continue
 		}
 		share.count(w.Hits[i])
-		if p.Kind == Steps {
+		if p.Kind == Steps && p.Step == s.Name {
 			ran = w.Hits[i] > 0
 		}
 		if w.Hits[i] > 0 {
@@ -61,6 +61,12 @@ func (w *Workflow) note(s *graph.Step) *draw.Note {
 		n.Title = fmt.Sprintf("%s: %s\n%s", s.Name, fraction(share), strings.Join(missing, "\n"))
 	}
 	return n
+}
+
+// belongs reports whether a step is another one, or stands inside of it.
+func belongs(step, outer string) bool {
+	rest, ok := strings.CutPrefix(step, outer)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // brief is a word for what is missing.
