@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	"mocks":               {"builtins", "lang", "lang/check", "lang/diag", "lang/expr", "lang/graph", "lang/suite", "lang/value", "workflows"},
 	"golden/cover":        {"lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/value"},
 	"golden":              {"builtins", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks"},
-	"golden/propose":      {"builtins", "golden", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/token", "lang/value", "mocks"},
+	"golden/propose":      {"builtins", "golden", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
 	"cmd/wf":              {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/explain", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 }
 

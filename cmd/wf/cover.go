@@ -170,8 +170,11 @@ func (c *testCmd) untested(p *cover.Profile) error {
 		}
 		for _, f := range files {
 			program, problems := lang.Load(hostFS{}, f, lang.Options{Catalog: services(c.Seed), StubHandlers: true, Probe: true})
-			if problems.HasErrors() || len(program.Workflows) == 0 {
-				continue // wf check tells
+			if problems.HasErrors() {
+				return wrong("%s has errors, so what tests exercise of it cannot be told", f).hinted("wf check %s", f)
+			}
+			if len(program.Workflows) == 0 {
+				continue
 			}
 			p.Read(program.Sources)
 			for _, g := range program.Workflows {

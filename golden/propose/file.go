@@ -1,6 +1,7 @@
 package propose
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"path"
@@ -13,6 +14,7 @@ import (
 	"wf/lang"
 	"wf/lang/check"
 	"wf/lang/graph"
+	"wf/lang/syntax"
 	"wf/lang/value"
 )
 
@@ -39,10 +41,7 @@ type File struct {
 func Write(fsys fs.FS, definition, name string, w *cover.Workflow, services func() Services, opts Options) (*File, error) {
 	f := &File{Name: name}
 	src, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		f.New = true
-	}
-	if f.New {
+	if f.New = err != nil || len(bytes.TrimSpace(src)) == 0; f.New {
 		p, problems := lang.Load(fsys, definition, lang.Options{Catalog: services(), StubHandlers: true, Probe: true})
 		if problems.HasErrors() {
 			return nil, problems
@@ -72,11 +71,15 @@ func Write(fsys fs.FS, definition, name string, w *cover.Workflow, services func
 	if f.New {
 		b.Write(src)
 	}
-	for _, t := range f.Tests {
-		b.WriteString("\n")
+	for i, t := range f.Tests {
+		if i > 0 || f.New {
+			b.WriteString("\n")
+		}
 		b.WriteString(t.Text)
 	}
-	f.Text = indented(b.String())
+	if f.Text = laidOut(name, b.String()); !f.New && f.Text != "" {
+		f.Text = "\n" + f.Text // below the tests there are
+	}
 	return f, nil
 }
 
@@ -121,6 +124,18 @@ func (f *File) keepPassing(src string, load func(string) (*lang.Program, error),
 	f.Tests = kept
 }
 
+// laidOut is a text in the one layout.
+func laidOut(name, text string) string {
+	if text == "" {
+		return ""
+	}
+	tree, problems := syntax.Parse(name, []byte(text))
+	if problems.HasErrors() {
+		return text
+	}
+	return string(syntax.Format(tree, []byte(text)))
+}
+
 // withoutValues leaves expectations of values out.
 func withoutValues(text string) string {
 	lines := strings.Split(text, "\n")
@@ -158,7 +173,7 @@ func skeleton(g *graph.Graph, definition, name string, services Services) string
 			switch {
 			case slices.Contains(ops[sig.Service], sig):
 				return
-			case len(ops[sig.Service]) > 0:
+			case len(ops[sig.Service]) > 0 || sig.Handler:
 			case len(services.Operations(sig.Service)) > 0:
 				builtIn = append(builtIn, sig.Service)
 			default:
@@ -169,6 +184,9 @@ func skeleton(g *graph.Graph, definition, name string, services Services) string
 	}
 	if len(builtIn) > 0 {
 		fmt.Fprintf(&b, "\nmock %s { pass }\n", strings.Join(builtIn, ", "))
+	}
+	for _, sig := range ops[value.HandlerService] {
+		fmt.Fprintf(&b, "\nmock %s { 200 always }\n", mockName(sig))
 	}
 	s := &search{}
 	for _, service := range own {

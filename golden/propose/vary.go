@@ -395,12 +395,15 @@ func (p pool) with(record map[string]any) pool {
 func (s *search) eachPlace(at *plan, visit func(m made, about string)) {
 	seen := map[string]bool{}
 	for _, m := range at.run.calls {
-		if seen[m.place] || m.sig.Handler {
+		if seen[m.place] {
 			continue
 		}
 		seen[m.place] = true
 		about := m.sig.Name()
-		if s.ops[about] > 1 || strings.Contains(m.place, "[") {
+		if m.sig.Handler {
+			about = m.sig.Operation
+		}
+		if s.ops[m.sig.Name()] > 1 || strings.Contains(m.place, "[") {
 			about = m.place + ": " + about
 		}
 		visit(m, about)
@@ -458,6 +461,9 @@ func patterns(sig *value.Signature) []value.Pattern {
 		if !slices.Contains(out, p) {
 			out = append(out, p)
 		}
+	}
+	if sig.Handler { // it may answer what it likes: a success, what is tried again, what is not
+		out = append(out, value.Pattern{Status: 200}, value.Pattern{Status: 503}, value.Pattern{Status: 422})
 	}
 	for _, name := range value.Unconditional {
 		out = append(out, value.Pattern{Name: name})

@@ -53,6 +53,9 @@ func (s *search) name(f found) string {
 	if r := []rune(name); len(r) > maxName {
 		name = string(r[:maxName-1]) + "…"
 	}
+	if s.names[name] {
+		name = s.graph.Name + ": " + name
+	}
 	base := name
 	for n := 2; s.names[name]; n++ {
 		name = fmt.Sprintf("%s (%d)", base, n)
@@ -124,9 +127,17 @@ func (s *search) mocks(o *outcome) []string {
 		if !slices.ContainsFunc(calls, func(m made) bool { return m.written }) {
 			continue
 		}
-		out = append(out, s.mock(name, calls))
+		out = append(out, s.mock(mockName(calls[0].sig), calls))
 	}
 	return out
+}
+
+// mockName is how a mock names an operation.
+func mockName(sig *value.Signature) string {
+	if sig.Handler {
+		return "handler " + text(sig.Operation)
+	}
+	return sig.Name()
 }
 
 func (s *search) mock(name string, calls []made) string {
@@ -267,44 +278,4 @@ func object(t *value.Type, v map[string]any) string {
 		return one
 	}
 	return "{\n" + strings.Join(parts, "\n") + "\n}"
-}
-
-// indented indents every line by the brackets that are open.
-func indented(text string) string {
-	var b strings.Builder
-	depth := 0
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		opened, closed := brackets(line)
-		if line != "" {
-			b.WriteString(strings.Repeat("  ", max(0, depth-closed)) + line)
-		}
-		b.WriteByte('\n')
-		depth += opened - closed
-	}
-	return b.String()
-}
-
-// brackets counts the brackets that a line leaves open, and those it closes that were
-// open before it.
-func brackets(line string) (opened, closed int) {
-	quoted := false
-	for i := 0; i < len(line); i++ {
-		switch c := line[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[' || c == '(':
-			opened++
-		case c == '}' || c == ']' || c == ')':
-			if opened > 0 {
-				opened--
-			} else {
-				closed++
-			}
-		}
-	}
-	return opened, closed
 }
