@@ -89,7 +89,7 @@ const maxBrief = 40
 
 // brief lists words on one line, as far as there is room.
 func brief(words []string) []string {
-	line := "never " + words[0]
+	line := "missing: " + words[0]
 	for i, word := range words[1:] {
 		if len([]rune(line+", "+word)) > maxBrief {
 			return []string{fmt.Sprintf("%s and %d more", line, len(words)-1-i)}
