@@ -57,6 +57,8 @@ type yamlReader struct {
 	stopped  bool                // a limit was met; nothing more is reported
 	gaps     bool                // a part that could not be read may have defined names
 
+	retries bool // the workflow says how often calls are tried
+
 	names map[string]bool      // names expressions may read, for WF608
 	inert map[string]*inertUse // inert keys met, by key
 	order []string             // of inert, as met

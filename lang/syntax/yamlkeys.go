@@ -47,6 +47,7 @@ var stepKeys = with(statementKeys, map[string]yamlKey{
 	"handler_class": {}, "handler": {}, "handler_config": {}, "default_retryable": {}, "default_retry_limit": {}, "retry_limit": {to: "default_retry_limit"},
 	"depends_on_step": {}, "depends_on_steps": {}, "depends_on": {}, "dependencies": {to: "depends_on"}, "after": {to: "depends_on"},
 	"timeout_seconds": {}, "skippable": {}, "type": {}, "step_type": {to: "type"},
+	"for": {}, "first": {}, "tolerate": {}, "steps": {},
 	"dependent_system": {inert: noteOnly}, "system_dependency": {inert: noteOnly}, "custom_events": {inert: noEvents}, "publishes_events": {inert: noEvents},
 	"result_schema": {inert: "results have the types their calls and returns give them"}, "composition": {inert: "write what the step does with call, let and return"},
 	"batch_config": {inert: "there are no batches; a step runs once"},

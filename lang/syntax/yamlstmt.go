@@ -67,6 +67,8 @@ func (r *yamlReader) statements(entries []yentry, in where) []Stmt {
 				out = append(out, c)
 				out = append(out, r.clauses(entries)...)
 			}
+		case "steps":
+			out = append(out, r.inner(e)...)
 		case "let":
 			out = append(out, r.lets(e, entries)...)
 		case "do":
@@ -392,11 +394,11 @@ func (r *yamlReader) outcome(v *yvalue) (Outcome, bool) {
 }
 
 // percent reads "10%".
-func (r *yamlReader) percent(v *yvalue) *Percent {
+func (r *yamlReader) percent(v *yvalue, what string) *Percent {
 	if share, err := strconv.ParseFloat(strings.TrimSuffix(v.text, "%"), 64); err == nil && v.kind == yScalar && strings.HasSuffix(v.text, "%") {
 		return &Percent{Node{Span: v.span}, Share(share)}
 	}
-	r.errorf(CodeYAMLType, v.span, "jitter takes a percentage such as 10%%, not %s", v.describe())
+	r.errorf(CodeYAMLType, v.span, "%s takes a percentage such as 10%%, not %s", what, v.describe())
 	return nil
 }
 

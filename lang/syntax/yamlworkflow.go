@@ -80,15 +80,24 @@ func isWorkflow(root *yvalue) bool {
 func (r *yamlReader) collectNames(root *yvalue) {
 	r.names = map[string]bool{"input": true, "run": true, "body": true, "headers": true, "error": true}
 	for _, key := range []string{"steps", "step_templates"} {
-		if steps := root.field(key); steps != nil {
-			for _, st := range steps.items {
-				if n := st.field("name"); n != nil {
-					r.names[n.text] = true
-				}
-			}
-		}
+		r.collectSteps(root.field(key))
 	}
 	r.collectLets(root)
+}
+
+func (r *yamlReader) collectSteps(steps *yvalue) {
+	if steps == nil {
+		return
+	}
+	for _, st := range steps.items {
+		if n := st.field("name"); n != nil {
+			r.names[n.text] = true
+		}
+		if loop := st.field("for"); loop != nil && len(loop.fields) > 0 {
+			r.names[loop.fields[0].key.text] = true
+		}
+		r.collectSteps(st.field("steps"))
+	}
 }
 
 func (r *yamlReader) collectLets(v *yvalue) {
@@ -214,6 +223,7 @@ func (r *yamlReader) steps(root *yvalue, entries []yentry, retries bool) []Stmt 
 		r.gaps = true
 		return nil
 	}
+	r.retries = retries
 	var out []Stmt
 	var steps []*Step
 	for _, item := range e.value.items {
@@ -287,6 +297,9 @@ func (r *yamlReader) step(v *yvalue, retries bool) *Step {
 	if e := find(entries, "when"); e != nil {
 		st.When = r.condition(e.value, "when")
 	}
+	if e := find(entries, "for"); e != nil {
+		st.For = r.loop(*e)
+	}
 	if e := find(entries, "description"); e != nil {
 		if v, ok := r.anyText(*e); ok {
 			st.Stmts = append(st.Stmts, &Describe{e.at(), v})
@@ -311,8 +324,6 @@ func (r *yamlReader) stepNotes(entries []yentry) {
 			if b, ok := r.boolean(e.value, "skippable"); ok && b {
 				r.noEffect(e.key, "say what happens instead: on failed with degrade, or when")
 			}
-		case "limit":
-			r.noEffect(e.key, "it belongs to the workflow: how many steps run at once")
 		case "type":
 			if r.isString(e.value, "type") && e.value.text != "standard" {
 				r.errorf(CodeYAMLUnsupported, e.value.span, "steps of type %s do not exist here", e.value.text).
@@ -382,11 +393,18 @@ func (r *yamlReader) settings(entries []yentry, level string) []Stmt {
 				out = append(out, &Within{e.at(), x})
 			}
 		case "limit":
-			if level != "workflow" {
-				continue
-			}
 			if x := r.number(e.value, "limit"); x != nil {
 				out = append(out, &Limit{e.at(), x})
+			}
+		case "first":
+			first := &First{Node: e.at()}
+			if !e.value.isNull() && (e.value.tag != "!!bool" || e.value.text != "true") {
+				first.Value = r.number(e.value, "first")
+			}
+			out = append(out, first)
+		case "tolerate":
+			if t := r.tolerate(e); t != nil {
+				out = append(out, t)
 			}
 		case "use":
 			if r.isString(e.value, "use") {
@@ -397,6 +415,67 @@ func (r *yamlReader) settings(entries []yentry, level string) []Stmt {
 				out = append(out, &Classify{e.at(), e.name == "retryable", outcomes})
 			}
 		}
+	}
+	return out
+}
+
+// tolerate reads how many items of a loop may fail: a percentage or a number.
+func (r *yamlReader) tolerate(e yentry) *Tolerate {
+	out := &Tolerate{Node: e.at()}
+	if e.value.kind == yScalar && strings.HasSuffix(e.value.text, "%") && !e.value.isExpr() {
+		out.Share = r.percent(e.value, "tolerate")
+	} else {
+		out.Value = r.number(e.value, "tolerate")
+	}
+	if out.Share == nil && out.Value == nil {
+		return nil
+	}
+	return out
+}
+
+// loop reads `for: {item: !expr list, by: !expr key}`.
+func (r *yamlReader) loop(e yentry) *For {
+	if !r.isMap(e.value, "for") {
+		r.gaps = true
+		return nil
+	}
+	out := &For{Node: e.at()}
+	for _, f := range e.value.fields {
+		switch {
+		case f.key.text == "by":
+			out.By = r.expr(f.value)
+		case out.In != nil:
+			r.errorf(CodeYAMLType, f.key.span, "for takes one name, and by").Hintf("write for: {item: !expr list, by: !expr key}")
+		default:
+			out.Var, out.In = name(f.key), r.expr(f.value)
+		}
+	}
+	if out.In == nil {
+		r.errorf(CodeYAMLMissing, e.key.span, "for names no item").Hintf("write for: {item: !expr list}")
+		r.gaps = true
+		return nil
+	}
+	return out
+}
+
+// inner reads the steps of a step.
+func (r *yamlReader) inner(e yentry) []Stmt {
+	if e.value.kind != yList {
+		r.errorf(CodeYAMLType, e.value.span, "steps takes a list of steps, not %s", e.value.describe())
+		r.gaps = true
+		return nil
+	}
+	var out []Stmt
+	for _, item := range e.value.items {
+		if !r.isMap(item, "a step") {
+			r.gaps = true
+			continue
+		}
+		st := r.step(item, r.retries)
+		if st.Name.Text == "" {
+			st.Name.Text = fmt.Sprintf("unnamed step %d", len(out)+1)
+		}
+		out = append(out, st)
 	}
 	return out
 }
@@ -481,7 +560,7 @@ func (r *yamlReader) retryPart(out *Retry, e yentry) {
 	case "max_delay":
 		out.MaxBackoff = r.unitDuration(e.value, e.name, "s")
 	case "jitter":
-		out.Jitter = r.percent(e.value)
+		out.Jitter = r.percent(e.value, "jitter")
 	}
 }
 
