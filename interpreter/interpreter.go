@@ -109,9 +109,15 @@ func (d *driver) loop(m *machine.Machine) (*machine.Result, error) {
 	}
 }
 
-// next waits for something to happen.
+// next waits for something to happen. A cancellation comes before whatever else is there.
 func (d *driver) next() machine.Event {
 	for {
+		select {
+		case <-d.cancelled:
+			d.cancelled = nil
+			return machine.CancelRequested{}
+		default:
+		}
 		select {
 		case a := <-d.arrivals:
 			if d.tasks[a.id] == a.from {
