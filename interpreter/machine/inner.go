@@ -162,10 +162,13 @@ func (m *Machine) groupDone(x *exec, in *inner, short bool) {
 	m.run(x)
 }
 
-// bindResults makes the results of a group's steps readable behind it.
+// bindResults makes the results of a group's steps readable behind it. Their names differ,
+// so each is looked for only among those that were bound before.
 func (m *Machine) bindResults(x *exec, s *scope) {
+	before := len(x.names)
 	for i, st := range s.steps {
-		m.bind(x, st.Name, s.states[i].result)
+		x.bind(before, st.Name, s.states[i].result)
+		m.env[st.Name] = s.states[i].result
 	}
 }
 

@@ -1,8 +1,6 @@
 package machine
 
 import (
-	"slices"
-
 	"wf/lang/graph"
 )
 
@@ -30,8 +28,8 @@ type links struct {
 	followers []int32 // steps that need step i: followers[first[i]:first[i+1]]
 	first     []int32
 	waits     []int32 // how many steps each needs
-	read      []int32 // 1: its result is read by other steps
-	reads     int     // how many are
+	read      []int32 // 0: no other step reads its result; else which of those that are read it is, from 1
+	reads     int     // how many are read
 }
 
 // link counts what every step waits for and lists who waits for it.
@@ -46,14 +44,17 @@ func link(steps []*graph.Step) links {
 		l.waits[i] = int32(len(s.Needs))
 		for _, need := range s.Needs {
 			l.first[need.Step+2]++
-			if need.Data && l.read[need.Step] == 0 {
+			if need.Data {
 				l.read[need.Step] = 1
-				l.reads++
 			}
 		}
 	}
 	for i := range n {
 		l.first[i+2] += l.first[i+1]
+		if l.read[i] > 0 {
+			l.reads++
+			l.read[i] = int32(l.reads)
+		}
 	}
 	for i, s := range steps {
 		for _, need := range s.Needs { // first[j+1] moves from the beginning of j's part to its end
@@ -96,8 +97,9 @@ func (m *Machine) open(s *scope) {
 // those they belong to have ended: another round may have left them a value.
 func (m *Machine) nested(of *exec, prefix string, steps []*graph.Step, l *links) *scope {
 	s := &scope{seq: int32(len(m.scopes)), of: of, prefix: prefix, steps: steps, states: make([]stepState, len(steps)), links: l, left: len(steps)}
+	s.names = make([]name, 0, l.reads+1) // and the variable of a loop
 	for i, st := range steps {
-		if l.read[i] == 1 {
+		if l.read[i] > 0 {
 			s.names = append(s.names, name{st.Name, nil})
 		}
 	}
@@ -150,8 +152,7 @@ func (m *Machine) publish(s *scope, i int) {
 	}
 	own := s.steps[i].Name
 	if s != m.root {
-		at := slices.IndexFunc(s.names, func(n name) bool { return n.name == own })
-		s.names[at].value = st.result
+		s.names[s.read[i]-1].value = st.result
 		if m.laid != s {
 			return
 		}

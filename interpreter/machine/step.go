@@ -114,7 +114,12 @@ func (m *Machine) exec(in *scope, step int) *exec {
 // bind gives a name a value while the step runs.
 func (m *Machine) bind(x *exec, to string, v any) {
 	m.env[to] = v
-	for i := range x.names {
+	x.bind(len(x.names), to, v)
+}
+
+// bind notes a name, instead of an earlier value if it is one of the first n.
+func (x *exec) bind(n int, to string, v any) {
+	for i := range n {
 		if x.names[i].name == to {
 			x.names[i].value = v
 			return

@@ -111,22 +111,22 @@ func BenchmarkDiamond(b *testing.B) {
 	})
 	b.Run("typed", func(b *testing.B) {
 		g, r := load(b, diamondSource)
-		benchmarkRuns(b, g, typedShop(b, r), input, nil)
+		benchmarkRuns(b, g, typedShop(b, r), input, nil, 5)
 	})
 }
 
 func benchmarkDiamond(b *testing.B, input map[string]any, trace func(machine.Entry)) {
 	g, r := load(b, diamondSource)
-	benchmarkRuns(b, g, r, input, trace)
+	benchmarkRuns(b, g, r, input, trace, 5)
 }
 
-func benchmarkRuns(b *testing.B, g *graph.Graph, r *builtins.Registry, input map[string]any, trace func(machine.Entry)) {
+func benchmarkRuns(b *testing.B, g *graph.Graph, r *builtins.Registry, input map[string]any, trace func(machine.Entry), steps int) {
 	for b.Loop() {
 		if run(b, g, r, input, trace).Ending != machine.Completed {
 			b.Fatal("the run did not complete")
 		}
 	}
-	perStep(b, len(g.Steps))
+	perStep(b, steps)
 }
 
 // perStep reports time per step; allocations per step are those of the whole run,
@@ -246,10 +246,21 @@ func fan(n int) string {
 	return b.String()
 }
 
+// group is a chain inside of one step.
+func group(n int) string {
+	var b strings.Builder
+	b.WriteString(shopSource + "workflow group {\n  input { n int }\n  step all {\n    step s0 { call shop.next { n: input.n } }\n")
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&b, "    step s%d { call shop.next { n: s%d.n } }\n", i, i-1)
+	}
+	fmt.Fprintf(&b, "    return { n: s%d.n }\n  }\n  output all.n\n}\n", n-1)
+	return b.String()
+}
+
 var shapes = []struct {
 	name   string
 	source func(n int) string
-}{{"chain", chain}, {"fan", fan}}
+}{{"chain", chain}, {"fan", fan}, {"group", group}}
 
 // BenchmarkScale shows that time and bytes per step stay flat.
 func BenchmarkScale(b *testing.B) {
@@ -257,8 +268,25 @@ func BenchmarkScale(b *testing.B) {
 		for _, n := range []int{1_000, 10_000, 100_000} {
 			b.Run(fmt.Sprintf("%s/%d", shape.name, n), func(b *testing.B) {
 				g, r := load(b, shape.source(n))
-				benchmarkRuns(b, g, r, map[string]any{"n": 1}, nil)
+				benchmarkRuns(b, g, r, map[string]any{"n": 1}, nil, n)
 			})
 		}
+	}
+}
+
+// BenchmarkFile goes the whole way, from the text of a chain to its result.
+func BenchmarkFile(b *testing.B) {
+	for _, n := range []int{5, 1_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			src := chain(n)
+			for b.Loop() {
+				g, r := load(b, src)
+				if run(b, g, r, map[string]any{"n": 1}, nil).Ending != machine.Completed {
+					b.Fatal("the run did not complete")
+				}
+			}
+			b.SetBytes(int64(len(src)))
+			perStep(b, n)
+		})
 	}
 }
