@@ -24,7 +24,7 @@ func (s *scenario) expect(e *suite.Expect) {
 		s.condition(e)
 		return
 	}
-	if e.Step != "" {
+	if e.Step != nil {
 		s.stepEnding(e)
 		return
 	}
@@ -101,18 +101,74 @@ func (s *scenario) step(name string) *machine.StepResult {
 	if s.last.result == nil {
 		return nil
 	}
-	for i := range s.last.result.Steps {
-		if st := &s.last.result.Steps[i]; st.Name == name {
-			return st
+	return find(s.last.result.Steps, name)
+}
+
+// named finds the step, or item, that a test names. If there is none it says why.
+func (s *scenario) named(ref *suite.Step) (st *machine.StepResult, why string) {
+	if s.last.result == nil {
+		return nil, "nothing ran: the input was refused"
+	}
+	for _, part := range ref.Parts {
+		st, why = s.part(st, part)
+		if st == nil {
+			return nil, why
+		}
+	}
+	return st, ""
+}
+
+// part finds a step in a group, or an item of a loop; of nil in the run.
+func (s *scenario) part(of *machine.StepResult, part suite.Part) (st *machine.StepResult, why string) {
+	if of == nil {
+		return find(s.last.result.Steps, part.Name), ""
+	}
+	name := of.Name + "." + part.Name
+	if part.Key != nil {
+		key, err := part.Key.Eval(s.eval, s.names(part.Key))
+		if err != nil {
+			return nil, fmt.Sprintf("its key cannot be computed: %v", err)
+		}
+		name = of.Name + "[" + machine.KeyText(key) + "]"
+	}
+	switch st = find(of.Steps, name); {
+	case st != nil:
+		return st, ""
+	case len(of.Steps) == 0 && of.Ending != machine.Completed && of.Ending != machine.Degraded: // and so what is in it
+		return &machine.StepResult{Name: name, Ending: machine.NotRun, Reason: of.Name + " " + string(of.Ending)}, ""
+	case len(of.Steps) == 0:
+		return nil, "the list of " + of.Name + " was empty"
+	}
+	names := make([]string, len(of.Steps))
+	for i := range of.Steps {
+		names[i] = of.Steps[i].Name
+	}
+	if len(names) > maxNames {
+		names = append(names[:maxNames], "…")
+	}
+	are := "are"
+	if len(names) == 1 {
+		are = "is only"
+	}
+	return nil, fmt.Sprintf("there is no %s; there %s %s", name, are, strings.Join(names, ", "))
+}
+
+// maxNames is how many items a failure names.
+const maxNames = 10
+
+func find(steps []machine.StepResult, name string) *machine.StepResult {
+	for i := range steps {
+		if steps[i].Name == name {
+			return &steps[i]
 		}
 	}
 	return nil
 }
 
 func (s *scenario) stepEnding(e *suite.Expect) {
-	st := s.step(e.Step)
+	st, why := s.named(e.Step)
 	if st == nil {
-		f := s.result.fail(CodeExpect, e.Span, "step %s should be %s, and nothing ran: the input was refused", e.Step, e.Ending)
+		f := s.result.fail(CodeExpect, e.Span, "step %s should be %s, and %s", e.Step.Text, e.Ending, why)
 		f.Detail = s.because()
 		return
 	}
@@ -135,9 +191,9 @@ func (s *scenario) stepEnding(e *suite.Expect) {
 	if !bad {
 		return
 	}
-	f := s.result.fail(CodeExpect, e.Span, "step %s should be %s, and is %s", e.Step, want, is)
+	f := s.result.fail(CodeExpect, e.Span, "step %s should be %s, and is %s", st.Name, want, is)
 	f.Expected, f.Actual = want, is
-	f.Detail, f.Trace = stepBecause(st), s.traceText(aboutStep(e.Step))
+	f.Detail, f.Trace = stepBecause(st), s.traceText(aboutStep(st.Name))
 }
 
 // stepBecause says why a step ended as it did; "" if there is nothing to say.
@@ -160,6 +216,10 @@ func plural(n int, word string) string {
 
 // condition judges an expression, and shows what it is made of.
 func (s *scenario) condition(e *suite.Expect) {
+	if why := s.absent(e.Cond.Refs()); why != "" {
+		s.result.fail(CodeExpect, e.Span, "%s cannot be judged: %s", e.Cond, why)
+		return
+	}
 	env := s.names(e.Cond)
 	ok, err := e.Cond.Bool(s.eval, env)
 	if err == nil && ok {
@@ -293,10 +353,14 @@ func (s *scenario) about(refs []string) func(machine.Entry) bool {
 	steps, operations := map[string]bool{}, map[string]bool{}
 	for _, ref := range refs {
 		name := ref
-		if _, arg, ok := strings.Cut(strings.TrimSuffix(ref, ")"), "("); ok {
+		if _, arg, ok := reference(ref); ok {
 			name = arg
 		}
 		switch {
+		case s.test.Steps[name] != nil:
+			if st, _ := s.named(s.test.Steps[name]); st != nil {
+				steps[st.Name] = true
+			}
 		case s.step(name) != nil:
 			steps[name] = true
 		case strings.HasPrefix(ref, "calls("):
@@ -321,8 +385,32 @@ func (s *scenario) about(refs []string) func(machine.Entry) bool {
 	return func(e machine.Entry) bool { return places[e.Place] }
 }
 
+// reference takes the name of a function of steps or operations apart: attempts(send["a"]).
+func reference(ref string) (function, of string, ok bool) {
+	return strings.Cut(strings.TrimSuffix(ref, ")"), "(")
+}
+
+// aboutStep tells the entries of a step, and of those inside.
 func aboutStep(name string) func(machine.Entry) bool {
-	return func(e machine.Entry) bool { return e.Step == name }
+	return func(e machine.Entry) bool { return within(name, e.Step) }
+}
+
+// within reports whether a step or place is the step of a name, or inside of it.
+func within(name, place string) bool {
+	rest, ok := strings.CutPrefix(place, name)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// absent says which item that an expression is about there is not.
+func (s *scenario) absent(refs []string) string {
+	for _, ref := range refs {
+		if _, of, ok := reference(ref); ok && s.test.Steps[of] != nil {
+			if st, why := s.named(s.test.Steps[of]); st == nil {
+				return why
+			}
+		}
+	}
+	return ""
 }
 
 // missing says which step that an expression reads has no result.
@@ -344,7 +432,7 @@ func (s *scenario) names(p *expr.Program) map[string]any {
 	refs := p.Refs()
 	env := clone(s.env, len(refs))
 	for _, ref := range refs {
-		if function, path, ok := strings.Cut(strings.TrimSuffix(ref, ")"), "("); ok {
+		if function, path, ok := reference(ref); ok {
 			env[ref] = s.function(function, path)
 			continue
 		}
@@ -393,8 +481,12 @@ func (s *scenario) function(name, path string) any {
 	if name == "calls" {
 		return s.calls(path)
 	}
-	st := s.step(path)
-	if st == nil {
+	st, _ := s.named(s.test.Steps[path])
+	switch {
+	case st != nil:
+	case s.last.result != nil: // an item that there is not
+		return nil
+	default:
 		st = &machine.StepResult{Ending: machine.NotRun}
 	}
 	switch name {
@@ -422,14 +514,14 @@ func (s *scenario) function(name, path string) any {
 // the last run.
 func (s *scenario) calls(of string) []any {
 	out := []any{}
+	if s.last.result == nil {
+		return out
+	}
 	for _, c := range s.stage.Calls() {
-		step := c.Place
-		if i := strings.IndexAny(step, ".["); i > 0 {
-			step = step[:i]
-		}
+		step := s.stepAt(c.Place)
 		args := any(c.Args)
 		if c.Service+"."+c.Operation != of {
-			if c.Context == nil || step != of {
+			if c.Context == nil || !within(of, step) {
 				continue
 			}
 			args = map[string]any{"input": c.Context.Input, "config": c.Context.Config, "results": c.Context.Results.All()}
@@ -438,6 +530,18 @@ func (s *scenario) calls(of string) []any {
 			"correlation_id": c.CorrelationID, "outcome": c.Outcome, "lost": c.Lost})
 	}
 	return out
+}
+
+// stepAt is the name of the innermost step that a place is in.
+func (s *scenario) stepAt(place string) string {
+	name := ""
+	for steps := s.last.result.Steps; ; {
+		i := slices.IndexFunc(steps, func(st machine.StepResult) bool { return within(st.Name, place) })
+		if i < 0 {
+			return name
+		}
+		name, steps = steps[i].Name, steps[i].Steps
+	}
 }
 
 // maxTrace is how many lines of a trace a failure shows.

@@ -307,7 +307,7 @@ func graphText(g *graph.Graph) []byte {
 			}
 			fmt.Fprintf(&b, "  %s %s\n", how, g.Steps[n.Step].Name)
 		}
-		graph.EachCall(s.Body, func(c *graph.Call) { fmt.Fprintf(&b, "  calls %s as %s\n", c.Sig.Name(), c.Place) })
+		s.EachPlace("", func(place string, c *graph.Call) { fmt.Fprintf(&b, "  calls %s as %s\n", c.Sig.Name(), place) })
 	}
 	return b.Bytes()
 }

@@ -123,7 +123,12 @@ var expressionWords = []string{"and", "or", "not", "in", "matches", "contains", 
 
 // definitions is the .wf sources that the grammar is tried on.
 func (doc *spec) definitions(t *testing.T) map[string]string {
-	out := map[string]string{"prelude": doc.prelude, "order": doc.order}
+	out := map[string]string{"prelude": doc.prelude}
+	for _, w := range doc.tested {
+		if strings.HasSuffix(w.file, ".wf") {
+			out[w.file] = w.text
+		}
+	}
 	for _, ex := range doc.examples {
 		if ex.tests { // many words of tests could be names, so slips in them say little
 			out[fmt.Sprintf("tests in line %d", ex.wf.line)] = doc.content(ex.wf)

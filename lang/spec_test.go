@@ -46,7 +46,7 @@ another; the kind of each tells what it is:
 	                           violations of the input if it does not fit, else the
 	                           line of each step's end and of the run's
 	wf [json] [wf mocks] jsonl the trace as JSON
-	wf order.wf                the workflow that the examples of tests import
+	wf order.wf, fetch.wf      the workflows that the examples of tests import
 	yaml packing.yaml          another one that they import, in YAML
 	wf test [text]             a test file, and what its failing tests print; without
 	                           text all of them pass
@@ -219,8 +219,7 @@ type spec struct {
 	tables   []*table
 	grammar  string
 	prelude  string         // services that every example may call
-	order    string         // the workflow that examples of tests import
-	packing  string         // another one, in YAML
+	tested   []tested       // workflows that the examples of tests import
 	names    specScope      // what expressions in tables may read
 	env      map[string]any // and the values
 }
@@ -316,11 +315,9 @@ func (doc *spec) fence(t *testing.T, f *fence, group *example) *example {
 		doc.examples = append(doc.examples, group)
 		doc.show(true)
 		return group
-	case "wf order.wf":
-		doc.order = doc.content(f)
-		return nil
-	case "yaml packing.yaml":
-		doc.packing = doc.content(f)
+	case "wf order.wf", "wf fetch.wf", "yaml packing.yaml":
+		_, name, _ := strings.Cut(f.kind, " ")
+		doc.tested = append(doc.tested, tested{name, doc.content(f)})
 		return nil
 	case "wf test":
 		group = &example{wf: f, tests: true}
@@ -499,17 +496,25 @@ func (doc *spec) try(t *testing.T, ex *example) {
 	doc.run(t, ex, p, fsys)
 }
 
+// tested is a workflow that the examples of tests import.
+type tested struct{ file, text string }
+
 // tryTests runs an example that is a test file.
 func (doc *spec) tryTests(t *testing.T, ex *example) {
-	const head = "import \"order.wf\"\nimport \"packing.yaml\"\n"
-	text := doc.content(ex.wf)
-	fsys := fstest.MapFS{"order.wf": {Data: []byte(doc.order)}, "packing.yaml": {Data: []byte(doc.packing)}, "order_test.wf": {Data: []byte(head + text)}, "order.json": {Data: []byte(`{"sku": "lamp"}`)}}
+	head, text := "", doc.content(ex.wf)
+	fsys := fstest.MapFS{"order.json": {Data: []byte(`{"sku": "lamp"}`)}}
+	sources := diag.Sources{"order_test.wf": []byte(text)}
+	for _, w := range doc.tested {
+		head += fmt.Sprintf("import %q\n", w.file)
+		fsys[w.file] = &fstest.MapFile{Data: []byte(w.text)}
+		sources[w.file] = []byte(w.text)
+	}
+	fsys["order_test.wf"] = &fstest.MapFile{Data: []byte(head + text)}
 	p, problems := lang.Load(fsys, "order_test.wf", lang.Options{Catalog: doc.catalog(t)})
 	var said bytes.Buffer
 	for _, d := range problems {
 		shift(&d.Span, len(head))
 	}
-	sources := diag.Sources{"order_test.wf": []byte(text), "order.wf": []byte(doc.order)}
 	if err := diag.Write(&said, sources, problems, diag.Options{}); err != nil {
 		t.Fatal(err)
 	}

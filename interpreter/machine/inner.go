@@ -255,25 +255,30 @@ func (m *Machine) items(l *graph.Loop) (*inner, *RunError) {
 	return in, nil
 }
 
-// keyOf is the key of an item, with what would make its place ambiguous escaped.
+// keyOf is the key of an item as it stands in names.
 func (m *Machine) keyOf(p *expr.Program) (string, error) {
 	v, err := p.Eval(&m.eval, m.env)
 	if err != nil {
 		return "", err
 	}
-	var text string
-	switch v := v.(type) {
-	case string:
-		text = v
-	case int:
-		text = strconv.Itoa(v)
-	default:
-		return "", &expr.Error{Span: p.Span(), Message: fmt.Sprintf("the key of an item is a string or an int, not %s", value.KindOf(v))}
+	switch v.(type) {
+	case string, int:
+		return KeyText(v), nil
+	}
+	return "", &expr.Error{Span: p.Span(), Message: fmt.Sprintf("the key of an item is a string or an int, not %s", value.KindOf(v))}
+}
+
+// KeyText is how the key of an item stands in names: what would make them ambiguous
+// is escaped.
+func KeyText(key any) string {
+	text, isString := key.(string)
+	if !isString {
+		text = fmt.Sprint(key)
 	}
 	if strings.ContainsAny(text, "%[]\n\r") {
 		text = strings.NewReplacer("%", "%25", "[", "%5B", "]", "%5D", "\n", "%0A", "\r", "%0D").Replace(text)
 	}
-	return text, nil
+	return text
 }
 
 // beginItem begins the next item.

@@ -551,7 +551,8 @@ type testFlow struct {
 func (t *tester) test(tree *syntax.Test) *suite.Test {
 	f := &testFlow{tester: t, tree: tree, result: &suite.Test{Name: tree.Name.Value, Span: tree.Name.Span}}
 	own := t.base.child()
-	f.scope = &testScope{scope: own.child(), own: own, tester: t, refs: map[string]*value.Type{}}
+	f.scope = &testScope{scope: own.child(), own: own, tester: t, refs: map[string]*value.Type{}, named: map[string]*suite.Step{}}
+	f.result.Steps = f.scope.named
 	if tree.Var != nil {
 		f.result.Var = tree.Var.Text
 		f.result.Cases = t.flow.compileIn(tree.Cases, t.base)
@@ -787,15 +788,15 @@ func (f *testFlow) unknownStep(name syntax.Name, g *graph.Graph) {
 		return
 	}
 	d := diag.Errorf(CodeUnknownStep, name.Span, "%s has no step %s", g.FullName(), name.Text)
-	if d.Hint = diag.DidYouMean(name.Text, stepNamesOf(g)); d.Hint == "" {
-		d.Hintf("it has %s", strings.Join(stepNamesOf(g), ", "))
+	if d.Hint = diag.DidYouMean(name.Text, stepNamesOf(g.Steps)); d.Hint == "" {
+		d.Hintf("it has %s", strings.Join(stepNamesOf(g.Steps), ", "))
 	}
 	f.add(d)
 }
 
-func stepNamesOf(g *graph.Graph) []string {
-	names := make([]string, 0, len(g.Steps))
-	for _, s := range g.Steps {
+func stepNamesOf(steps []*graph.Step) []string {
+	names := make([]string, 0, len(steps))
+	for _, s := range steps {
 		if s != nil {
 			names = append(names, s.Name)
 		}
@@ -845,9 +846,9 @@ func (f *testFlow) endingExpected(st *syntax.Expect) {
 	known, what := runEndings, "a run"
 	if st.Step != nil {
 		known, what = stepEndings, "a step"
-		e.Step = st.Step.Text
-		if stepNamed(f.ran, e.Step) == nil {
-			f.unknownStep(*st.Step, f.ran)
+		var problem *diag.Diagnostic
+		if e.Step, _, problem = f.scope.step(st.Step); problem != nil {
+			f.add(problem)
 		}
 	}
 	if !slices.Contains(known, e.Ending) {
@@ -940,6 +941,7 @@ type testScope struct {
 	tester  *tester
 	ran     *graph.Graph
 	refs    map[string]*value.Type // functions of steps and operations met so far
+	named   map[string]*suite.Step // those that the functions take, by their text
 	unknown bool                   // the workflow is not known, so nothing of it is reported
 }
 
@@ -961,7 +963,7 @@ func endingType(names []string) *value.Type {
 // after makes the results of a run readable.
 func (s *testScope) after(g *graph.Graph) {
 	if s.ran != nil {
-		for _, name := range append(stepNamesOf(s.ran), "run", "output") {
+		for _, name := range append(stepNamesOf(s.ran.Steps), "run", "output") {
 			delete(s.names, name)
 		}
 	}
@@ -1055,13 +1057,14 @@ func (s *testScope) Refer(function, path string, span diag.Span) (*value.Type, *
 		switch {
 		case s.ran == nil:
 			return nil, diag.Errorf(CodeTooLate, span, "nothing has run yet").Hintf("write the run first"), true
-		case stepNamed(s.ran, path) == nil && !s.unknown:
-			d := diag.Errorf(CodeUnknownStep, span, "%s takes a step of %s", function, s.ran.FullName())
-			if d.Hint = diag.DidYouMean(path, stepNamesOf(s.ran)); d.Hint == "" {
-				d.Hintf("it has %s", strings.Join(stepNamesOf(s.ran), ", "))
-			}
-			return nil, d, true
+		case path == "" && !s.unknown:
+			return nil, diag.Errorf(CodeUnknownStep, span, "%s takes a step of %s", function, s.ran.FullName()).Hintf("it has %s", strings.Join(stepNamesOf(s.ran.Steps), ", ")), true
 		}
+		ref, _, problem := s.step(&syntax.Expr{Node: syntax.Node{Span: span}, Text: path})
+		if problem != nil {
+			return nil, problem, true
+		}
+		s.named[path] = ref
 		s.refs[text] = t
 		return t, nil, true
 	}

@@ -44,8 +44,8 @@ type Scope interface {
 // `attempts(charge)` the argument names a step. Their value is known before the
 // expression is evaluated, in env under the text of the call, "attempts(charge)".
 type Referrer interface {
-	// Refer types a call whose argument is a name or dotted path; ok is false for
-	// functions that take values. A diagnostic explains a reference to nothing.
+	// Refer types a call whose argument is a name, or a path of names and keys such as
+	// a.b["c"]; path is "" if it is anything else. ok is false for functions that take values. A diagnostic explains a reference to nothing.
 	Refer(function, path string, span diag.Span) (t *value.Type, problem *diag.Diagnostic, ok bool)
 }
 
@@ -127,8 +127,9 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 	p.parsed = true
 	p.text = canonical(tree.Node)
 	p.ifTrue, p.ifFalse = facts(tree.Node, true), facts(tree.Node, false)
-	c := &inferrer{scope: scope, place: place}
+	c := &inferrer{scope: scope, src: src, place: place}
 	p.typ = c.infer(&tree.Node)
+	p.text = c.spelled(p.text)
 	slices.Sort(c.roots)
 	p.refs, p.secret = c.roots, c.secret
 	if m, ok := tree.Node.(*ast.MapNode); ok {
@@ -179,7 +180,7 @@ func CompileConditions(src Source, scope Scope) ([]Condition, diag.List) {
 	for i, n := range nodes {
 		texts[i] = canonical(*n)
 	}
-	c := &inferrer{scope: scope, place: place}
+	c := &inferrer{scope: scope, src: src, place: place}
 	if t := c.infer(&tree.Node); !c.problems.HasErrors() {
 		if ok, why := t.AssignableTo(value.TBool); !ok {
 			c.add(diag.Errorf(CodeOperator, src.Span, "a condition is a bool: %s", why))
@@ -192,7 +193,7 @@ func CompileConditions(src Source, scope Scope) ([]Condition, diag.List) {
 	b := &builder{scope: scope, place: place, span: src.Span, roots: c.roots}
 	var conditions []Condition
 	for i, n := range nodes {
-		cond := Condition{Program: b.part(*n, texts[i], value.TBool)}
+		cond := Condition{Program: b.part(*n, c.spelled(texts[i]), value.TBool)}
 		if left, right, op := operands(*n); op != "" {
 			cond.Operator, cond.Left, cond.Right = op, b.part(left, canonical(left), value.TAny), b.part(right, canonical(right), value.TAny)
 		} else {
@@ -354,7 +355,7 @@ func placer(src Source, out string, segments []segment) func(from, to int) diag.
 	return func(from, to int) diag.Span {
 		start := textOffset(segments, toByte(from), false)
 		end := max(start, textOffset(segments, toByte(to), true))
-		return src.at(start, min(end, len(src.Text)))
+		return src.At(start, min(end, len(src.Text)))
 	}
 }
 
@@ -401,7 +402,7 @@ func misspelt(src Source) *diag.Diagnostic {
 		if i > 0 && src.Text[tokens[i-1].Start:tokens[i-1].End] == "." {
 			continue
 		}
-		d := diag.Errorf(CodeFunction, src.at(tokens[i].Start, tokens[i].End), "there is no function %s", word)
+		d := diag.Errorf(CodeFunction, src.At(tokens[i].Start, tokens[i].End), "there is no function %s", word)
 		d.Hint = diag.DidYouMean(word, Builtins())
 		return d
 	}

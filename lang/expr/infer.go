@@ -16,6 +16,7 @@ import (
 // what does not fit, and replaces operators on times and durations by calls.
 type inferrer struct {
 	scope    Scope
+	src      Source
 	place    func(from, to int) diag.Span // rune offsets of the rewritten text to the file
 	problems diag.List
 	elems    []*value.Type // element types of the predicates around the node
@@ -24,6 +25,15 @@ type inferrer struct {
 	known    []string // paths that cannot be nil around the node
 	ambient  bool     // reads a name, so it is not constant
 	secret   bool     // reads a secret
+	printed  []string // pairs: how a reference is printed, and how it is written
+}
+
+// spelled is the text of a tree with its references as they are written.
+func (c *inferrer) spelled(text string) string {
+	if c.printed == nil {
+		return text
+	}
+	return strings.NewReplacer(c.printed...).Replace(text)
 }
 
 func (c *inferrer) add(d *diag.Diagnostic) { c.problems.Add(d) }
@@ -504,7 +514,7 @@ func (c *inferrer) reference(at *ast.Node, name string, args []ast.Node) *value.
 	if !ok || len(args) != 1 {
 		return nil
 	}
-	path := dotted(args[0])
+	path := c.dotted(args[0])
 	t, problem, ok := scope.Refer(name, path, c.span(args[0]))
 	if !ok {
 		return nil
@@ -518,24 +528,39 @@ func (c *inferrer) reference(at *ast.Node, name string, args []ast.Node) *value.
 	if !slices.Contains(c.roots, text) {
 		c.roots = append(c.roots, text)
 	}
+	if was := canonical(*at); was != text { // a key is printed as a field
+		c.printed = append(c.printed, was, text)
+	}
 	loc := (*at).Location()
 	ast.Patch(at, &ast.IdentifierNode{Value: text})
 	(*at).SetLocation(loc)
 	return t
 }
 
-// dotted is the text of a name or path of names; "" for anything else.
-func dotted(n ast.Node) string {
+// dotted is the text of a name, or of a path of names and keys: a.b["c"]; "" for
+// anything else.
+func (c *inferrer) dotted(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
 		return n.Value
 	case *ast.MemberNode:
-		name, ok := n.Property.(*ast.StringNode)
-		if from := dotted(n.Node); ok && from != "" && !n.Optional {
+		from := c.dotted(n.Node)
+		if from == "" || n.Optional {
+			return ""
+		}
+		if name, ok := n.Property.(*ast.StringNode); ok && !c.quoted(name) {
 			return from + "." + name.Value
 		}
+		return from + "[" + canonical(n.Property) + "]"
 	}
 	return ""
+}
+
+// quoted reports whether a string is one in the source too, and not the name of a field.
+func (c *inferrer) quoted(n *ast.StringNode) bool {
+	at := c.span(n)
+	start := at.Start - c.src.Span.Start
+	return len(c.src.Pieces) > 0 || start < 0 || start >= len(c.src.Text) || c.src.Text[start] == '"'
 }
 
 // quiet infers a node for its names only.

@@ -25,8 +25,8 @@ type rewriter struct {
 	problems diag.List
 }
 
-// at is the place in the file of text[start:end].
-func (s Source) at(start, end int) diag.Span {
+// At is the place in the file of text[start:end].
+func (s Source) At(start, end int) diag.Span {
 	span := s.Span
 	if len(s.Pieces) == 0 {
 		if span.End-span.Start == len(s.Text) {
@@ -47,7 +47,7 @@ func rewrite(src Source) (out string, segments []segment, problems diag.List) {
 	tokens, _, bad := token.Scan(src.Span.File, src.Text)
 	for _, d := range bad {
 		c := *d
-		c.Span = src.at(d.Span.Start, d.Span.End)
+		c.Span = src.At(d.Span.Start, d.Span.End)
 		r.problems.Add(&c)
 	}
 	r.Text = token.Text{Source: src.Text, Tokens: tokens}
@@ -73,7 +73,7 @@ func (r *rewriter) put(start, end int, s string) {
 
 func (r *rewriter) refuse(i int, format string, args ...any) *diag.Diagnostic {
 	t := r.Tokens[i]
-	d := diag.Errorf(CodeRefused, r.src.at(t.Start, t.End), format, args...)
+	d := diag.Errorf(CodeRefused, r.src.At(t.Start, t.End), format, args...)
 	r.problems.Add(d)
 	return d
 }
@@ -112,7 +112,7 @@ func (r *rewriter) token(i int) {
 			r.refuse(i, "the key of a field is a plain name or string").Hintf("write %q", word)
 		}
 		if _, err := strconv.ParseInt(word, 0, 64); t.Kind == token.Int && errors.Is(err, strconv.ErrRange) {
-			r.problems.Add(diag.Errorf(CodeSyntax, r.src.at(t.Start, t.End), "the number does not fit 64 bits"))
+			r.problems.Add(diag.Errorf(CodeSyntax, r.src.At(t.Start, t.End), "the number does not fit 64 bits"))
 		}
 		r.copy(t.Start, t.End)
 	default:
@@ -213,7 +213,7 @@ func (r *rewriter) isObject(i int) bool {
 func (r *rewriter) str(t token.Token) {
 	parts, problem := token.SplitString(r.Source[t.Start:t.End])
 	if problem != "" {
-		r.problems.Add(diag.Errorf(CodeSyntax, r.src.at(t.Start, t.End), "%s", problem))
+		r.problems.Add(diag.Errorf(CodeSyntax, r.src.At(t.Start, t.End), "%s", problem))
 		return
 	}
 	if len(parts) == 1 && !parts[0].Hole {
@@ -235,7 +235,7 @@ func (r *rewriter) str(t token.Token) {
 
 // hole writes one interpolated expression.
 func (r *rewriter) hole(start int, p token.Part) {
-	inner := Source{Text: p.Text, Span: r.src.at(start, start+p.Len)}
+	inner := Source{Text: p.Text, Span: r.src.At(start, start+p.Len)}
 	if strings.TrimSpace(p.Text) == "" {
 		r.problems.Add(diag.Errorf(CodeSyntax, inner.Span, "nothing stands between ${ and }"))
 		return

@@ -198,6 +198,35 @@ func EachCall(body []Stmt, visit func(*Call)) {
 	})
 }
 
+// EachPlace visits the calls of a step, those of steps inside included, with their places
+// in a run, where […] stands for the key of an item. prefix is what stands before the
+// step's name, "" for a step of the run.
+func (s *Step) EachPlace(prefix string, visit func(place string, c *Call)) {
+	s.placesIn(s.Body, prefix, visit)
+}
+
+func (s *Step) placesIn(body []Stmt, prefix string, visit func(string, *Call)) {
+	clauses := func(list []*Clause) {
+		for _, c := range list {
+			s.placesIn(c.Body, prefix, visit)
+		}
+	}
+	for _, st := range body {
+		switch st := st.(type) {
+		case *Call:
+			visit(prefix+st.Place, st)
+			clauses(st.Clauses)
+		case *Group:
+			for _, inner := range st.Steps {
+				inner.EachPlace(prefix+s.Name+".", visit)
+			}
+			clauses(st.Clauses)
+		case *Loop:
+			st.Steps[0].EachPlace(prefix+s.Name+"[…]", visit)
+		}
+	}
+}
+
 // EachStmt visits the statements of a block in source order, those inside clauses, behind
 // else and of steps inside included.
 func EachStmt(body []Stmt, visit func(Stmt)) {

@@ -22,9 +22,22 @@ type Suite struct {
 type Test struct {
 	Name  string
 	Span  diag.Span
-	Var   string        // name each of Cases is known by; "" for a single scenario
-	Cases *expr.Program // a list; nil for a single scenario
-	Body  []Stmt        // in order
+	Var   string           // name each of Cases is known by; "" for a single scenario
+	Cases *expr.Program    // a list; nil for a single scenario
+	Body  []Stmt           // in order
+	Steps map[string]*Step // the arguments of functions of steps, by their text
+}
+
+// Step names a step of a run as its trace does.
+type Step struct {
+	Text  string // as written: send["a"].pack
+	Parts []Part
+}
+
+// Part is the name of a step in what stands before it, or the key of an item.
+type Part struct {
+	Name string
+	Key  *expr.Program // nil: Name
 }
 
 // Stmt is *graph.Let, *Mock, *Put, *Setup, *Seed, *Deed, *Run, *Expect or *Golden.
@@ -110,7 +123,7 @@ type (
 	}
 	// Expect is an expectation of the last run. Exactly one of Ending and Cond is set.
 	Expect struct {
-		Step     string // of Ending; "" is the run
+		Step     *Step // of Ending; nil is the run
 		Ending   string
 		Code     string        // of a failure; "" is any
 		Path     *expr.Program // of a refused input; nil is any

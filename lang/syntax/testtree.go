@@ -6,6 +6,7 @@ import (
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
 
+	"wf/lang/diag"
 	"wf/lang/value"
 )
 
@@ -122,7 +123,7 @@ type (
 	Expect struct {
 		Node
 		Golden   bool
-		Step     *Name // of Ending; nil: the run
+		Step     *Expr // of Ending, named as in a trace: a.b, or items[key]; nil: the run
 		Ending   *Name // nil: none is expected
 		Code     *Name // with which it failed; nil: any
 		Path     *Expr // of the input that was refused; nil: any
@@ -150,12 +151,10 @@ func (e *Expect) Parse(lex *lexer.PeekingLexer) error {
 		return nil
 	case isEnding(first) && (ends(second) || second.Type == tIdent && !binaryWords[second.Value] || second.Type == tString):
 		return e.ending(lex)
-	case first.Type == tIdent && isEnding(second):
-		e.Step = &Name{}
-		if err := e.Step.Parse(lex); err != nil {
-			return err
+	case first.Type == tIdent && !isEnding(first):
+		if e.Step = step(lex); e.Step != nil {
+			return e.ending(lex)
 		}
-		return e.ending(lex)
 	}
 	e.Cond = &Expr{}
 	if err := e.Cond.Parse(lex); err != nil {
@@ -165,6 +164,32 @@ func (e *Expect) Parse(lex *lexer.PeekingLexer) error {
 		return err
 	}
 	return nil
+}
+
+// step takes the name of a step off the tokens, with the steps and items it stands in; nil
+// if no ending follows, so that it is something else.
+func step(lex *lexer.PeekingLexer) *Expr {
+	mark := lex.MakeCheckpoint()
+	first, last := *lex.Peek(), *lex.Next()
+	for depth := 0; depth > 0 || !isEnding(*lex.Peek()); last = *lex.Next() {
+		t := *lex.Peek()
+		switch {
+		case t.EOF(), t.Type == tNewline:
+			lex.LoadCheckpoint(mark)
+			return nil
+		case t.Type == tOp && t.Value == "[":
+			depth++
+		case depth > 0:
+			if t.Type == tOp && t.Value == "]" {
+				depth--
+			}
+		case t.Type == tOp && t.Value == ".", last.Type == tOp && last.Value == "." && t.Type == tIdent:
+		default:
+			lex.LoadCheckpoint(mark)
+			return nil
+		}
+	}
+	return &Expr{Node: Node{Span: diag.Span{File: first.Pos.Filename, Start: first.Pos.Offset, End: last.Pos.Offset + len(last.Value)}}}
 }
 
 // ending reads an ending with what may follow it.

@@ -408,6 +408,22 @@ func (g *trees) testStmt() TestStmt {
 	return g.expect()
 }
 
+// innerStep names a step, perhaps one inside others; nil is the run.
+func (g *trees) innerStep() *Expr {
+	if g.flip("run") {
+		return nil
+	}
+	out := g.sureName().Text
+	for range g.int("inside", 3) {
+		if g.flip("item") {
+			out += "[" + g.operands(1) + "]"
+		} else {
+			out += "." + g.anyName().Text
+		}
+	}
+	return &Expr{Text: out}
+}
+
 func (g *trees) expect() *Expect {
 	switch g.int("expectation", 3) {
 	case 0:
@@ -416,7 +432,7 @@ func (g *trees) expect() *Expect {
 		return &Expect{Cond: &Expr{Text: fmt.Sprintf("len(%s) > 1", g.operands(2))}}
 	}
 	e := &Expect{Ending: &Name{Text: rapid.SampledFrom(Endings).Draw(g.t, "ending")}}
-	e.Step, e.Code = maybe(g, g.sureName), maybe(g, g.sureName)
+	e.Step, e.Code = g.innerStep(), maybe(g, g.sureName)
 	if e.Ending.Text == "refused" {
 		e.Code, e.Path = nil, nil
 	}

@@ -141,7 +141,8 @@ func (w walker) test(n any) {
 		values(w, n.Workflow)
 		w.expr(n.Input)
 	case *Expect:
-		for _, name := range []*Name{n.Step, n.Ending, n.Code} {
+		w.expr(n.Step)
+		for _, name := range []*Name{n.Ending, n.Code} {
 			if name != nil {
 				w.visit(name)
 			}

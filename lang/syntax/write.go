@@ -415,7 +415,8 @@ func (w *writer) expect(n *Expect) {
 	if n.Golden {
 		w.print(" golden")
 	}
-	for _, name := range []*Name{n.Step, n.Ending, n.Code} {
+	w.with(" ", n.Step)
+	for _, name := range []*Name{n.Ending, n.Code} {
 		if name != nil {
 			w.print(" ", name.Text)
 		}

@@ -24,13 +24,13 @@ var negatable = map[string]bool{"in": true, "matches": true, "contains": true, "
 
 // Continues reports whether the Newline token i separates nothing where line ends
 // separate, between the fields of an object or the elements of a list: at an edge, next
-// to a comma, or in the midst of an expression.
+// to a comma, or in the midst of an expression, though not between a dot and its field.
 func (t Text) Continues(i int) bool {
 	prev, next := t.Word(i-1), t.Word(i+1)
 	if i == 0 || i+1 >= len(t.Tokens) || t.Tokens[i+1].Kind == EOF || next == "}" || next == "]" || next == "," || prev == "{" || prev == "[" || prev == "," || prev == ":" {
 		return true
 	}
-	if t.Tokens[i-1].Kind == Op && !strings.Contains(")]}#", prev) || t.Tokens[i-1].Kind == Ident && WordOps[prev] && !t.IsKey(i-1) && t.Word(i-2) != "." && t.Word(i-2) != "?." {
+	if t.Tokens[i-1].Kind == Op && !strings.Contains(")]}#.", prev) && prev != "?." || t.Tokens[i-1].Kind == Ident && WordOps[prev] && !t.IsKey(i-1) && t.Word(i-2) != "." && t.Word(i-2) != "?." {
 		return true
 	}
 	return t.GoesOn(i + 1)
