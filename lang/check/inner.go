@@ -1,7 +1,9 @@
 package check
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"wf/lang/diag"
 	"wf/lang/graph"
@@ -15,16 +17,28 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 	over := s.compileIn(t.For.In, head)
 	elem := s.elementOf(t.For.In, over.Type())
 	sc = sc.child()
-	s.lets = append(s.lets, sc.define(t.For.Var, elem))
+	if item := sc.define(t.For.Var, elem); !strings.HasPrefix(item.name, "_") {
+		item.item = true
+		s.lets = append(s.lets, item)
+	}
 	g := &graph.Loop{Var: t.For.Var.Text, In: over, Span: t.For.Span, First: s.policy.first, Limit: s.policy.limit, Tolerate: s.policy.tolerate}
 	if s.policy.share != nil {
 		g.Share = *s.policy.share
 	}
+	if list, ok := over.Const(); ok {
+		if items, ok := list.([]any); ok {
+			s.enough(g.First, len(items), "items")
+		}
+	}
 	if t.For.By != nil {
+		before := len(s.problems)
 		g.By = s.compileIn(t.For.By, sc)
 		if k := g.By.Type(); k.Optional || !slices.Contains([]value.Kind{value.String, value.Int, value.Enum, value.Any}, k.Kind) {
 			s.add(diag.Errorf(CodeType, t.For.By.Span, "the key of an item is a string or an int, not %s", article(k)).
 				Hintf("it names the item in traces, and differs from those of the others"))
+		}
+		if _, fixed := g.By.Const(); fixed && len(s.problems) == before {
+			s.add(diag.Errorf(CodeType, t.For.By.Span, "this is the same for every item, and keys differ").Hintf("make it of the item: by %s", t.For.Var.Text))
 		}
 	}
 	info := &stepInfo{tree: &syntax.Step{Node: t.Node, Name: syntax.Name{Node: t.Name.Node}}, around: s.info, edges: s.info.edges, cyclic: s.info.cyclic}
@@ -73,6 +87,9 @@ func (s *stepFlow) elementOf(e *syntax.Expr, t *value.Type) *value.Type {
 	case t.Kind == value.Any:
 		return value.TAny
 	}
+	if t.Kind == value.Enum && len(t.Values) == 1 && isTextKey(t) {
+		t = value.TString // a literal
+	}
 	s.add(diag.Errorf(CodeType, e.Span, "a loop goes over a list, not %s", article(t)))
 	return value.TAny
 }
@@ -100,6 +117,7 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (falls bool) 
 	body, _ := s.block(before, sc, nil)
 	inner := s.inside(steps, sc)
 	g.Steps = inner.made
+	s.enough(g.First, len(g.Steps), "steps")
 
 	behind, missing := sc.child(), sc.child() // behind a failure any result may be missing
 	var of *value.Type
@@ -144,6 +162,18 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (falls bool) 
 	return falls
 }
 
+// enough reports a first that wants more completions than there can be.
+func (s *stepFlow) enough(first *graph.Setting, n int, what string) {
+	if first == nil {
+		return
+	}
+	if v, ok := first.Value.Const(); ok {
+		if want, ok := v.(int); ok && want > n && want <= MaxAttempts {
+			s.add(diag.Errorf(CodeSettingValue, first.Span, "first wants %d to complete, and there are only %d %s", want, n, what))
+		}
+	}
+}
+
 // together lists the steps of a group, which stand together, and where they end.
 func (s *stepFlow) together(stmts []syntax.Stmt, from int) (steps []syntax.Stmt, to int) {
 	to = from
@@ -152,7 +182,11 @@ func (s *stepFlow) together(stmts []syntax.Stmt, from int) (steps []syntax.Stmt,
 			continue
 		}
 		for _, st := range stmts[to:i] {
-			s.misplaced(st, "the steps of a group stand together; put it above or below them")
+			why := "the steps of a group stand together; put it above or below them"
+			if isCall(st) {
+				why = callsOrSteps
+			}
+			s.misplaced(st, why)
 		}
 		steps = append(steps, stmts[i])
 		to = i + 1
@@ -167,25 +201,128 @@ func (s *stepFlow) around(stmts []syntax.Stmt) []syntax.Stmt {
 		switch st := st.(type) {
 		case *syntax.Tolerate:
 			s.misplaced(st, "it is a setting of a loop")
-		case *syntax.Call:
-			s.misplaced(st, "a step has calls or steps, not both; put the call into a step of its own")
-		case *syntax.Let:
-			if st.Call != nil {
-				s.misplaced(st, "a step has calls or steps, not both; put the call into a step of its own")
+		case *syntax.On:
+			s.misplaced(st, "the clauses of a group stand directly below its steps")
+		default:
+			if isCall(st) {
+				s.misplaced(st, callsOrSteps)
 				break
 			}
-			out = append(out, st)
-		default:
 			out = append(out, st)
 		}
 	}
 	return out
 }
 
+const callsOrSteps = "a step has calls or steps, not both; put the call into a step of its own"
+
+// isCall reports whether a statement makes a call.
+func isCall(st syntax.Stmt) bool {
+	switch st := st.(type) {
+	case *syntax.Call:
+		return true
+	case *syntax.Let:
+		return st.Call != nil
+	}
+	return false
+}
+
+// notHere explains the name of a step to wait for that is none of its level.
+func (f *flow) notHere(name syntax.Name) *diag.Diagnostic {
+	d := diag.Errorf(CodeUnknownStep, name.Span, "there is no step %s", name.Text)
+	if d.Hint = diag.DidYouMean(name.Text, f.stepNames()); d.Hint != "" || f.tree == nil {
+		return d
+	}
+	if len(f.path) > 0 {
+		d.Summary = fmt.Sprintf("there is no step %s in %s", name.Text, f.path[len(f.path)-1])
+	}
+	all := elsewhere(f.tree.Stmts, name.Text, nil, nil)
+	if len(all) == 0 {
+		return d
+	}
+	around := all[0]
+	for _, path := range all { // the nearest one is meant
+		if common(path, f.path) > common(around, f.path) {
+			around = path
+		}
+	}
+	switch n := common(around, f.path); {
+	case n < len(around) && n < len(f.path):
+		d.Hintf("it is inside of %s; %s can wait for that: step %s after %s", around[n], f.path[n], f.path[n], around[n])
+	case n < len(around):
+		d.Hintf("it is inside of %s; wait for that: after %s", around[n], around[n])
+	case f.path[n] == name.Text:
+		d.Hintf("this stands inside of %s, which ends after it", name.Text)
+	default:
+		d.Hintf("it is outside of %s, which can wait for it: step %s after %s", f.path[n], f.path[n], name.Text)
+	}
+	return d
+}
+
+// elsewhere lists the paths of the groups that have a step of a name, nil for the workflow.
+func elsewhere(stmts []syntax.Stmt, name string, path []string, out [][]string) [][]string {
+	for _, st := range stmts {
+		step, ok := st.(*syntax.Step)
+		if !ok {
+			continue
+		}
+		if step.Name.Text == name {
+			out = append(out, path)
+		}
+		out = elsewhere(step.Stmts, name, append(path[:len(path):len(path)], step.Name.Text), out)
+	}
+	return out
+}
+
+// common is how many names two paths begin with in common.
+func common(a, b []string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// insideOf explains a name that is a step of a group, read from outside; nil for others.
+func (f *flow) insideOf(d *diag.Diagnostic, name string) *diag.Diagnostic {
+	if f.tree == nil {
+		return nil
+	}
+	for _, path := range elsewhere(f.tree.Stmts, name, nil, nil) {
+		n := common(path, f.path)
+		if n == len(path) {
+			continue
+		}
+		around, step := path[n], f.steps[path[n]]
+		switch {
+		case len(path) > n+1 || step == nil:
+			return d.Hintf("it is a step inside of %s; outside, %s can be read", strings.Join(path[n:], "."), around)
+		case step.tree.For != nil:
+			return d.Hintf("it is a step of the items of %s; outside, their results are a list: %s", around, around)
+		case slices.ContainsFunc(step.tree.Stmts, isReturn) || slices.ContainsFunc(step.tree.Stmts, isFirst):
+			return d.Hintf("it is a step inside of %s; outside, what %s returns can be read", around, around)
+		default:
+			return d.Hintf("it is a step inside of %s; outside, the result of %s has it: %s.%s", around, around, around, name)
+		}
+	}
+	return nil
+}
+
+func isReturn(st syntax.Stmt) bool {
+	_, ok := st.(*syntax.Return)
+	return ok
+}
+
+func isFirst(st syntax.Stmt) bool {
+	_, ok := st.(*syntax.First)
+	return ok
+}
+
 // inside checks the steps of a group. They read what stands above them in their step.
 func (s *stepFlow) inside(steps []syntax.Stmt, sc *scope) level {
 	outer := s.level
 	s.level = newLevel()
+	s.path = append(outer.path[:len(outer.path):len(outer.path)], s.info.name())
 	s.base = s.policy
 	s.base.within, s.base.limit, s.base.first, s.base.tolerate, s.base.share = nil, nil, nil, nil, nil
 	for _, st := range steps {

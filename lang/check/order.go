@@ -21,9 +21,7 @@ func (f *flow) connect() {
 			to := f.steps[name.Text]
 			switch {
 			case to == nil:
-				d := diag.Errorf(CodeUnknownStep, name.Span, "there is no step %s", name.Text)
-				d.Hint = diag.DidYouMean(name.Text, f.stepNames())
-				f.add(d)
+				f.add(f.notHere(name))
 			case seen[name.Text]:
 				f.add(diag.Warnf(CodeDuplicate, name.Span, "%s is named twice after `after`", name.Text))
 			default:

@@ -18,6 +18,7 @@ type binding struct {
 	place diag.Span
 	typ   *value.Type
 	used  bool
+	item  bool      // it is what a loop goes over
 	step  *stepInfo // the step whose result it is; nil otherwise
 	alias *string   // path into the input that a let stands for, "user_info"; nil if it is something else
 }
@@ -34,6 +35,7 @@ type scope struct {
 // later is names that are defined below the place of a scope, or inside of it.
 type later struct {
 	names     map[string]diag.Span
+	what      string // they are
 	why, hint string
 }
 
@@ -74,10 +76,13 @@ func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 			continue
 		}
 		if let, ok := at.later.names[name]; ok {
-			return diag.Errorf(CodeTooLate, span, "%s has no value yet: %s", name, at.later.why).See(let, "the let").Hintf("%s", at.later.hint)
+			return diag.Errorf(CodeTooLate, span, "%s has no value yet: %s", name, at.later.why).See(let, "%s", at.later.what).Hintf("%s", at.later.hint)
 		}
 	}
 	d := diag.Errorf(CodeUnknownName, span, "there is no %s here", name)
+	if inside := s.flow.insideOf(d, name); inside != nil {
+		return inside
+	}
 	if own, ok := foreign[name]; ok {
 		return d.Hintf("write %s", own)
 	}

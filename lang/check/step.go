@@ -36,12 +36,16 @@ func (f *flow) step(info *stepInfo) *graph.Step {
 	s := &stepFlow{flow: f, info: info, graph: g, places: map[string]int{}}
 	head := f.late.child()
 	lets := letsOf(t.Stmts)
-	head.later = &later{lets, "when and settings are read before the step begins", "write the value here, or put the let above the steps"}
+	head.later = &later{lets, "the let", "when and settings are read before the step begins", "write the value here, or put the let above the steps"}
+	if t.For != nil {
+		head = head.child()
+		head.later = &later{map[string]diag.Span{t.For.Var.Text: t.For.Var.Span}, "the item", "this is said of the loop as a whole, before any item begins", "leave it out here"}
+	}
 	if t.When != nil {
 		g.When = f.expectIn(t.When, head, value.TBool, "when")
 	}
 	sc := f.late.child()
-	sc.later = &later{lets, "statements are executed from top to bottom", "put the let above this"}
+	sc.later = &later{lets, "the let", "statements are executed from top to bottom", "put the let above this"}
 	sc.assume(g.When, true)
 	own := f.settings(t.Stmts, "step", head)
 	s.own = hasSettings(t.Stmts)
@@ -67,12 +71,17 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 	if i := slices.IndexFunc(stmts, isStep); i >= 0 {
 		falls = s.group(stmts, i, sc)
 	} else {
-		for _, st := range stmts {
+		stmts = slices.DeleteFunc(slices.Clone(stmts), func(st syntax.Stmt) bool {
 			switch st.(type) {
-			case *syntax.Limit, *syntax.First, *syntax.Tolerate:
+			case *syntax.Limit, *syntax.First:
 				s.misplaced(st, "it is a setting of a loop, or of a step with steps inside")
+			case *syntax.Tolerate:
+				s.misplaced(st, "it is a setting of a loop")
+			default:
+				return false
 			}
-		}
+			return true
+		})
 		s.graph.Body, falls = s.block(stmts, sc, nil)
 		if len(s.graph.Body) == 0 {
 			what := "step " + s.info.name()

@@ -33,7 +33,7 @@ func (s *stepFlow) undo(g *graph.Call, below []syntax.Stmt, sc *scope) (ons []sy
 // which nothing is sure: an effect may have happened although no answer came.
 func (s *stepFlow) undoOf(g *graph.Call, t *syntax.Undo, sc *scope) *graph.Undo {
 	inner := sc.child()
-	inner.later = &later{letsOf(t.Stmts), "statements are executed from top to bottom", "put the let above this"}
+	inner.later = &later{letsOf(t.Stmts), "the let", "statements are executed from top to bottom", "put the let above this"}
 	inner.setAnswer(s.anySuccess(g).Opt())
 	inner.names["status"].typ = value.TInt.Opt()
 	inner.names["key"] = &binding{name: "key", typ: value.TString, used: true}

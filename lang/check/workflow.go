@@ -35,6 +35,7 @@ type level struct {
 	base     parts       // the policy around them
 	policies map[string]*graph.Policy
 	made     []*graph.Step // by index
+	path     []string      // names of the steps around them, outermost first; nil: those of the workflow
 }
 
 // stepInfo is what is known of a step.
@@ -177,7 +178,7 @@ func (f *flow) scopes() {
 	consts := &scope{flow: f, names: map[string]*binding{}, early: true}
 	f.constants(consts)
 	f.early = consts.child()
-	f.early.later = &later{letsOf(f.tree.Stmts), "lets get their values from top to bottom", "put the let above this"}
+	f.early.later = &later{letsOf(f.tree.Stmts), "the let", "lets get their values from top to bottom", "put the let above this"}
 	f.early.names["input"] = &binding{name: "input", typ: f.graph.Input, used: true}
 	f.early.names["run"] = &binding{name: "run", typ: runType}
 	f.late = &scope{flow: f, parent: f.early, names: map[string]*binding{}}
@@ -220,7 +221,7 @@ func (f *flow) prelude() {
 
 // constants compiles the lets of the files, which read nothing but one another.
 func (f *flow) constants(sc *scope) {
-	sc.later = &later{map[string]diag.Span{}, "it is made of itself", "break the circle"}
+	sc.later = &later{map[string]diag.Span{}, "the let", "it is made of itself", "break the circle"}
 	for name, l := range f.space.lets.byName { // only looked up
 		sc.later.names[name] = l.Name.Span
 	}
@@ -382,9 +383,14 @@ func (f *flow) finish() {
 		}
 	}
 	for _, b := range f.lets {
-		if !b.used {
-			f.add(diag.Warnf(CodeUnused, b.place, "%s is never read", b.name).Hintf("remove it"))
+		if b.used {
+			continue
 		}
+		d := diag.Warnf(CodeUnused, b.place, "%s is never read", b.name).Hintf("remove it")
+		if b.item {
+			d.Hintf("all items do the same; if that is meant, call it _%s", b.name)
+		}
+		f.add(d)
 	}
 	for i := len(f.shared) - 1; i >= 0; i-- {
 		if f.shared[i].bind.used {

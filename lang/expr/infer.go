@@ -235,7 +235,7 @@ func (c *inferrer) array(n *ast.ArrayNode) *value.Type {
 		}
 	}
 	if out == nil {
-		out = value.TAny
+		return value.TEmpty
 	}
 	return value.ListOf(out)
 }

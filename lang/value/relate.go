@@ -166,6 +166,10 @@ const maxKnown = 64
 
 func join(t, u *Type) *Type {
 	switch {
+	case t == TEmpty && u.Kind == List:
+		return u
+	case u == TEmpty && t.Kind == List:
+		return t
 	case t.Kind == Enum && u.Kind == Enum:
 		values := slices.Clone(t.Values)
 		for _, v := range u.Values {

@@ -88,6 +88,7 @@ type Lazy interface {
 // Shared types without rules.
 var (
 	TAny      = &Type{Kind: Any}
+	TEmpty    = ListOf(TAny) // of the list without elements, which fits every list
 	TNil      = &Type{Kind: Nil, Optional: true}
 	TBool     = &Type{Kind: Bool}
 	TInt      = &Type{Kind: Int}
