@@ -216,6 +216,9 @@ func (s *Step) placesIn(body []Stmt, prefix string, visit func(string, *Call)) {
 		case *Call:
 			visit(prefix+st.Place, st)
 			clauses(st.Clauses)
+			if st.Undo != nil {
+				st.Undo.Steps[0].EachPlace(prefix+st.Place+".", visit)
+			}
 		case *Group:
 			for _, inner := range st.Steps {
 				inner.EachPlace(prefix+s.Name+".", visit)
