@@ -14,8 +14,8 @@ func (p *Profile) SVG(w *Workflow, link func(*graph.Step) string) []byte {
 	share, _ := w.Share("")
 	return draw.Annotated(w.Graph, draw.Notes{
 		Title: fmt.Sprintf("%d%% covered", share.Percent()),
-		Step: func(s *graph.Step) *draw.Note {
-			n := w.note(s)
+		Step: func(name string, s *graph.Step) *draw.Note {
+			n := w.note(name)
 			if link != nil {
 				n.Link = link(s)
 			}
@@ -24,19 +24,20 @@ func (p *Profile) SVG(w *Workflow, link func(*graph.Step) string) []byte {
 	})
 }
 
-// note says how much of a step is covered, and what is missing.
-func (w *Workflow) note(s *graph.Step) *draw.Note {
+// note says how much of a step is covered, and what is missing, of a loop with its items.
+// The steps inside have notes of their own.
+func (w *Workflow) note(name string) *draw.Note {
 	var share Share
 	var missing []string
 	ran := false
 	what := map[string]bool{}
 	var words []string
 	for i, p := range w.Points {
-		if p.Optional || !belongs(p.Step, s.Name) {
+		if p.Optional || p.Step != name && p.Step != name+"[…]" {
 			continue
 		}
 		share.count(w.Hits[i])
-		if p.Kind == Steps && p.Step == s.Name {
+		if p.Kind == Steps && p.Step == name {
 			ran = w.Hits[i] > 0
 		}
 		if w.Hits[i] > 0 {
@@ -48,25 +49,19 @@ func (w *Workflow) note(s *graph.Step) *draw.Note {
 			words = append(words, word)
 		}
 	}
-	n := &draw.Note{Mood: "good", Share: 1, Title: s.Name + ": all of it is covered"}
+	n := &draw.Note{Mood: "good", Share: 1, Title: name + ": all of it is covered"}
 	if share.Total > 0 {
 		n.Share = float64(share.Covered) / float64(share.Total)
 	}
 	switch {
 	case !ran:
 		n.Mood, n.Lines = "bad", []string{"never runs"}
-		n.Title = s.Name + " never runs"
+		n.Title = name + " never runs"
 	case len(missing) > 0:
 		n.Mood, n.Lines = "fair", brief(words)
-		n.Title = fmt.Sprintf("%s: %s\n%s", s.Name, fraction(share), strings.Join(missing, "\n"))
+		n.Title = fmt.Sprintf("%s: %s\n%s", name, fraction(share), strings.Join(missing, "\n"))
 	}
 	return n
-}
-
-// belongs reports whether a step is another one, or stands inside of it.
-func belongs(step, outer string) bool {
-	rest, ok := strings.CutPrefix(step, outer)
-	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // brief is a word for what is missing.

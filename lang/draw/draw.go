@@ -5,30 +5,106 @@ package draw
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"wf/lang/graph"
 )
 
-// calls lists the operations a step may call, in order, each once.
-func calls(s *graph.Step) []string {
+// inside is what a step runs instead of calls.
+type inside struct {
+	loop  *graph.Loop   // nil: it is no loop
+	steps []*graph.Step // of a group, or of each item; nil: there are none
+	own   []graph.Stmt  // what the step, or each item, does itself
+	first *graph.Setting
+	limit *graph.Setting
+}
+
+func insideOf(s *graph.Step) inside {
+	in := inside{own: s.Body}
+	for _, st := range s.Body {
+		if loop, ok := st.(*graph.Loop); ok {
+			in = insideOf(loop.Steps[0])
+			in.loop, in.first, in.limit = loop, loop.First, loop.Limit
+			return in
+		}
+	}
+	for _, st := range s.Body {
+		if g, ok := st.(*graph.Group); ok {
+			in.steps, in.first, in.limit = g.Steps, g.First, g.Limit
+		}
+	}
+	return in
+}
+
+// prefix is what stands before the names of the steps inside a step of a full name. […] is
+// where the key of an item stands.
+func (in inside) prefix(name string) string {
+	if in.loop != nil {
+		name += "[…]"
+	}
+	return name + "."
+}
+
+// head says what a step goes over and how many of what it runs count.
+func (in inside) head() []string {
+	var out, settings []string
+	if in.loop != nil {
+		over := "for " + in.loop.Var + " in " + in.loop.In.String()
+		if in.loop.By != nil {
+			over += " by " + in.loop.By.String()
+		}
+		out = append(out, over)
+	}
+	set := func(word string, s *graph.Setting) {
+		if s == nil {
+			return
+		}
+		if text := s.Value.String(); word != "first" || text != "1" {
+			word += " " + text
+		}
+		settings = append(settings, word)
+	}
+	set("first", in.first)
+	set("limit", in.limit)
+	if in.loop != nil {
+		set("tolerate", in.loop.Tolerate)
+		if in.loop.Share > 0 {
+			settings = append(settings, "tolerate "+strconv.FormatFloat(in.loop.Share*100, 'f', -1, 64)+"%")
+		}
+	}
+	if len(settings) > 0 {
+		out = append(out, strings.Join(settings, " · "))
+	}
+	return out
+}
+
+// calls lists the operations a step may call itself, in order, each once.
+func (in inside) calls() []string {
 	var out []string
-	seen := map[string]bool{}
-	graph.EachCall(s.Body, func(c *graph.Call) {
-		if name := c.Sig.Name(); !seen[name] {
-			seen[name] = true
+	if in.steps != nil {
+		return nil
+	}
+	graph.EachCall(in.own, func(c *graph.Call) {
+		if name := c.Sig.Name(); !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	})
 	return out
 }
 
-// marks are short words on what a step does when things go wrong.
-func marks(s *graph.Step) []string {
+// marks are short words on what a step does itself when things go wrong.
+func (in inside) marks() []string {
 	var out []string
 	var retry, degrade, fail bool
 	attempts := ""
 	var walk func(body []graph.Stmt)
+	clauses := func(list []*graph.Clause) {
+		for _, c := range list {
+			walk(c.Body)
+		}
+	}
 	walk = func(body []graph.Stmt) {
 		for _, st := range body {
 			switch st := st.(type) {
@@ -38,9 +114,9 @@ func marks(s *graph.Step) []string {
 						retry, attempts = true, text
 					}
 				}
-				for _, c := range st.Clauses {
-					walk(c.Body)
-				}
+				clauses(st.Clauses)
+			case *graph.Group:
+				clauses(st.Clauses)
 			case *graph.Ensure:
 				walk([]graph.Stmt{st.Else})
 			case *graph.Degrade:
@@ -50,7 +126,7 @@ func marks(s *graph.Step) []string {
 			}
 		}
 	}
-	walk(s.Body)
+	walk(in.own)
 	if retry && len(attempts) <= 6 {
 		out = append(out, "↻"+attempts)
 	} else if retry {
@@ -65,35 +141,53 @@ func marks(s *graph.Step) []string {
 	return out
 }
 
-// Mermaid draws a flowchart; an edge that only orders is dotted.
+// Mermaid draws a flowchart; an edge that only orders is dotted, and steps with steps
+// inside are subgraphs.
 func Mermaid(g *graph.Graph) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "---\ntitle: %q\n---\nflowchart TD\n", strings.TrimSpace(g.FullName()+" "+g.Version))
-	for _, s := range g.Steps {
+	mermaid(&b, g.Steps, "s", "  ")
+	return b.Bytes()
+}
+
+// mermaid draws the steps of a level; id is what their ids begin with.
+func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
+	for _, s := range steps {
+		in := insideOf(s)
 		label := "<b>" + mermaidText(s.Name) + "</b>"
-		for _, c := range calls(s) {
-			label += "<br/>" + mermaidText(c)
+		for _, line := range slices.Concat(in.head(), in.calls()) {
+			label += "<br/>" + mermaidText(line)
 		}
-		if m := marks(s); len(m) > 0 {
+		if m := in.marks(); len(m) > 0 {
 			label += "<br/><i>" + mermaidText(strings.Join(m, " · ")) + "</i>"
 		}
 		open, shut := "[", "]"
-		if s.When != nil {
+		switch {
+		case s.When != nil && in.steps == nil:
 			open, shut = "{{", "}}"
+		case in.loop != nil && in.steps == nil:
+			open, shut = "[[", "]]"
+		}
+		if s.When != nil {
 			label += "<br/>when " + mermaidText(s.When.String())
 		}
-		fmt.Fprintf(&b, "  s%d%s\"%s\"%s\n", s.Index, open, label, shut)
+		if in.steps == nil {
+			fmt.Fprintf(b, "%s%s%d%s\"%s\"%s\n", indent, id, s.Index, open, label, shut)
+			continue
+		}
+		fmt.Fprintf(b, "%ssubgraph %s%d[\"%s\"]\n", indent, id, s.Index, label)
+		mermaid(b, in.steps, fmt.Sprintf("%s%d_", id, s.Index), indent+"  ")
+		fmt.Fprintf(b, "%send\n", indent)
 	}
-	for _, s := range g.Steps {
+	for _, s := range steps {
 		for _, n := range s.Needs {
 			arrow := "-->"
 			if !n.Data {
 				arrow = "-.->"
 			}
-			fmt.Fprintf(&b, "  s%d %s s%d\n", n.Step, arrow, s.Index)
+			fmt.Fprintf(b, "%s%s%d %s %s%d\n", indent, id, n.Step, arrow, id, s.Index)
 		}
 	}
-	return b.Bytes()
 }
 
 // mermaidText escapes what Mermaid would take for markup.
@@ -101,29 +195,78 @@ func mermaidText(s string) string {
 	return strings.NewReplacer("&", "&amp;", `"`, "&quot;", "<", "&lt;", ">", "&gt;", "#", "&num;").Replace(s)
 }
 
-// DOT draws for Graphviz; an edge that only orders is dashed.
+// DOT draws for Graphviz; an edge that only orders is dashed, and steps with steps inside
+// are clusters.
 func DOT(g *graph.Graph) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "digraph %q {\n  label=%q\n  labelloc=t\n  node [shape=box, style=rounded, fontname=\"sans-serif\"]\n", g.FullName(), strings.TrimSpace(g.FullName()+" "+g.Version))
-	for _, s := range g.Steps {
-		label := append([]string{s.Name}, calls(s)...)
-		if m := marks(s); len(m) > 0 {
+	if slices.ContainsFunc(g.Steps, func(s *graph.Step) bool { return insideOf(s).steps != nil }) {
+		b.WriteString("  compound=true\n")
+	}
+	dot(&b, g.Steps, "s", "  ")
+	b.WriteString("}\n")
+	return b.Bytes()
+}
+
+// dot draws the steps of a level; id is what their ids begin with.
+func dot(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
+	for _, s := range steps {
+		in := insideOf(s)
+		label := slices.Concat([]string{s.Name}, in.head(), in.calls())
+		if m := in.marks(); len(m) > 0 {
 			label = append(label, strings.Join(m, " · "))
 		}
 		if s.When != nil {
 			label = append(label, "when "+s.When.String())
 		}
-		fmt.Fprintf(&b, "  s%d [label=%q]\n", s.Index, strings.Join(label, "\n"))
-	}
-	for _, s := range g.Steps {
-		for _, n := range s.Needs {
-			style := ""
-			if !n.Data {
-				style = " [style=dashed]"
-			}
-			fmt.Fprintf(&b, "  s%d -> s%d%s\n", n.Step, s.Index, style)
+		text := strings.Join(label, "\n")
+		switch {
+		case in.steps != nil:
+			fmt.Fprintf(b, "%ssubgraph cluster_%s%d {\n%s  label=%q\n%s  style=rounded\n", indent, id, s.Index, indent, text, indent)
+			dot(b, in.steps, fmt.Sprintf("%s%d_", id, s.Index), indent+"  ")
+			fmt.Fprintf(b, "%s}\n", indent)
+		case in.loop != nil:
+			fmt.Fprintf(b, "%s%s%d [label=%q, peripheries=2]\n", indent, id, s.Index, text)
+		default:
+			fmt.Fprintf(b, "%s%s%d [label=%q]\n", indent, id, s.Index, text)
 		}
 	}
-	b.WriteString("}\n")
-	return b.Bytes()
+	for _, s := range steps {
+		for _, n := range s.Needs {
+			var style []string
+			if !n.Data {
+				style = append(style, "style=dashed")
+			}
+			from, tail := end(steps[n.Step], id, true)
+			to, head := end(s, id, false)
+			if tail != "" {
+				style = append(style, "ltail="+tail)
+			}
+			if head != "" {
+				style = append(style, "lhead="+head)
+			}
+			fmt.Fprintf(b, "%s%s -> %s", indent, from, to)
+			if len(style) > 0 {
+				fmt.Fprintf(b, " [%s]", strings.Join(style, ", "))
+			}
+			b.WriteString("\n")
+		}
+	}
+}
+
+// end is the node at which an edge of a step is fixed, its last or first one inside if it is
+// a cluster, and the name of the cluster, "" if it is none.
+func end(s *graph.Step, id string, last bool) (node, cluster string) {
+	node = fmt.Sprintf("%s%d", id, s.Index)
+	in := insideOf(s)
+	if in.steps == nil {
+		return node, ""
+	}
+	cluster, id = "cluster_"+node, node+"_"
+	inner := in.steps[0]
+	if last {
+		inner = in.steps[len(in.steps)-1]
+	}
+	node, _ = end(inner, id, last)
+	return node, cluster
 }

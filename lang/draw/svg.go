@@ -28,21 +28,31 @@ const (
 	maxWhen   = 3   // lines of a condition before it is cut
 	portGap   = 18  // between the ends of edges at one box
 	maxLayerW = 1500
+	behind    = 5  // how far a box behind another looks out
+	innerPad  = 16 // around the steps inside
 	barH      = 10 // of the bar at the foot of a step with a note, with the room around it
 )
 
 // box is one step, or a bend of an edge that passes a layer (step nil).
 type box struct {
 	step   *graph.Step
-	lines  []string // below the name
+	head   []phrase // below the name
 	note   *Note    // nil: none
+	inner  *drawing // of the steps inside; nil: there are none
+	innerY float64  // where it begins, from the top of the box
+	stack  float64  // how far the box behind it, that stands for the items of a loop, looks out
 	x, y   float64
 	w, h   float64
+	top    float64 // of its row
+	bottom float64
 	layer  int
 	weight float64 // for ordering
 	up     []*box
 	down   []*box
 }
+
+// phrase is a line of a box.
+type phrase struct{ class, text string }
 
 // line is one edge, from step to step over its bends.
 type line struct {
@@ -65,8 +75,10 @@ func SVG(g *graph.Graph) []byte { return Annotated(g, Notes{}) }
 
 // Notes are what a picture shows beside the graph. The zero value shows nothing.
 type Notes struct {
-	Title string                  // behind the name and version
-	Step  func(*graph.Step) *Note // nil, or returning nil: nothing
+	Title string // behind the name and version
+	// Step is told the name of a step in a run, where […] stands for the key of an item.
+	// Nil, or returning nil: nothing.
+	Step func(name string, s *graph.Step) *Note
 }
 
 // Note is what a picture shows of a step beside its own.
@@ -80,16 +92,16 @@ type Note struct {
 
 // Annotated draws the graph as SVG does, with notes.
 func Annotated(g *graph.Graph, notes Notes) []byte {
-	d := &drawing{g: g, notes: notes}
-	d.place()
-	d.order()
-	d.coordinates()
-	d.ports()
+	d := newDrawing(g, notes)
+	d.layout()
 	return d.write()
 }
 
+// drawing is a level of steps: those of the workflow, or of a group.
 type drawing struct {
-	g      *graph.Graph
+	g      *graph.Graph // nil: a group
+	steps  []*graph.Step
+	prefix string // of their names
 	notes  Notes
 	boxes  []*box // of steps, by index
 	layers [][]*box
@@ -99,6 +111,17 @@ type drawing struct {
 	about  []string         // the description, in lines
 	width  float64
 	height float64
+}
+
+func newDrawing(g *graph.Graph, notes Notes) *drawing {
+	return &drawing{g: g, steps: g.Steps, notes: notes}
+}
+
+func (d *drawing) layout() {
+	d.place()
+	d.order()
+	d.coordinates()
+	d.ports()
 }
 
 // bend is what edges share where they pass a layer: those of a kind from a step that
@@ -112,47 +135,21 @@ type bend struct {
 // place puts every step on the layer behind its last need, and bends where an edge
 // passes a layer.
 func (d *drawing) place() {
-	n := len(d.g.Steps)
-	d.boxes = make([]*box, n)
-	layer := layersOf(d.g)
-	for i, s := range d.g.Steps {
-		b := &box{step: s, layer: layer[i]}
-		for _, c := range calls(s) {
-			b.lines = append(b.lines, cutCall(c))
-		}
-		if s.When != nil {
-			b.lines = append(b.lines, wrap("when "+s.When.String())...)
-		}
-		if m := marks(s); len(m) > 0 {
-			b.lines = append(b.lines, strings.Join(m, " · "))
-		}
-		b.w = nameWidth(cut(s.Name))
-		noted := []string(nil)
-		if d.notes.Step != nil {
-			b.note = d.notes.Step(s)
-		}
-		if b.note != nil {
-			noted = b.note.Lines
-		}
-		for _, l := range slices.Concat(b.lines, noted) {
-			b.w = max(b.w, float64(utf8.RuneCountInString(l))*smallW)
-		}
-		b.w += 2 * boxPad
-		b.h = float64(2*boxPad-6+lineH) + float64(len(b.lines)+len(noted))*(lineH-2)
-		if b.note != nil {
-			b.h += barH
-		}
-		d.boxes[i] = b
+	d.boxes = make([]*box, len(d.steps))
+	layer := layersOf(d.steps)
+	for i, s := range d.steps {
+		d.boxes[i] = d.box(s)
+		d.boxes[i].layer = layer[i]
 	}
 	d.rows()
-	followers := make([]int, n)
-	for _, s := range d.g.Steps {
+	followers := make([]int, len(d.steps))
+	for _, s := range d.steps {
 		for _, need := range s.Needs {
 			followers[need.Step]++
 		}
 	}
 	budget := maxWalk
-	for i, s := range d.g.Steps {
+	for i, s := range d.steps {
 		for _, need := range s.Needs {
 			if layer[need.Step] >= layer[i] {
 				continue
@@ -169,6 +166,53 @@ func (d *drawing) place() {
 	}
 }
 
+// box makes the box of a step, with those of the steps inside.
+func (d *drawing) box(s *graph.Step) *box {
+	in := insideOf(s)
+	b := &box{step: s}
+	if in.loop != nil {
+		b.stack = behind
+	}
+	for _, text := range in.head() {
+		b.head = append(b.head, phrase{"call", cut(text)})
+	}
+	for _, c := range in.calls() {
+		b.head = append(b.head, phrase{"call", cutCall(c)})
+	}
+	if s.When != nil {
+		for _, text := range wrap("when " + s.When.String()) {
+			b.head = append(b.head, phrase{"call", text})
+		}
+	}
+	if m := in.marks(); len(m) > 0 {
+		b.head = append(b.head, phrase{"mark", strings.Join(m, " · ")})
+	}
+	if d.notes.Step != nil {
+		b.note = d.notes.Step(d.prefix+s.Name, s)
+	}
+	if b.note != nil {
+		for _, text := range b.note.Lines {
+			b.head = append(b.head, phrase{"note", text})
+		}
+	}
+	b.w = nameWidth(cut(s.Name))
+	for _, l := range b.head {
+		b.w = max(b.w, float64(utf8.RuneCountInString(l.text))*smallW)
+	}
+	b.w += 2*boxPad + b.stack
+	b.h = float64(2*boxPad-6+lineH) + float64(len(b.head))*(lineH-2) + b.stack
+	if in.steps != nil {
+		b.inner = &drawing{steps: in.steps, prefix: in.prefix(d.prefix + s.Name), notes: d.notes}
+		b.inner.layout()
+		b.innerY = b.h - b.stack
+		b.w, b.h = max(b.w, b.inner.width+b.stack), b.innerY+b.inner.height+b.stack
+	}
+	if b.note != nil {
+		b.h += barH
+	}
+	return b
+}
+
 // maxWalk is how many steps are looked at in search of longer ways; in a graph that is
 // larger the rest of the edges are drawn alike.
 const maxWalk = 200_000
@@ -180,7 +224,7 @@ func (d *drawing) detour(from, to int, layer []int, budget *int) bool {
 	}
 	seen := map[int]bool{}
 	var todo []int
-	for _, n := range d.g.Steps[to].Needs {
+	for _, n := range d.steps[to].Needs {
 		if n.Step != from {
 			todo = append(todo, n.Step)
 		}
@@ -196,7 +240,7 @@ func (d *drawing) detour(from, to int, layer []int, budget *int) bool {
 			continue
 		}
 		seen[at] = true
-		for _, n := range d.g.Steps[at].Needs {
+		for _, n := range d.steps[at].Needs {
 			todo = append(todo, n.Step)
 		}
 	}
@@ -287,12 +331,12 @@ func (d *drawing) rows() {
 }
 
 // layersOf is the length of the longest way to each step.
-func layersOf(g *graph.Graph) []int {
-	layer := make([]int, len(g.Steps))
-	waits := make([]int, len(g.Steps))
-	followers := make([][]int, len(g.Steps))
+func layersOf(steps []*graph.Step) []int {
+	layer := make([]int, len(steps))
+	waits := make([]int, len(steps))
+	followers := make([][]int, len(steps))
 	var ready []int
-	for i, s := range g.Steps {
+	for i, s := range steps {
 		waits[i] = len(s.Needs)
 		for _, n := range s.Needs {
 			followers[n.Step] = append(followers[n.Step], i)
@@ -355,7 +399,6 @@ func (d *drawing) rank(layer []*box, near func(*box) []*box) {
 
 // coordinates gives every box its place.
 func (d *drawing) coordinates() {
-	d.width = float64(utf8.RuneCountInString(d.g.FullName()+d.g.Version+d.notes.Title)+4) * 11
 	for _, layer := range d.layers {
 		w := -float64(gapX)
 		for _, b := range layer {
@@ -368,18 +411,14 @@ func (d *drawing) coordinates() {
 			x += b.w + gapX
 		}
 	}
-	if d.g.Describe != "" {
-		d.width = max(d.width, min(float64(utf8.RuneCountInString(d.g.Describe)), 84)*aboutW)
-		d.about = wrapAt(d.g.Describe, int(d.width/aboutW), 3)
-	}
-	d.width = max(d.width, d.legendWidth())
-	y := float64(margin + titleH + len(d.about)*aboutH)
+	y, side := d.above()
 	for _, layer := range d.layers {
 		h := 0.0
 		for _, b := range layer {
 			h = max(h, b.h)
 		}
 		for _, b := range layer {
+			b.top, b.bottom = y, y+h
 			if b.y = y + (h-b.h)/2; b.step == nil {
 				b.y, b.h = y, h
 			}
@@ -387,28 +426,56 @@ func (d *drawing) coordinates() {
 		y += h + gapY
 	}
 	d.align()
-	d.height = y - gapY + margin
-	if len(d.legend()) > 0 {
+	d.height = y - gapY + side
+	if d.g != nil && len(d.legend()) > 0 {
 		d.height += legendH - margin/2
 	}
-	d.shift()
+	d.shift(side)
+}
+
+// above lays out what stands above the steps, and returns where they begin and how much
+// room is beside them.
+func (d *drawing) above() (y, side float64) {
+	if d.g == nil {
+		return 0, innerPad
+	}
+	d.width = max(d.width, float64(utf8.RuneCountInString(d.g.FullName()+d.g.Version+d.notes.Title)+4)*11)
+	if d.g.Describe != "" {
+		d.width = max(d.width, min(float64(utf8.RuneCountInString(d.g.Describe)), 84)*aboutW)
+		d.about = wrapAt(d.g.Describe, int(d.width/aboutW), 3)
+	}
+	d.width = max(d.width, d.legendWidth())
+	return float64(margin + titleH + len(d.about)*aboutH), margin
 }
 
 // legend lists what the reader of this picture may not know, with how each is drawn.
 func (d *drawing) legend() []key {
 	var out []key
 	for _, k := range []key{{string(reads), "reads the result"}, {string(waits), "only waits"}, {string(implied), "implied by the others"}} {
-		if slices.ContainsFunc(d.lines, func(l *line) bool { return string(l.kind) == k.class }) {
+		if d.any(func(d *drawing) bool {
+			return slices.ContainsFunc(d.lines, func(l *line) bool { return string(l.kind) == k.class })
+		}) {
 			out = append(out, k)
 		}
 	}
 	if len(out) == 1 && out[0].class == string(reads) {
 		out = nil
 	}
-	if d.notes.Step == nil && slices.ContainsFunc(d.boxes, func(b *box) bool { return b.step.When != nil }) {
+	has := func(is func(*box) bool) bool {
+		return d.any(func(d *drawing) bool { return slices.ContainsFunc(d.boxes, is) })
+	}
+	if d.notes.Step == nil && has(func(b *box) bool { return b.step.When != nil }) {
 		out = append(out, key{"box when", "under a condition"})
 	}
+	if has(func(b *box) bool { return b.stack > 0 }) {
+		out = append(out, key{"box items", "for each item"})
+	}
 	return out
+}
+
+// any reports whether something holds of a drawing or of one inside.
+func (d *drawing) any(is func(*drawing) bool) bool {
+	return is(d) || slices.ContainsFunc(d.boxes, func(b *box) bool { return b.inner != nil && b.inner.any(is) })
 }
 
 // key is an entry of the legend.
@@ -431,9 +498,13 @@ func (d *drawing) legendWidth() float64 {
 func (d *drawing) writeLegend(b *bytes.Buffer) {
 	x, y := float64(margin), d.height-margin/2-4
 	for _, k := range d.legend() {
-		if k.class == "box when" {
+		switch k.class {
+		case "box items":
+			fmt.Fprintf(b, `<rect class="box" x="%.1f" y="%.1f" width="22" height="13" rx="4"/>`, x+8, y-7)
+			fallthrough
+		case "box when":
 			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="22" height="13" rx="4"/>`, k.class, x+5, y-10)
-		} else {
+		default:
 			head := "head"
 			if k.class == string(implied) {
 				head = "pale"
@@ -519,7 +590,7 @@ func spread(b *box, lines []*line, next func(*line) *box, put func(*line, float6
 const maxPorts = 24
 
 // shift moves everything to the right of the margin.
-func (d *drawing) shift() {
+func (d *drawing) shift(margin float64) {
 	if len(d.boxes) == 0 {
 		return
 	}
@@ -598,13 +669,14 @@ func cutCall(s string) string {
 
 const style = `
   .page { fill: #ffffff } .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .version { font-weight: 400; fill: #6b7785 } .about { font: 12px system-ui, sans-serif; fill: #6b7785 }
-  .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .when { fill: #fff9ea; stroke: #d9b95b } .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
+  .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
+  .group { fill: #fdfdfe; stroke: #cbd4dd } .when { fill: #fff9ea; stroke: #d9b95b }
   .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f }
   .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .after { stroke-dasharray: 4 4 } .implied { stroke-width: 1; stroke: #ccd5de } .head { fill: #8496a8 } .pale { fill: #ccd5de }
   .good { fill: #f0f9f3; stroke: #7fbf97 } .fair { fill: #fff9ea; stroke: #d9b95b } .bad { fill: #fdf1f0; stroke: #d99a94 } .note { font: 11px system-ui, sans-serif; fill: #6b7785 }
   .bar { fill: #dfe5eb } .good ~ .filled { fill: #3f9a63 } .fair ~ .filled { fill: #d0a02e } .bad ~ .filled { fill: #c8554b }
   @media (prefers-color-scheme: dark) {
-    .page { fill: #12181f } .title, .name { fill: #e7edf3 } .version, .about { fill: #8d9aa8 } .box { fill: #1d2630; stroke: #42505f } .when { fill: #2b2716; stroke: #8a743a }
+    .page { fill: #12181f } .title, .name { fill: #e7edf3 } .version, .about { fill: #8d9aa8 } .box { fill: #1d2630; stroke: #42505f } .group { fill: #161d25; stroke: #36424f } .when { fill: #2b2716; stroke: #8a743a }
     .call { fill: #a9b7c5 } .mark { fill: #d8b968 } .edge { stroke: #6d7f91 } .implied { stroke: #39444f } .head { fill: #6d7f91 } .pale { fill: #39444f }
     .good { fill: #16271d; stroke: #3d7a55 } .fair { fill: #2b2716; stroke: #8a743a } .bad { fill: #2d1a19; stroke: #87453f } .note { fill: #93a1af } .bar { fill: #303b46 }
   }`
@@ -623,6 +695,14 @@ func (d *drawing) write() []byte {
 	for i, text := range d.about {
 		fmt.Fprintf(&b, `<text class="about" x="%d" y="%d">%s</text>`+"\n", margin, margin+16+(i+1)*aboutH, escape(text))
 	}
+	d.content(&b)
+	d.writeLegend(&b)
+	b.WriteString("</svg>\n")
+	return b.Bytes()
+}
+
+// content writes edges and boxes.
+func (d *drawing) content(b *bytes.Buffer) {
 	for _, k := range []kind{implied, waits, reads} { // what matters lies on top
 		for _, l := range d.lines {
 			if l.kind == k {
@@ -630,16 +710,13 @@ func (d *drawing) write() []byte {
 				if k == implied {
 					head = "pale"
 				}
-				fmt.Fprintf(&b, `<path class="%s" d="%s" marker-end="url(#%s)"/>`+"\n", k, l.route(), head)
+				fmt.Fprintf(b, `<path class="%s" d="%s" marker-end="url(#%s)"/>`+"\n", k, l.route(), head)
 			}
 		}
 	}
 	for _, s := range d.boxes {
-		s.write(&b)
+		s.write(b)
 	}
-	d.writeLegend(&b)
-	b.WriteString("</svg>\n")
-	return b.Bytes()
 }
 
 // route is a smooth line from box to box.
@@ -648,8 +725,12 @@ func (l *line) route() string {
 	from := points[0]
 	x, y := from.x+from.w/2+l.start, from.y+from.h
 	path := fmt.Sprintf("M%.1f,%.1f", x, y)
+	if from.bottom > y { // past the higher boxes beside it
+		y = from.bottom
+		path += fmt.Sprintf(" L%.1f,%.1f", x, y)
+	}
 	for i, p := range points[1:] {
-		tx, ty := p.x+p.w/2, p.y
+		tx, ty := p.x+p.w/2, p.top
 		last := i == len(points)-2
 		if last {
 			tx, ty = tx+l.end, ty-2
@@ -657,6 +738,9 @@ func (l *line) route() string {
 		mid := (ty - y) / 2
 		path += fmt.Sprintf(" C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x, y+mid, tx, ty-mid, tx, ty)
 		x, y = tx, ty
+		if last && p.y > p.top {
+			path += fmt.Sprintf(" L%.1f,%.1f", x, p.y-2)
+		}
 		if !last {
 			y += p.h
 			path += fmt.Sprintf(" L%.1f,%.1f", x, y)
@@ -667,8 +751,11 @@ func (l *line) route() string {
 
 func (s *box) write(b *bytes.Buffer) {
 	class := "box"
+	if s.inner != nil {
+		class = "box group"
+	}
 	if s.step.When != nil {
-		class = "box when"
+		class += " when"
 	}
 	if s.note != nil {
 		class = "box " + s.note.Mood
@@ -676,41 +763,47 @@ func (s *box) write(b *bytes.Buffer) {
 			fmt.Fprintf(b, `<a href="%s">`, escape(s.note.Link))
 		}
 	}
-	fmt.Fprintf(b, `<g><title>%s</title><rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="9"/>`, escape(s.title()), class, s.x, s.y, s.w, s.h)
+	fmt.Fprintf(b, `<g><title>%s</title>`, escape(s.title()))
+	if s.stack > 0 {
+		s.rect(b, class, s.stack)
+	}
+	s.rect(b, class, 0)
 	y := s.y + boxPad + 9
 	fmt.Fprintf(b, `<text class="name" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, escape(cut(s.step.Name)))
-	for i, l := range s.lines {
+	for _, l := range s.head {
 		y += lineH - 2
-		class := "call"
-		if i == len(s.lines)-1 && len(marks(s.step)) > 0 {
-			class = "mark"
-		}
-		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, class, s.x+boxPad, y, escape(l))
+		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, l.class, s.x+boxPad, y, escape(l.text))
 	}
-	s.foot(b, y)
+	s.bar(b)
 	b.WriteString("</g>")
 	if s.note != nil && s.note.Link != "" {
 		b.WriteString("</a>")
 	}
 	b.WriteString("\n")
+	if s.inner != nil {
+		fmt.Fprintf(b, `<g transform="translate(%.1f,%.1f)">`+"\n", s.x+(s.w-s.stack-s.inner.width)/2, s.y+s.innerY)
+		s.inner.content(b)
+		b.WriteString("</g>\n")
+	}
 }
 
-// foot draws the note of a step: its lines and its bar.
-func (s *box) foot(b *bytes.Buffer, y float64) {
+// rect draws the outline of a box, moved to the right and down.
+func (s *box) rect(b *bytes.Buffer, class string, by float64) {
+	fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="9"/>`, class, s.x+by, s.y+by, s.w-s.stack, s.h-s.stack)
+}
+
+// bar draws how much of a step is covered, at its foot.
+func (s *box) bar(b *bytes.Buffer) {
 	if s.note == nil {
 		return
 	}
-	for _, l := range s.note.Lines {
-		y += lineH - 2
-		fmt.Fprintf(b, `<text class="note" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, escape(l))
-	}
-	w := s.w - 2*boxPad
+	w := s.w - s.stack - 2*boxPad
 	for _, bar := range []struct {
 		class string
 		w     float64
 	}{{"bar", w}, {"bar filled", w * s.note.Share}} {
 		if bar.w > 0 {
-			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="3" rx="1.5"/>`, bar.class, s.x+boxPad, s.y+s.h-boxPad, bar.w)
+			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="3" rx="1.5"/>`, bar.class, s.x+boxPad, s.y+s.h-s.stack-boxPad, bar.w)
 		}
 	}
 }

@@ -46,45 +46,62 @@ func TestConditionsAreBrokenBetweenWords(t *testing.T) {
 	}
 }
 
-// TestPicturesHaveNoOverlap: whatever the graph, no two boxes lie upon one another,
-// everything is on the page, and the same graph gives the same picture.
+// TestPicturesHaveNoOverlap: whatever the graph, no two boxes of a level lie upon one
+// another, everything is on the page or in the box around it, and the same graph gives
+// the same picture.
 func TestPicturesHaveNoOverlap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		g := &graph.Graph{Name: "w"}
-		for i := range rapid.IntRange(1, 25).Draw(t, "steps") {
-			s := &graph.Step{Index: i, Name: strings.Repeat("s", rapid.IntRange(1, 30).Draw(t, "name"))}
-			for at := range i {
-				if rapid.IntRange(0, 4).Draw(t, "needs") == 0 {
-					s.Needs = append(s.Needs, graph.Need{Step: at, Data: rapid.Bool().Draw(t, "reads")})
-				}
-			}
-			g.Steps = append(g.Steps, s)
-		}
-		d := &drawing{g: g}
-		d.place()
-		d.order()
-		d.coordinates()
-		d.ports()
-		for i, a := range d.boxes {
-			if a.x < 0 || a.y < 0 || a.x+a.w > d.width || a.y+a.h > d.height {
-				t.Fatalf("step %d is not on the page", i)
-			}
-			for j, b := range d.boxes[:i] {
-				if a.x < b.x+b.w && b.x < a.x+a.w && a.y < b.y+b.h && b.y < a.y+a.h {
-					t.Fatalf("steps %d and %d overlap", i, j)
-				}
-			}
-		}
-		for _, l := range d.lines {
-			from, to := l.points[0], l.points[len(l.points)-1]
-			if l.start < -from.w/2 || l.start > from.w/2 || l.end < -to.w/2 || l.end > to.w/2 {
-				t.Fatal("an edge ends beside its box")
-			}
-		}
+		g := &graph.Graph{Name: "w", Steps: someSteps(t, 25, 2)}
+		d := newDrawing(g, Notes{})
+		d.layout()
+		fits(t, d)
 		if !bytes.Equal(SVG(g), SVG(g)) {
 			t.Fatal("two pictures of one graph differ")
 		}
 	})
+}
+
+// someSteps makes up steps, some of them groups and loops.
+func someSteps(t *rapid.T, most, depth int) []*graph.Step {
+	var out []*graph.Step
+	for i := range rapid.IntRange(1, most).Draw(t, "steps") {
+		s := &graph.Step{Index: i, Name: strings.Repeat("s", rapid.IntRange(1, 30).Draw(t, "name"))}
+		for at := range i {
+			if rapid.IntRange(0, 4).Draw(t, "needs") == 0 {
+				s.Needs = append(s.Needs, graph.Need{Step: at, Data: rapid.Bool().Draw(t, "reads")})
+			}
+		}
+		if depth > 0 && rapid.IntRange(0, 3).Draw(t, "nests") == 0 {
+			s.Body = []graph.Stmt{&graph.Group{Steps: someSteps(t, 5, depth-1)}}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func fits(t *rapid.T, d *drawing) {
+	for i, a := range d.boxes {
+		if a.x < 0 || a.y < 0 || a.x+a.w > d.width || a.y+a.h > d.height {
+			t.Fatalf("step %d is not on the page", i)
+		}
+		for j, b := range d.boxes[:i] {
+			if a.x < b.x+b.w && b.x < a.x+a.w && a.y < b.y+b.h && b.y < a.y+a.h {
+				t.Fatalf("steps %d and %d overlap", i, j)
+			}
+		}
+		if in := a.inner; in != nil {
+			if in.width > a.w || a.innerY+in.height > a.h {
+				t.Fatalf("what is in step %d does not fit into its box", i)
+			}
+			fits(t, in)
+		}
+	}
+	for _, l := range d.lines {
+		from, to := l.points[0], l.points[len(l.points)-1]
+		if l.start < -from.w/2 || l.start > from.w/2 || l.end < -to.w/2 || l.end > to.w/2 {
+			t.Fatal("an edge ends beside its box")
+		}
+	}
 }
 
 // TestEdgesGoRoundBoxes: a wide layer becomes several, and an edge passes each of them
@@ -97,7 +114,7 @@ func TestEdgesGoRoundBoxes(t *testing.T) {
 		last.Needs = append(last.Needs, graph.Need{Step: i, Data: true})
 	}
 	g.Steps = append(g.Steps, last)
-	d := &drawing{g: g}
+	d := newDrawing(g, Notes{})
 	d.place()
 	d.order()
 	d.coordinates()
@@ -127,7 +144,7 @@ func TestEdgesGoRoundBoxes(t *testing.T) {
 // DejaVu Sans Bold, in ems.
 func TestTextStaysInItsBox(t *testing.T) {
 	for letter, em := range map[string]float64{"m": 1.042, "w": 0.924, "W": 1.103, "i": 0.343, "r": 0.493, "o": 0.687, "d": 0.716, "e": 0.678, "_": 0.5, "0": 0.696, "D": 0.83, "O": 0.85} {
-		d := &drawing{g: &graph.Graph{Name: "w", Steps: []*graph.Step{{Name: strings.Repeat(letter, 20)}}}}
+		d := newDrawing(&graph.Graph{Name: "w", Steps: []*graph.Step{{Name: strings.Repeat(letter, 20)}}}, Notes{})
 		d.place()
 		if least := 20*em*13.5 + 2*boxPad; d.boxes[0].w < least {
 			t.Errorf("twenty times %s: the box is %.0f wide, not %.0f", letter, d.boxes[0].w, least)
