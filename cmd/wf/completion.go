@@ -13,6 +13,7 @@ import (
 
 	"wf/lang"
 	"wf/lang/explain"
+	"wf/lang/graph"
 	"wf/lang/value"
 )
 
@@ -110,9 +111,9 @@ func steps(a completion.Args) []string {
 	var out []string
 	if p := glance(file); p != nil {
 		for _, g := range p.Workflows {
-			for _, s := range g.Steps {
-				out = append(out, file+":"+s.Name)
-			}
+			graph.EachStep(g.Steps, func(prefix string, _ []*graph.Step, s *graph.Step) {
+				out = append(out, file+":"+stepArgument(prefix, s))
+			})
 		}
 	}
 	return out

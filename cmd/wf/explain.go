@@ -78,18 +78,19 @@ func (c *explainCmd) step(e *env, file, name string) error {
 	var names []string
 	found := false
 	for _, g := range p.Workflows {
-		for _, s := range g.Steps {
-			names = append(names, s.Name)
-			if s.Name != name && g.Name+"."+s.Name != name && g.FullName()+"."+s.Name != name {
-				continue
+		graph.EachStep(g.Steps, func(prefix string, level []*graph.Step, s *graph.Step) {
+			known := stepArgument(prefix, s)
+			names = append(names, known)
+			if asked := strings.ReplaceAll(name, "[…]", ""); known != asked && g.Name+"."+known != asked && g.FullName()+"."+known != asked {
+				return
 			}
 			if found {
 				fmt.Fprintln(e.stdout)
 			}
 			found = true
-			x := explainer{e: e, p: p, g: g, main: file}
+			x := explainer{e: e, p: p, g: g, main: file, prefix: prefix, level: level}
 			x.step(s)
-		}
+		})
 	}
 	switch {
 	case found:
@@ -106,14 +107,22 @@ func (c *explainCmd) step(e *env, file, name string) error {
 	return x
 }
 
+// stepArgument is how a step is asked for: with the steps it stands in, and no keys.
+func stepArgument(prefix string, s *graph.Step) string {
+	return strings.ReplaceAll(prefix, "[…]", "") + s.Name
+}
+
 // explainer prints what governs a step.
 type explainer struct {
-	e    *env
-	p    *lang.Program
-	g    *graph.Graph
-	main string // the file that was asked for: places in it are said by line alone
-	now  *graph.Step
-	rows [][2]string
+	e      *env
+	p      *lang.Program
+	g      *graph.Graph
+	main   string        // the file that was asked for: places in it are said by line alone
+	prefix string        // of the step's name
+	level  []*graph.Step // it is one of
+	body   []graph.Stmt  // what it does, or each of its items
+	who    string        // does it: "the step", or "the item"
+	rows   [][2]string
 }
 
 func (x *explainer) row(name, text string) { x.rows = append(x.rows, [2]string{name, text}) }
@@ -139,8 +148,8 @@ func (x *explainer) at(s diag.Span) string {
 }
 
 func (x *explainer) step(s *graph.Step) {
-	x.now = s
-	fmt.Fprintf(x.e.stdout, "step %s of %s, %s\n", x.e.paintOut(s.Name, "1"), x.g.FullName(), x.at(s.Span))
+	name := x.prefix + s.Name
+	fmt.Fprintf(x.e.stdout, "step %s of %s, %s\n", x.e.paintOut(name, "1"), x.g.FullName(), x.at(s.Span))
 	if s.Describe != "" {
 		fmt.Fprintf(x.e.stdout, "%s\n", s.Describe)
 	}
@@ -154,22 +163,114 @@ func (x *explainer) step(s *graph.Step) {
 	if x.g.Within != nil {
 		x.row("the run", "within "+x.setting(x.g.Within, ""))
 	}
+	x.inside(s, name)
 	x.flush("  ")
-	graph.EachCall(s.Body, x.call)
+	places := map[*graph.Call]string{}
+	s.EachPlace(x.prefix, func(place string, c *graph.Call) { places[c] = place })
+	ownCalls(x.body, func(c *graph.Call) { x.call(c, places[c]) })
+}
+
+// inside says what a step runs instead of calls.
+func (x *explainer) inside(s *graph.Step, name string) {
+	x.body, x.who = s.Body, "the step"
+	if loop, ok := first[*graph.Loop](s.Body); ok {
+		x.body, x.who = loop.Steps[0].Body, "the item"
+		x.row("for each", loop.Var+" of "+cutTo(loop.In.String(), 70))
+		key := "the index"
+		if loop.By != nil {
+			key = cutTo(loop.By.String(), 70)
+		}
+		x.row("keys", key)
+		x.several(loop.First, loop.Limit)
+		switch {
+		case loop.Tolerate != nil:
+			x.row("tolerate", x.setting(loop.Tolerate, ""))
+		case loop.Share > 0:
+			x.row("tolerate", fmt.Sprintf("%g%% of the items", loop.Share*100))
+		}
+		if fails := "more fail"; loop.First == nil {
+			if loop.Tolerate == nil && loop.Share == 0 {
+				fails = "one fails"
+			}
+			x.row(fails, "the others are cancelled, and the step fails with the first failure")
+		}
+		name += "[…]"
+	}
+	g, ok := first[*graph.Group](x.body)
+	if !ok {
+		return
+	}
+	x.several(g.First, g.Limit)
+	names := make([]string, len(g.Steps))
+	for i, inner := range g.Steps {
+		names[i] = inner.Name
+	}
+	x.row("inside", fmt.Sprintf("%s; see %s:%s", strings.Join(names, ", "), x.main, stepArgument(name+".", g.Steps[0])))
+	why, none := "one fails", "the others end, and "+x.who+" fails with the first failure"
+	if g.First != nil {
+		why, none = "too few", x.who+" fails with the first failure"
+	}
+	for _, c := range g.Clauses {
+		text := c.Label + ": " + x.does(c.Body, "goes on")
+		if c.When != nil {
+			text += ", if " + cutTo(c.When.String(), 60)
+		}
+		x.row(why, text)
+		if c.When == nil {
+			return
+		}
+	}
+	x.row(why, none)
+}
+
+// several says how many of the steps or items run and count.
+func (x *explainer) several(enough, limit *graph.Setting) {
+	if enough != nil {
+		x.row("first", x.setting(enough, "")+"; the others are cancelled")
+	}
+	if limit != nil {
+		x.row("at once", x.setting(limit, ""))
+	}
+}
+
+// first is the first statement of a kind.
+func first[T graph.Stmt](body []graph.Stmt) (found T, ok bool) {
+	for _, st := range body {
+		if found, ok = st.(T); ok {
+			return found, true
+		}
+	}
+	return found, false
+}
+
+// ownCalls visits the calls of a step without those of steps inside.
+func ownCalls(body []graph.Stmt, visit func(*graph.Call)) {
+	for _, st := range body {
+		if g, ok := st.(*graph.Group); ok {
+			for _, c := range g.Clauses {
+				ownCalls(c.Body, visit)
+			}
+			continue
+		}
+		graph.EachCall([]graph.Stmt{st}, visit)
+	}
 }
 
 // begins says what a step waits for.
 func (x *explainer) begins(s *graph.Step) string {
 	var parts []string
 	for _, n := range s.Needs {
-		name := x.g.Steps[n.Step].Name
+		name := x.level[n.Step].Name
 		if n.Data {
 			name += " (reads its result)"
 		}
 		parts = append(parts, name)
 	}
-	if len(parts) == 0 {
+	switch {
+	case len(parts) == 0 && x.prefix == "":
 		return "at once"
+	case len(parts) == 0:
+		return "at once, when " + strings.TrimSuffix(x.prefix, ".") + " has begun"
 	}
 	return "after " + strings.Join(parts, ", ")
 }
@@ -181,8 +282,8 @@ func (x *explainer) setting(s *graph.Setting, def string) string {
 	return fmt.Sprintf("%s (%s, %s)", s.Value, s.Level, x.at(s.Span))
 }
 
-func (x *explainer) call(c *graph.Call) {
-	fmt.Fprintf(x.e.stdout, "\n  %s, called %s, %s\n", x.e.paintOut(c.Sig.Name(), "1"), c.Place, x.at(c.Span))
+func (x *explainer) call(c *graph.Call, place string) {
+	fmt.Fprintf(x.e.stdout, "\n  %s, called %s, %s\n", x.e.paintOut(c.Sig.Name(), "1"), place, x.at(c.Span))
 	p := c.Policy
 	x.row("attempts", x.setting(p.Attempts, "1"))
 	if p.Attempts != nil || retries(c) {
@@ -263,7 +364,7 @@ func (x *explainer) leads(c *graph.Call, o value.Pattern) string {
 		if !slices.ContainsFunc(clause.On, func(p value.Pattern) bool { return p.Covers(o) }) {
 			continue
 		}
-		text := x.body(clause.Body, x.below(c))
+		text := x.does(clause.Body, x.below(c))
 		if clause.When == nil {
 			return strings.Join(append(parts, text), "; else ")
 		}
@@ -307,8 +408,8 @@ func tries(c *graph.Call) (again, after string) {
 
 // below is what comes behind a call that went well.
 func (x *explainer) below(c *graph.Call) string {
-	if last := x.now.Body[len(x.now.Body)-1]; last == graph.Stmt(c) {
-		return "the step returns the body"
+	if last := x.body[len(x.body)-1]; last == graph.Stmt(c) {
+		return x.who + " returns the body"
 	}
 	return "goes on"
 }
@@ -319,7 +420,7 @@ func (x *explainer) verdict(c *graph.Call, o value.Pattern, classes ...string) s
 	for _, class := range classes {
 		for _, clause := range c.Clauses {
 			if slices.Contains(clause.On, value.Pattern{Name: class}) {
-				text := x.body(clause.Body, "goes on")
+				text := x.does(clause.Body, "goes on")
 				if clause.When != nil {
 					text = "if " + cutTo(clause.When.String(), 60) + ": " + text
 				}
@@ -331,25 +432,25 @@ func (x *explainer) verdict(c *graph.Call, o value.Pattern, classes ...string) s
 	if o.Name == "" {
 		code = "HTTP_" + o.String()
 	}
-	return "the step fails: " + code
+	return x.who + " fails: " + code
 }
 
-// body says in one line what statements do.
-func (x *explainer) body(body []graph.Stmt, nothing string) string {
+// does says in one line what statements do.
+func (x *explainer) does(body []graph.Stmt, nothing string) string {
 	var parts []string
 	for _, st := range body {
 		switch st := st.(type) {
 		case *graph.Let:
 		case *graph.Ensure:
-			parts = append(parts, "unless "+cutTo(st.Cond.String(), 60)+" "+x.body([]graph.Stmt{st.Else}, ""))
+			parts = append(parts, "unless "+cutTo(st.Cond.String(), 60)+" "+x.does([]graph.Stmt{st.Else}, ""))
 		case *graph.Call:
 			parts = append(parts, "calls "+st.Sig.Name())
 		case *graph.Return:
-			parts = append(parts, "the step returns "+brief(st.Value))
+			parts = append(parts, x.who+" returns "+brief(st.Value))
 		case *graph.Degrade:
-			parts = append(parts, "the step is degraded to "+brief(st.Value))
+			parts = append(parts, x.who+" is degraded to "+brief(st.Value))
 		case *graph.Fail:
-			parts = append(parts, "the step fails: "+st.Code)
+			parts = append(parts, x.who+" fails: "+st.Code)
 		case *graph.Retry:
 			parts = append(parts, "is tried again"+again(st))
 		default:

@@ -198,6 +198,29 @@ func EachCall(body []Stmt, visit func(*Call)) {
 	})
 }
 
+// EachStep visits steps and those inside, in source order, with what stands before their
+// names in a run, where […] stands for the key of an item, and the steps of their level.
+func EachStep(steps []*Step, visit func(prefix string, level []*Step, s *Step)) {
+	eachStep(steps, "", visit)
+}
+
+func eachStep(steps []*Step, prefix string, visit func(string, []*Step, *Step)) {
+	for _, s := range steps {
+		name := prefix + s.Name
+		if s.Name != "" { // an item has its loop's
+			visit(prefix, steps, s)
+		}
+		for _, st := range s.Body {
+			switch st := st.(type) {
+			case *Group:
+				eachStep(st.Steps, name+".", visit)
+			case *Loop:
+				eachStep(st.Steps, name+"[…]", visit)
+			}
+		}
+	}
+}
+
 // EachPlace visits the calls of a step, those of steps inside included, with their places
 // in a run, where […] stands for the key of an item. prefix is what stands before the
 // step's name, "" for a step of the run.
