@@ -23,8 +23,18 @@ type progress struct {
 
 	mu    sync.Mutex // of what is below
 	began time.Time
-	steps []stepProgress
-	index map[string]int
+	rows  []row
+	steps []stepProgress // by row
+	index map[string]int // of rows, by name
+}
+
+// row is a step that has a line of its own: one of the run, or of a group. Items of loops
+// are counted.
+type row struct {
+	*graph.Step
+	level  []*graph.Step // it is one of
+	around int           // row of the group; -1: it is of the run
+	depth  int
 }
 
 // stepProgress is how far a step has come.
@@ -37,6 +47,8 @@ type stepProgress struct {
 	attempt string        // "attempt 2 of 3"; "" for the first
 	until   time.Duration // when the call is given up, or the next attempt made; 0: never
 	why     string        // of a pause; of an ending
+
+	items, begunItems, endedItems, failedItems int // of a loop; all 0 before it began
 }
 
 func newProgress(e *env, g *graph.Graph, virtual bool) *progress {
@@ -45,12 +57,26 @@ func newProgress(e *env, g *graph.Graph, virtual bool) *progress {
 		return p
 	}
 	p.screen = &screen{w: e.stderr, size: e.size}
-	p.steps, p.index = make([]stepProgress, len(g.Steps)), make(map[string]int, len(g.Steps))
-	for i, s := range g.Steps {
-		p.index[s.Name] = i
-	}
+	p.lay()
 	p.idle.Go(p.refresh)
 	return p
+}
+
+// lay gives the steps their rows.
+func (p *progress) lay() {
+	p.index = map[string]int{}
+	graph.EachStep(p.g.Steps, func(prefix string, level []*graph.Step, s *graph.Step) {
+		if strings.Contains(prefix, "[…]") {
+			return
+		}
+		r := row{Step: s, level: level, around: -1, depth: strings.Count(prefix, ".")}
+		if prefix != "" {
+			r.around = p.index[strings.TrimSuffix(prefix, ".")]
+		}
+		p.index[prefix+s.Name] = len(p.rows)
+		p.rows = append(p.rows, r)
+	})
+	p.steps = make([]stepProgress, len(p.rows))
 }
 
 // refresh draws ten times a second. A run that is over before the first time leaves
@@ -99,6 +125,7 @@ func (p *progress) entry(t machine.Entry) {
 	defer p.mu.Unlock()
 	i, known := p.index[t.Step]
 	if !known {
+		p.item(t)
 		return
 	}
 	s := &p.steps[i]
@@ -122,6 +149,28 @@ func (p *progress) entry(t machine.Entry) {
 	}
 }
 
+// item counts what happened to an item of a loop.
+func (p *progress) item(t machine.Entry) {
+	loop, key, _ := strings.Cut(t.Step, "[")
+	i, known := p.index[loop]
+	if !known || strings.IndexByte(key, ']') != len(key)-1 { // a step of an item
+		return
+	}
+	s := &p.steps[i]
+	switch t.Kind {
+	case machine.EntryStepStarted:
+		s.items, s.begunItems = t.Of, s.begunItems+1
+	case machine.EntryStepEnded:
+		if t.Ending == machine.NotRun { // it never began
+			return
+		}
+		s.endedItems++
+		if t.Ending == machine.Failed {
+			s.failedItems++
+		}
+	}
+}
+
 // plain prints what happened as one line, without calls that go well.
 func (p *progress) plain(t machine.Entry) {
 	switch t.Kind {
@@ -135,23 +184,31 @@ func (p *progress) plain(t machine.Entry) {
 // steps, in order. If there are too many of them, those under way come first.
 func (p *progress) lines(now time.Time, columns, most int) []string {
 	at := now.Sub(p.began)
-	var ended, running, waiting []int
-	width := 0
-	for i := range p.steps {
-		width = max(width, columnsOf(p.g.Steps[i].Name))
+	var shown, ended, running, waiting []int
+	width, done := 0, 0
+	for i, r := range p.rows {
+		s := &p.steps[i]
+		if s.ended != "" && r.around < 0 {
+			done++
+		}
+		if r.around >= 0 && !p.under(r.around) {
+			continue
+		}
+		shown = append(shown, i)
+		width = max(width, columnsOf(r.Name)+2*r.depth)
 		switch {
-		case p.steps[i].ended != "":
+		case s.ended != "":
 			ended = append(ended, i)
-		case p.steps[i].begun:
+		case s.begun:
 			running = append(running, i)
 		default:
 			waiting = append(waiting, i)
 		}
 	}
 	width = min(width, max(12, columns/3))
-	out := []string{fmt.Sprintf("%s  %s, %d of %s done", p.e.paint(p.g.FullName(), "1"), clock(at), len(ended), plural(len(p.steps), "step"))}
-	if len(p.steps)+1 <= most {
-		for i := range p.steps {
+	out := []string{fmt.Sprintf("%s  %s, %d of %s done", p.e.paint(p.g.FullName(), "1"), clock(at), done, plural(len(p.g.Steps), "step"))}
+	if len(shown)+1 <= most {
+		for _, i := range shown {
 			out = append(out, p.line(i, width, at))
 		}
 		return out
@@ -178,10 +235,34 @@ func (p *progress) lines(now time.Time, columns, most int) []string {
 	return out
 }
 
-// line shows a step.
+// under reports whether a row, and so all around it, is under way.
+func (p *progress) under(i int) bool { return p.steps[i].begun && p.steps[i].ended == "" }
+
+// counts is how far the items of a loop are; "" before the first has begun.
+func (s *stepProgress) counts() string {
+	if s.items == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%d of %s done", s.endedItems, plural(s.items, "item"))
+	if s.failedItems > 0 {
+		text += fmt.Sprintf(", %d failed", s.failedItems)
+	}
+	if n := s.begunItems - s.endedItems; n > 0 {
+		text += fmt.Sprintf(", %d under way", n)
+	}
+	return text
+}
+
+// line shows a step, below its group.
 func (p *progress) line(i, width int, at time.Duration) string {
+	indent := 2 * p.rows[i].depth
+	return strings.Repeat(" ", indent) + p.text(i, max(width-indent, 1), at)
+}
+
+// text is what there is to say of a step.
+func (p *progress) text(i, width int, at time.Duration) string {
 	s := &p.steps[i]
-	name := pad(cutTo(p.g.Steps[i].Name, width), width)
+	name := pad(cutTo(p.rows[i].Name, width), width)
 	switch {
 	case s.ended != "":
 		text := short(s.took)
@@ -197,6 +278,8 @@ func (p *progress) line(i, width int, at time.Duration) string {
 	case s.call == "" && s.until > 0:
 		when := p.began.Add(s.until).Format("15:04:05")
 		return fmt.Sprintf("  %s %s  %s in %s, at %s  %s", p.e.paint("↻", "33"), name, s.attempt, p.e.paint(clock(max(0, s.until-at)), "33"), when, p.e.paint(s.why, "2"))
+	case s.items > 0:
+		return fmt.Sprintf("  %s %s  %s", p.e.paint("●", "36"), name, s.counts())
 	case s.call == "":
 		return fmt.Sprintf("  %s %s", p.e.paint("●", "36"), name)
 	}
@@ -210,12 +293,28 @@ func (p *progress) line(i, width int, at time.Duration) string {
 	return fmt.Sprintf("  %s %s  %s", p.e.paint("●", "36"), name, text)
 }
 
+// rowOf is the row of a step of the level that another row is of.
+func (p *progress) rowOf(i int, s *graph.Step) int {
+	return p.index[strings.TrimSuffix(p.fullName(i), p.rows[i].Name)+s.Name]
+}
+
+// fullName is the name of a row's step in the run.
+func (p *progress) fullName(i int) string {
+	r := p.rows[i]
+	if r.around < 0 {
+		return r.Name
+	}
+	return p.fullName(r.around) + "." + r.Name
+}
+
 // needs says what a step that has not begun waits for.
 func (p *progress) needs(i int) string {
 	var names []string
-	for _, n := range p.g.Steps[i].Needs {
-		if p.steps[n.Step].ended == "" {
-			names = append(names, p.g.Steps[n.Step].Name)
+	r := p.rows[i]
+	for _, n := range r.Needs {
+		other := r.level[n.Step]
+		if p.steps[p.rowOf(i, other)].ended == "" {
+			names = append(names, other.Name)
 		}
 	}
 	if len(names) == 0 {

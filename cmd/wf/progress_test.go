@@ -40,6 +40,33 @@ workflow collect {
   output { n: joined.n }
 }`
 
+const nestedFlow = `
+service shop {
+  404
+  operation get {
+    input { id int }
+    200 { n int }
+  }
+}
+workflow fetch {
+  step pick {
+    first
+    step near { call shop.get { id: 4 } }
+    step far {
+      step uno { call shop.get { id: 2 } }
+      step due after uno { call shop.get { id: 3 } }
+    }
+  }
+  step send after pick for id in 10..14 by id {
+    limit 2
+    tolerate 1
+    step look { call shop.get { id: id } }
+    step ship { call shop.get { id: look.n } }
+  }
+  step done after send { call shop.get { id: 1 } }
+  output { n: pick }
+}`
+
 // film runs a workflow in virtual time and returns its trace.
 func film(t *testing.T, src string, answer func(c builtins.Call) builtins.Answer) (*graph.Graph, []machine.Entry) {
 	t.Helper()
@@ -64,10 +91,8 @@ func film(t *testing.T, src string, answer func(c builtins.Call) builtins.Answer
 // still is what the screen shows at a moment of a run.
 func still(g *graph.Graph, entries []machine.Entry, at time.Duration, columns, rows int) string {
 	began := time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
-	p := &progress{e: &env{}, g: g, screen: &screen{}, began: began, steps: make([]stepProgress, len(g.Steps)), index: map[string]int{}}
-	for i, s := range g.Steps {
-		p.index[s.Name] = i
-	}
+	p := &progress{e: &env{}, g: g, screen: &screen{}, began: began}
+	p.lay()
 	for _, e := range entries {
 		if e.At <= at {
 			p.entry(e)
@@ -103,6 +128,21 @@ func TestProgress(t *testing.T) {
 	fmt.Fprintf(&b, "== +3.5s, 44 columns\n%s", still(g, entries, 3500*time.Millisecond, 44, 24))
 	fmt.Fprintf(&b, "== +3.5s, 4 rows\n%s", still(g, entries, 3500*time.Millisecond, 100, 4))
 	fmt.Fprintf(&b, "== +1m36s, 4 rows\n%s", still(g, entries, 96*time.Second, 100, 4))
+	g, entries = film(t, nestedFlow, func(c builtins.Call) builtins.Answer {
+		id := c.Args["id"].(int)
+		if id == 13 {
+			return builtins.Answer{Status: 404, Latency: time.Second}
+		}
+		return builtins.Answer{Status: 200, Body: map[string]any{"n": id}, Latency: time.Duration(id) * time.Second}
+	})
+	for _, at := range []string{"0s", "2500ms", "4s", "15s", "40s", "2m"} {
+		d, err := value.ParseDuration(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "== groups and loops, +%s\n%s", at, still(g, entries, d, 100, 24))
+	}
+	fmt.Fprintf(&b, "== groups and loops, +2.5s, 5 rows\n%s", still(g, entries, 2500*time.Millisecond, 100, 5))
 	name := filepath.Join("testdata", "progress.txt")
 	if update {
 		write(t, name, b.String())

@@ -113,21 +113,51 @@ func stepObjects(steps []machine.StepResult, sources diag.Sources) []stepObject 
 // maxRows is how many steps a summary lists.
 const maxRows = 60
 
-// summary prints one line a step, and where the time went.
+// maxInner is how many steps of a group are listed below it.
+const maxInner = 12
+
+// summaryRow is a step of a summary; depth is how many groups are around it.
+type summaryRow struct {
+	machine.StepResult
+	name  string // in its group
+	depth int
+}
+
+// summaryRows lists the steps, and those of groups below them.
+func summaryRows(steps []machine.StepResult, prefix string, depth int) []summaryRow {
+	var out []summaryRow
+	for _, s := range steps {
+		out = append(out, summaryRow{s, strings.TrimPrefix(s.Name, prefix), depth})
+		if !isLoop(s.Def) && len(s.Steps) <= maxInner {
+			out = append(out, summaryRows(s.Steps, s.Name+".", depth+1)...)
+		}
+	}
+	return out
+}
+
+// isLoop reports whether a step runs for each item of a list.
+func isLoop(s *graph.Step) bool {
+	_, is := first[*graph.Loop](s.Body)
+	return is
+}
+
+// summary prints one line a step, and where the time went. The items of a loop are counted.
 func summary(e *env, g *graph.Graph, r *machine.Result) {
 	width := len("step")
-	for _, s := range slices.Concat(r.Steps, r.Undone) {
-		width = max(width, columnsOf(s.Name))
+	rows := slices.Concat(summaryRows(r.Steps, "", 0), summaryRows(r.Undone, "", 0))
+	for _, s := range rows {
+		width = max(width, columnsOf(s.name)+2*s.depth)
 	}
 	width = min(width, 48)
 	fmt.Fprintf(e.stderr, "\n%s %s\n", g.FullName(), e.paint(string(r.Ending), endingColor(r.Ending)))
-	for i, s := range slices.Concat(r.Steps, r.Undone) {
+	for i, s := range rows {
 		if i == maxRows {
-			fmt.Fprintf(e.stderr, "  … %d more steps\n", len(r.Steps)+len(r.Undone)-maxRows)
+			fmt.Fprintf(e.stderr, "  … %d more steps\n", len(rows)-maxRows)
 			break
 		}
-		fmt.Fprintf(e.stderr, "  %s %s  %s%s  %9s%s\n", e.paint(mark(s.Ending), endingColor(s.Ending)), pad(s.Name, width), e.paint(string(s.Ending), endingColor(s.Ending)),
-			strings.Repeat(" ", 9-len(s.Ending)), took(s), detail(s))
+		indent := strings.Repeat("  ", s.depth)
+		fmt.Fprintf(e.stderr, "  %s%s %s  %s%s  %9s%s\n", indent, e.paint(mark(s.Ending), endingColor(s.Ending)), pad(s.name, width-2*s.depth), e.paint(string(s.Ending), endingColor(s.Ending)),
+			strings.Repeat(" ", 9-len(s.Ending)), took(s.StepResult), detail(s.StepResult))
 	}
 	fmt.Fprintf(e.stderr, "  total %s", short(r.Summary.Total))
 	if r.Summary.Saved > 0 {
@@ -153,6 +183,19 @@ func took(s machine.StepResult) string {
 // detail is what there is to say of a step beside its ending, behind two blanks.
 func detail(s machine.StepResult) string {
 	var parts []string
+	if n := len(s.Steps); n > 0 && isLoop(s.Def) && !strings.Contains(s.Reason, "items failed") {
+		done := 0
+		for _, item := range s.Steps {
+			if item.Ending == machine.Completed || item.Ending == machine.Degraded {
+				done++
+			}
+		}
+		if done == n {
+			parts = append(parts, plural(n, "item"))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d of %s", done, plural(n, "item")))
+		}
+	}
 	if s.Attempts > 1 && !strings.HasSuffix(s.Reason, plural(s.Attempts, "attempt")) {
 		parts = append(parts, plural(s.Attempts, "attempt"))
 	}

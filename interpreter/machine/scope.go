@@ -76,6 +76,14 @@ func (s *scope) name(i int) string {
 	return s.prefix + s.steps[i].Name
 }
 
+// items is how many items there are of the loop that this is an item of; 0: it is none.
+func (s *scope) items() int {
+	if s.of == nil || s.of.inner == nil {
+		return 0
+	}
+	return len(s.of.inner.items)
+}
+
 // top is the step of the run that everything here belongs to, or step i itself.
 func (s *scope) top(i int) int {
 	for s.of != nil {

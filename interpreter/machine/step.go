@@ -81,7 +81,7 @@ func (m *Machine) begin(in *scope, i int) {
 			return
 		}
 	}
-	m.trace(Entry{Kind: EntryStepStarted, Step: in.name(i)})
+	m.trace(Entry{Kind: EntryStepStarted, Step: in.name(i), Of: in.items()})
 	within, err := m.bound(s.Within)
 	if err != nil {
 		m.fail(x, expressionError(err))

@@ -12,7 +12,7 @@ type EntryKind string
 // Kinds of trace entries, with the fields they fill beside At, Kind and Step.
 const (
 	EntryRunStarted  EntryKind = "run_started"  // RunID, CorrelationID, Seed, Args (the input), Note (the workflow)
-	EntryStepStarted EntryKind = "step_started" //
+	EntryStepStarted EntryKind = "step_started" // Of (an item: how many there are)
 	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Args, Key, Until (its timeout; 0: none)
 	EntryAnswer      EntryKind = "answer"       // Place, Attempt, Outcome, Body, Headers, Took, Note (what is odd about it)
 	EntryDecision    EntryKind = "decision"     // Place, Attempt, Note (the clause or policy, and why)
@@ -29,7 +29,7 @@ type Entry struct {
 	Place         string
 	Attempt       int
 	Count         int // the attempt's number among those that count for Of
-	Of            int // attempts granted
+	Of            int // attempts granted; items of a loop
 	Operation     string
 	Key           string
 	Args          any
