@@ -113,10 +113,11 @@ var (
 )
 
 // beyondGrammar is what the page says in words only: a comma behind an outcome or step
-// goes on with the list, and what could be a word or a name is the word.
+// goes on with the list, what could be a word or a name is the word, and that a ? may end
+// a field whose shape then is missing.
 func beyondGrammar(src string) bool { return openList.MatchString(src) }
 
-var openList = regexp.MustCompile(`(on|after|retryable|permanent) [^\n{]*,\s*\n|http|secret\s*[},=]|(headers|after|times)\s*(headers|after|times|,|\n)|(retryable|permanent)\s*\n`)
+var openList = regexp.MustCompile(`(on|after|retryable|permanent) [^\n{]*,\s*\n|http|secret\s*[},=]|(headers|after|times)\s*(headers|after|times|,|\n)|(retryable|permanent)\s*\n|\w\?[ ]*\n`)
 
 // expressionWords are the words of expressions that are no functions.
 var expressionWords = []string{"and", "or", "not", "in", "matches", "contains", "startsWith", "endsWith", "true", "false", "nil", "index"}
