@@ -349,6 +349,11 @@ func (c *inferrer) field(n *ast.MemberNode, t *value.Type, name *ast.StringNode)
 		return f.ReadType()
 	}
 	if t.Open {
+		if near := diag.DidYouMean(name.Value, t.FieldNames()); near != "" {
+			d := diag.Warnf(CodeField, c.span(name), "no field %s is declared, although others may be given", name.Value)
+			d.Hint = near
+			c.add(d)
+		}
 		return value.TAny
 	}
 	d := diag.Errorf(CodeField, c.span(name), "there is no field %s", name.Value)
