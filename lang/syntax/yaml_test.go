@@ -202,3 +202,19 @@ func FuzzParseYAML(f *testing.F) {
 		}
 	})
 }
+
+// TestYAMLDocument holds that docs/yaml.md names the limits as they are.
+func TestYAMLDocument(t *testing.T) {
+	page, err := os.ReadFile("../../docs/yaml.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(string(page)), " ")
+	for _, limit := range []string{
+		fmt.Sprintf("at most %d MB", syntax.MaxYAMLSize>>20), fmt.Sprintf("%d levels", syntax.MaxYAMLDepth), fmt.Sprintf("%d,000 values", syntax.MaxYAMLAliases/1000),
+	} {
+		if !strings.Contains(text, limit) {
+			t.Errorf("docs/yaml.md does not say %q", limit)
+		}
+	}
+}
