@@ -92,13 +92,13 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 		l.data(f)
 	}
 	p.Tree = l.unit.Main
-	broken, gaps := l.problems.HasErrors(), l.gaps()
+	lost := l.lost()
 	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe})
 	for _, d := range problems {
-		if broken && slices.Contains(leftovers, d.Code) || gaps && slices.Contains(consequences, d.Code) {
+		if lost.leads(d) {
 			continue
 		}
-		if gaps && d.Code == check.CodeUnknownField && !d.Suggests() {
+		if lost.all && d.Code == check.CodeUnknownField && !d.Suggests() {
 			continue // it may be one of those that could not be read
 		}
 		l.problems.Add(d)
@@ -109,25 +109,70 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	return p, l.problems
 }
 
-// leftovers are what a part that could not be read leads to where it stands; beside
-// errors of reading they are left out.
-var leftovers = []diag.Code{check.CodeUnused, check.CodeEmptyStep, check.CodeMissingArgument, check.CodeNoEnding}
-
-// consequences are what it leads to elsewhere, if it may have defined names.
-var consequences = []diag.Code{
-	check.CodeUnknownName, check.CodeUnknownStep, check.CodeUnknownType, check.CodeUnknownService, check.CodeUnknownOp, check.CodeUnknownArgument,
-	check.CodeImpossible, check.CodeUnknownPolicy,
+// losses are what could not be read.
+type losses struct {
+	words   map[string]bool // names in it
+	all     bool            // it may hold any name
+	files   map[string]bool // files in YAML with errors
+	sources diag.Sources
 }
 
-// gaps reports whether names may be missing: of a file that could not be read wholly, or
-// not at all.
-func (l *loader) gaps() bool {
+// consequences are what a name that is lost leads to elsewhere.
+var consequences = []diag.Code{
+	check.CodeUnknownName, check.CodeUnknownStep, check.CodeUnknownType, check.CodeUnknownService, check.CodeUnknownOp,
+	check.CodeUnknownPolicy, check.CodeUnknownArgument, check.CodeImpossible, check.CodeUnused,
+}
+
+// leftovers are what a part of a YAML file that could not be read leads to where it stands;
+// other files know of each statement whether it is whole.
+var leftovers = []diag.Code{check.CodeUnused, check.CodeEmptyStep, check.CodeMissingArgument, check.CodeNoEnding}
+
+// lost lists what could not be read of the files.
+func (l *loader) lost() *losses {
+	lost := &losses{words: map[string]bool{}, files: map[string]bool{}, sources: l.sources}
 	for _, f := range l.order {
-		if f.Gaps {
-			return true
+		lost.all = lost.all || f.Gaps
+		for _, span := range f.Lost {
+			for _, name := range names(l.sources[f.Name][span.Start:span.End]) {
+				lost.words[name] = true
+			}
 		}
 	}
-	return slices.ContainsFunc(l.problems, func(d *diag.Diagnostic) bool { return d.Code == check.CodeImport })
+	for _, d := range l.problems {
+		ext := path.Ext(d.Span.File)
+		lost.all = lost.all || d.Code == check.CodeImport
+		lost.files[d.Span.File] = lost.files[d.Span.File] || d.Severity == diag.Error && (ext == ".yaml" || ext == ".yml")
+	}
+	return lost
+}
+
+// leads reports whether a diagnostic follows from what is lost.
+func (l *losses) leads(d *diag.Diagnostic) bool {
+	switch {
+	case slices.Contains(leftovers, d.Code) && l.files[d.Span.File]:
+		return true
+	case !slices.Contains(consequences, d.Code):
+		return false
+	case l.all:
+		return true
+	}
+	src := l.sources[d.Span.File]
+	if len(l.words) == 0 || d.Span.Start > d.Span.End || d.Span.End > len(src) {
+		return false
+	}
+	return slices.ContainsFunc(names(src[d.Span.Start:d.Span.End]), func(name string) bool { return l.words[name] })
+}
+
+// names are the words of a text.
+func names(src []byte) []string {
+	var out []string
+	tokens, _, _ := token.Scan("", string(src))
+	for _, t := range tokens {
+		if t.Kind == token.Ident {
+			out = append(out, string(src[t.Start:t.End]))
+		}
+	}
+	return out
 }
 
 type loader struct {

@@ -77,7 +77,7 @@ func (s *stepFlow) place(bind string) string {
 // unknownSignature stands for what could not be resolved: it takes and answers
 // anything, so that one mistake is reported once.
 func unknownSignature(service, operation string) *value.Signature {
-	return &value.Signature{Service: service, Operation: operation, Input: &value.Type{Kind: value.Record, Open: true}, Handler: true}
+	return &value.Signature{Service: service, Operation: operation, Input: &value.Type{Kind: value.Record, Open: true}, Handler: true, Unknown: true}
 }
 
 // signature resolves the target of a call: a service declared in a file first,
@@ -97,9 +97,12 @@ func (s *stepFlow) signature(t *syntax.Call) *value.Signature {
 		names := make([]string, len(declared.Operations))
 		for i, sig := range declared.Operations {
 			if sig.Operation == op.Text {
-				return sig
+				return s.whole(d, sig)
 			}
 			names[i] = sig.Operation
+		}
+		if d.Partial {
+			return unknownSignature(service.Text, op.Text)
 		}
 		s.unknownOperation(service, op, names).See(d.Name.Span, "the service")
 		return unknownSignature(service.Text, op.Text)
@@ -115,6 +118,19 @@ func (s *stepFlow) signature(t *syntax.Call) *value.Signature {
 	}
 	s.unknownService(service)
 	return unknownSignature(service.Text, op.Text)
+}
+
+// whole is a signature, or an unknown one if a part of its declaration could not be read.
+func (s *stepFlow) whole(d *syntax.Service, sig *value.Signature) *value.Signature {
+	if !d.Partial {
+		return sig
+	}
+	for _, item := range d.Items {
+		if op, ok := item.(*syntax.Operation); ok && op.Name.Text == sig.Operation && !op.Partial {
+			return sig
+		}
+	}
+	return unknownSignature(sig.Service, sig.Operation)
 }
 
 func (s *stepFlow) unknownOperation(service, op syntax.Name, names []string) *diag.Diagnostic {

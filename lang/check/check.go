@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 
 	"wf/lang/diag"
@@ -115,10 +116,38 @@ type checker struct {
 	types    map[*syntax.TypeDecl]*typeState
 	homes    map[*syntax.TypeDecl]*syntax.File
 	services map[*syntax.Service]*Service
-	mocked   map[string]bool // handlers that a test file mocks
+	mocked   map[string]bool      // handlers that a test file mocks
+	once     map[string]*repeated // of addOnce
 }
 
 func (c *checker) add(d *diag.Diagnostic) { c.problems.Add(d) }
+
+// addOnce adds what is wrong with a value that is used all over a file: the first places
+// are shown, the rest is counted.
+func (c *checker) addOnce(d *diag.Diagnostic) {
+	key := string(d.Code) + d.Span.File + d.Summary
+	first := c.once[key]
+	if first == nil {
+		if c.once == nil {
+			c.once = map[string]*repeated{}
+		}
+		c.once[key] = &repeated{d, d.Hint, 0}
+		c.add(d)
+		return
+	}
+	if first.more++; first.more <= 2 {
+		first.See(d.Span, "and here")
+		return
+	}
+	first.Hint = fmt.Sprintf("%s; the same stands in %d more places", first.hint, first.more-2)
+}
+
+// repeated is a diagnostic that stands for more like it.
+type repeated struct {
+	*diag.Diagnostic
+	hint string
+	more int
+}
 
 // files lists the files a file can see: itself, then its imports, depth first,
 // each once.

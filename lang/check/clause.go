@@ -33,7 +33,9 @@ func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, more b
 		var clauseFalls bool
 		c.Body, clauseFalls = s.block(on.Stmts, inner, in)
 		g.Clauses = append(g.Clauses, c)
-		if clauseFalls {
+		if clauseFalls && on.Partial {
+			body, falls = value.TUnknown, true
+		} else if clauseFalls {
 			s.mustEnd(g, on, pats, more)
 			body, falls = joinBody(body, typ), true
 		}
@@ -96,7 +98,9 @@ func (s *stepFlow) possible(sig *value.Signature, on *syntax.On) {
 		d := diag.Errorf(CodeImpossible, o.Span, "%s never answers %s", sig.Name(), p)
 		known := strings.Join(names, ", ")
 		names = append(names, value.Exhausted, value.Failed)
-		if d.Hint = diag.DidYouMean(p.String(), names); d.Hint == "" || p.Name == "" {
+		if own := verdicts[strings.ToLower(p.Name)]; own != "" {
+			d.Hint = own
+		} else if d.Hint = diag.DidYouMean(p.String(), names); d.Hint == "" || p.Name == "" {
 			d.Hintf("it answers %s", known)
 		}
 		s.add(d)
@@ -126,6 +130,15 @@ func (s *stepFlow) reachable(g *graph.Call, on *syntax.On, pats []value.Pattern)
 	}
 }
 
+// verdicts are words that are no answers, with what to write for them.
+var verdicts = map[string]string{
+	"cancelled": "a run that is cancelled is over, and nothing in it can react", "canceled": "a run that is cancelled is over, and nothing in it can react",
+	"error": "for every failure write on failed", "failure": "for every failure write on failed", "fail": "for every failure write on failed", "default": "for every failure write on failed", "else": "for every failure write on failed",
+	"other": "for every failure write on failed", "otherwise": "for every failure write on failed", "any": "for every failure write on failed", "exception": "for every failure write on failed",
+	"success": "for every success write on 2xx", "ok": "for every success write on 2xx", "completed": "for every success write on 2xx",
+	"deadline": "a deadline ends the call: on failed when error.code == \"DEADLINE\"", "invalid_argument": "the call was never made: on failed when error.code == \"INVALID_ARGUMENT\"",
+}
+
 func covers(list []value.Pattern, p value.Pattern) bool {
 	for _, q := range list {
 		if q.Covers(p) {
@@ -139,7 +152,7 @@ func covers(list []value.Pattern, p value.Pattern) bool {
 // has already.
 func (s *stepFlow) bodyOf(g *graph.Call, pats []value.Pattern) *value.Type {
 	if g.Sig.Handler {
-		return value.TAny
+		return unknownBody(g.Sig)
 	}
 	var out *value.Type
 	for _, p := range pats {
@@ -153,6 +166,14 @@ func (s *stepFlow) bodyOf(g *graph.Call, pats []value.Pattern) *value.Type {
 		}
 	}
 	return out
+}
+
+// unknownBody is the type of what a handler answers, or an operation that does not exist.
+func unknownBody(sig *value.Signature) *value.Type {
+	if sig.Unknown {
+		return value.TUnknown
+	}
+	return value.TAny
 }
 
 func declaredBody(g *graph.Call, p value.Pattern) *value.Type {
@@ -215,7 +236,7 @@ func (s *stepFlow) mustEnd(g *graph.Call, on *syntax.On, pats []value.Pattern, m
 // whether there are any.
 func (s *stepFlow) successes(g *graph.Call) (body *value.Type, any bool) {
 	if g.Sig.Handler {
-		return value.TAny, !takenAlways(g, value.Pattern{Class: 2})
+		return unknownBody(g.Sig), !takenAlways(g, value.Pattern{Class: 2})
 	}
 	declared := false
 	for _, o := range g.Sig.Outcomes {

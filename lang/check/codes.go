@@ -26,6 +26,7 @@ const (
 	CodeArgumentType    diag.Code = "WF322" // an argument of the wrong type
 	CodeType            diag.Code = "WF323" // a value of the wrong type in its place
 	CodeRule            diag.Code = "WF324" // a rule or default that does not fit its field
+	CodeRoute           diag.Code = "WF325" // an HTTP request that does not fit its operation
 	CodeCycle           diag.Code = "WF401" // steps that wait for one another
 	CodeImpossible      diag.Code = "WF402" // a clause for an outcome that cannot occur
 	CodeUnreachable     diag.Code = "WF403" // a clause or statement that is never reached

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -157,11 +158,25 @@ func (c *checker) shape(s *space, sh syntax.Shape) *value.Type {
 		}
 		names := append(slices.Clone(s.types.names), primitives...)
 		d := diag.Errorf(CodeUnknownType, sh.Span, "there is no type %s", sh.Name)
-		d.Hint = diag.DidYouMean(sh.Name, names)
+		if own, ok := foreignTypes[sh.Name]; ok {
+			d.Hintf("write %s", own)
+		} else {
+			d.Hint = diag.DidYouMean(sh.Name, names)
+		}
 		c.add(d)
-		return value.TAny
+		return value.TUnknown
 	}
-	return value.TAny
+	return value.TUnknown
+}
+
+// foreignTypes are names that other languages give to types.
+var foreignTypes = map[string]string{
+	"integer": "int", "Integer": "int", "Int": "int", "long": "int", "int64": "int", "int32": "int", "uint": "int", "bigint": "int", "number": "int or float", "Number": "int or float", "decimal": "float", "double": "float", "real": "float", "Float": "float", "float64": "float", "float32": "float",
+	"str": "string", "String": "string", "text": "string", "varchar": "string", "char": "string", "boolean": "bool", "Boolean": "bool", "Bool": "bool",
+	"date": "time, or string matching date", "datetime": "time", "timestamp": "time", "Date": "time", "DateTime": "time", "Time": "time", "interval": "duration", "Duration": "duration",
+	"object": "a record, { name type }, or any", "Object": "a record, { name type }, or any", "map": "a record, { name type }, or any", "dict": "a record, { name type }, or any", "hash": "a record, { name type }, or any", "struct": "a record, { name type }", "record": "a record, { name type }", "json": "any", "JSON": "any", "unknown": "any", "mixed": "any",
+	"list": "[type], with the type of its elements", "List": "[type], with the type of its elements", "array": "[type], with the type of its elements", "Array": "[type], with the type of its elements", "slice": "[type], with the type of its elements",
+	"email": "string matching email", "url": "string matching url", "uuid": "string matching uuid", "enum": "the choices: \"a\" | \"b\"", "null": "nothing; a field is optional by a ? behind its name",
 }
 
 var primitives = []string{"any", "bool", "duration", "float", "int", "string", "time"}
@@ -179,7 +194,7 @@ func (runScope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 }
 
 func (c *checker) record(s *space, r *syntax.Record) *value.Type {
-	t := &value.Type{Kind: value.Record, Open: r.Open}
+	t := &value.Type{Kind: value.Record, Open: r.Open || r.Partial}
 	seen := map[string]syntax.Name{}
 	for _, f := range r.Fields {
 		if first, dup := seen[f.Name.Text]; dup {
@@ -384,7 +399,7 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 	for _, sig := range out.Operations {
 		sig.Rules = rules
 	}
-	if len(out.Operations) == 0 {
+	if len(out.Operations) == 0 && !d.Partial {
 		c.add(diag.Errorf(CodeEmptyStep, d.Name.Span, "service %s has no operation", d.Name.Text).
 			Hintf("declare one: operation NAME { input { … }, 200 { … } }"))
 	}
@@ -394,6 +409,7 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 func (c *checker) operation(s *space, service string, op *syntax.Operation) *value.Signature {
 	sig := &value.Signature{Service: service, Operation: op.Name.Text, Idempotent: op.Idempotent, Input: value.RecordOf()}
 	var input *syntax.Input
+	var route *syntax.HTTP
 	places := map[value.Pattern]diag.Span{}
 	for _, item := range op.Items {
 		switch item := item.(type) {
@@ -402,6 +418,7 @@ func (c *checker) operation(s *space, service string, op *syntax.Operation) *val
 				c.add(diag.Errorf(CodeDuplicateSet, item.Span, "http is given twice"))
 			}
 			sig.Route = &value.Route{Method: item.Method.Text, Path: item.Path.Value}
+			route = item
 		case *syntax.Input:
 			if input != nil {
 				c.add(diag.Errorf(CodeDuplicateSet, item.Span, "input is given twice").See(input.Span, "first here"))
@@ -419,7 +436,62 @@ func (c *checker) operation(s *space, service string, op *syntax.Operation) *val
 			}
 		}
 	}
+	if route != nil {
+		c.route(route, sig.Input, op.Partial)
+	}
 	return sig
+}
+
+// methods of HTTP.
+var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// inPath is a part of a path that an argument fills in.
+var inPath = regexp.MustCompile(`\{([^{}/]*)\}`)
+
+// route compares an HTTP request with the arguments that fill it.
+func (c *checker) route(h *syntax.HTTP, input *value.Type, partial bool) {
+	if !slices.Contains(methods, h.Method.Text) {
+		d := diag.Errorf(CodeRoute, h.Method.Span, "there is no HTTP method %s", h.Method.Text)
+		if d.Hint = diag.DidYouMean(h.Method.Text, methods); d.Hint == "" {
+			d.Hintf("known methods: %s", strings.Join(methods, ", "))
+		}
+		c.add(d)
+	}
+	path := h.Path.Value
+	if !strings.HasPrefix(path, "/") {
+		c.add(diag.Errorf(CodeRoute, h.Path.Span, "a path begins with /").Hintf("write %q; the address of the service is not part of it", "/"+path))
+	}
+	for _, m := range inPath.FindAllStringSubmatchIndex(path, -1) {
+		name := path[m[2]:m[3]]
+		span := h.Path.Span
+		if span.End-span.Start == len(path)+2 { // no escapes: the place is known
+			span.Start, span.End = span.Start+1+m[0], span.Start+1+m[1]
+		}
+		f := input.Field(name)
+		switch {
+		case partial:
+		case f == nil:
+			d := diag.Errorf(CodeRoute, span, "the path needs %s, which is no field of input", name)
+			if d.Hint = diag.DidYouMean(name, input.FieldNames()); d.Hint == "" {
+				d.Hintf("input has %s", orNone(input.FieldNames()))
+			}
+			c.add(d)
+		case f.CanOmit() && !f.HasDef:
+			c.add(diag.Errorf(CodeRoute, span, "the path needs %s, which may be missing", name).Hintf("declare it without ?, or with a default"))
+		case f.Type.Kind == value.List || f.Type.Kind == value.Record:
+			c.add(diag.Errorf(CodeRoute, span, "%s is %s and does not fit into a path", name, article(f.Type)))
+		}
+	}
+	if rest := inPath.ReplaceAllString(path, ""); strings.ContainsAny(rest, "{}") {
+		c.add(diag.Errorf(CodeRoute, h.Path.Span, "a brace of this path has no partner").Hintf("write {name} for an argument"))
+	}
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "no fields"
+	}
+	return strings.Join(names, ", ")
 }
 
 func (c *checker) answers(s *space, a *syntax.Answer) []value.Outcome {

@@ -85,13 +85,13 @@ func (s *stepFlow) elementOf(e *syntax.Expr, t *value.Type) *value.Type {
 	case t.Kind == value.List:
 		return t.Elem
 	case t.Kind == value.Any:
-		return value.TAny
+		return t
 	}
 	if t.Kind == value.Enum && len(t.Values) == 1 && isTextKey(t) {
 		t = value.TString // a literal
 	}
 	s.add(diag.Errorf(CodeType, e.Span, "a loop goes over a list, not %s", article(t)))
-	return value.TAny
+	return value.TUnknown
 }
 
 // firstResult is what a loop or group returns that waits for the first of its results:

@@ -89,18 +89,21 @@ func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 	if slices.Contains(answerNames, name) {
 		return d.Hintf("%s is known in a clause, and after the call it belongs to", name)
 	}
-	if d.Hint = diag.DidYouMean(name, s.visible()); d.Hint != "" {
-		return d
-	}
 	for _, f := range s.flow.graph.Input.Fields {
 		if f.Name == name {
 			return d.Hintf("did you mean input.%s?", name)
 		}
 	}
+	if d.Hint = diag.DidYouMean(name, s.visible()); d.Hint != "" {
+		return d
+	}
+	if own, ok := otherwise[name]; ok {
+		return d.Hintf("%s", own)
+	}
 	if s.flow.space.services.byName[name] != nil {
 		return d.Hintf("%s is a service; its operations are reached with call", name)
 	}
-	return d.Hintf("names are input, run, the steps, and what let defines")
+	return d.Hintf("names are input, run, the steps, and what let defines; a text stands in quotes: %q", name)
 }
 
 // visible lists all names in scope, for suggestions.
@@ -115,6 +118,16 @@ func (s *scope) visible() []string {
 
 // foreign is what other languages call our literals.
 var foreign = map[string]string{"null": "nil", "None": "nil", "undefined": "nil", "NULL": "nil", "Nil": "nil", "True": "true", "False": "false", "TRUE": "true", "FALSE": "false"}
+
+// otherwise is how other tools call what expressions read here.
+var otherwise = map[string]string{
+	"steps": "the result of a step is read by the name of the step: reserve.id", "step": "the result of a step is read by the name of the step: reserve.id", "results": "the result of a step is read by the name of the step: reserve.id", "outputs": "the result of a step is read by the name of the step: reserve.id",
+	"inputs": "the input is called input", "params": "the input is called input", "args": "the input is called input", "payload": "the input is called input", "request": "the input is called input",
+	"context": "the input is called input, and the result of a step is read by its name", "ctx": "the input is called input, and the result of a step is read by its name", "self": "the input is called input, and the result of a step is read by its name", "this": "the input is called input, and the result of a step is read by its name",
+	"response": "the answer of the call above is body, with status and headers", "res": "the answer of the call above is body, with status and headers", "resp": "the answer of the call above is body, with status and headers", "result": "the answer of the call above is body, with status and headers",
+	"key": "key is the idempotency key of a call, and known in its undo",
+	"env": "a run sees nothing of its surroundings; put it into the input", "now": "run.started_at is the clock of the run", "workflow": "the run is called run, with id and started_at",
+}
 
 // answerNames belong to the nearest call.
 var answerNames = []string{"body", "status", "headers", "error"}
@@ -138,7 +151,9 @@ func (s *scope) define(name syntax.Name, typ *value.Type) *binding {
 	switch first := s.find(name.Text); {
 	case isReserved(name.Text):
 		c.reservedName(name)
-		b.used = true
+		if b.used = true; first == nil {
+			s.names[name.Text] = b // so that this is said once
+		}
 		return b
 	case first != nil:
 		c.add(diag.Errorf(CodeDuplicate, name.Span, "%s is defined already, and names are not shadowed", name.Text).See(first.place, "here"))
@@ -216,7 +231,11 @@ func isKey(text string, tokens []token.Token, i int) bool {
 		return false
 	}
 	prev := text[tokens[i-1].Start:tokens[i-1].End]
-	return prev == "{" || prev == "," || tokens[i-1].Kind == token.Newline
+	switch tokens[i-1].Kind {
+	case token.Newline, token.String, token.Int, token.Float, token.Duration: // or a comma is missing
+		return true
+	}
+	return prev == "{" || prev == ","
 }
 
 // holes lists what the `${…}` parts of a string literal read.

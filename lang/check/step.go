@@ -83,7 +83,7 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 			return true
 		})
 		s.graph.Body, falls = s.block(stmts, sc, nil)
-		if len(s.graph.Body) == 0 {
+		if len(s.graph.Body) == 0 && !s.info.tree.Partial && headOnly(stmts) {
 			what := "step " + s.info.name()
 			if s.undoing {
 				what = "this undo"
@@ -101,7 +101,10 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 		}
 		s.returns(out)
 	}
-	if s.result == nil || s.info.cyclic {
+	switch {
+	case s.info.cyclic || s.info.tree.Partial:
+		s.result = value.TUnknown
+	case s.result == nil:
 		s.result = value.TAny
 	}
 	s.graph.Result = s.result
@@ -110,6 +113,18 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 func isStep(st syntax.Stmt) bool {
 	_, ok := st.(*syntax.Step)
 	return ok
+}
+
+// headOnly reports whether statements only say how calls are made, or what for.
+func headOnly(stmts []syntax.Stmt) bool {
+	for _, st := range stmts {
+		switch st.(type) {
+		case *syntax.Retry, *syntax.Timeout, *syntax.Within, *syntax.Limit, *syntax.First, *syntax.Tolerate, *syntax.Classify, *syntax.Use, *syntax.Describe:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // letsOf are the names that the statements of a step define, with their places.

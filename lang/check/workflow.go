@@ -70,7 +70,7 @@ func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
 	f.graph.Namespace = strings.Join(parts[:len(parts)-1], ".")
 	f.head()
 	f.collect(w.Stmts)
-	if len(f.order) == 0 {
+	if len(f.order) == 0 && !w.Partial {
 		last := w.Name[len(w.Name)-1]
 		f.add(diag.Errorf(CodeEmptyStep, last.Span, "workflow %s has no step", f.graph.Name).Hintf("add one: step NAME { call service.operation { … } }"))
 	}
@@ -129,11 +129,29 @@ func (f *flow) head() {
 			if once("input", st.Span) {
 				f.graph.Input = f.record(f.space, st.Record)
 				f.graph.Schema = st.Schema
+				f.correlation(st.Record)
 			}
 		case *syntax.Output:
 			once("output", st.Span)
 		case *syntax.Call, *syntax.On, *syntax.Undo, *syntax.Return, *syntax.Degrade, *syntax.Fail:
 			f.misplaced(st, "it belongs into a step")
+		}
+	}
+}
+
+// correlation warns of a correlation id that is none: only a string is taken.
+func (f *flow) correlation(r *syntax.Record) {
+	id := f.graph.Input.Field("correlation_id")
+	if id == nil || r == nil {
+		return
+	}
+	if ok, _ := id.Type.Req().AssignableTo(value.TString); ok || id.Type.Kind == value.Any {
+		return
+	}
+	for _, field := range r.Fields {
+		if field.Name.Text == "correlation_id" {
+			f.add(diag.Warnf(CodeRule, field.Name.Span, "correlation_id is %s, so it is not taken as the id that all calls of the run carry", article(id.Type)).
+				Hintf("make it a string, or give it another name"))
 		}
 	}
 }
@@ -159,7 +177,7 @@ func (f *flow) collect(stmts []syntax.Stmt) {
 		if isReserved(name.Text) && !callsAHandler(step) { // whose names come from elsewhere
 			f.reservedName(name)
 		}
-		info := &stepInfo{tree: step, index: len(f.order), result: value.TAny}
+		info := &stepInfo{tree: step, index: len(f.order), result: value.TUnknown}
 		f.steps[name.Text] = info
 		f.order = append(f.order, info)
 	}
@@ -189,7 +207,7 @@ func (f *flow) scopes() {
 // until it is checked.
 func (f *flow) enter(sc *scope) {
 	for _, st := range f.order {
-		st.bind = &binding{name: st.tree.Name.Text, place: st.tree.Name.Span, typ: value.TAny, step: st}
+		st.bind = &binding{name: st.tree.Name.Text, place: st.tree.Name.Span, typ: value.TUnknown, step: st}
 		if isReadable(st.tree.Name.Text) {
 			sc.names[st.tree.Name.Text] = st.bind
 		}

@@ -47,6 +47,8 @@ type Referrer interface {
 	// Refer types a call whose argument is a name, or a path of names and keys such as
 	// a.b["c"]; path is "" if it is anything else. ok is false for functions that take values. A diagnostic explains a reference to nothing.
 	Refer(function, path string, span diag.Span) (t *value.Type, problem *diag.Diagnostic, ok bool)
+	// Functions lists them, sorted.
+	Functions() []string
 }
 
 // Field is one field of an expression that is an object literal.
@@ -111,17 +113,19 @@ var base = sync.OnceValue(func() *conf.Config {
 // Parsed reports whether the text is an expression at all, whatever else is wrong with it.
 func (p *Program) Parsed() bool { return p.parsed }
 
-// Compile compiles an expression. The program is never nil: beside errors it has
-// type any and must not be evaluated.
+// Compile compiles an expression. The program is never nil: beside errors it has the type
+// that is known all the same, with any for what is not, and must not be evaluated.
 func Compile(src Source, scope Scope) (*Program, diag.List) {
-	p := &Program{span: src.Span, text: src.Text, typ: value.TAny}
+	p := &Program{span: src.Span, text: src.Text, typ: value.TUnknown}
 	out, segments, problems := rewrite(src)
 	if problems.HasErrors() {
+		touch(src.Text, scope)
 		return p, problems
 	}
 	place := placer(src, out, segments)
 	tree, err := parser.ParseWithConfig(out, base())
 	if err != nil {
+		touch(src.Text, scope)
 		return p, diag.List{syntaxProblem(err, src, place)}
 	}
 	p.parsed = true
@@ -136,12 +140,13 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 		p.fields = objectFields(m, p.typ, c)
 	}
 	if c.problems.HasErrors() {
-		p.typ = value.TAny
 		return p, c.problems
 	}
 	b := &builder{scope: scope, place: place, span: src.Span, roots: c.roots}
-	if p.plan, err = b.build(tree.Node); err != nil {
-		p.typ = value.TAny
+	if p.plan, err = b.build(tree.Node); err != nil && c.unknown {
+		return p, c.problems // the error is told where the type got lost
+	} else if err != nil {
+		p.typ = value.TUnknown
 		return p, append(c.problems, b.problem(err))
 	}
 	if prober, ok := scope.(Prober); ok && prober.Probe() {
@@ -151,6 +156,17 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 		return p, append(c.problems, p.fold()...)
 	}
 	return p, c.problems
+}
+
+// touch looks up what a text that is no expression may read, for nobody shall be told that
+// it is not read.
+func touch(text string, scope Scope) {
+	tokens, _, _ := token.Scan("", text)
+	for _, t := range tokens {
+		if t.Kind == token.Ident {
+			scope.Lookup(text[t.Start:t.End])
+		}
+	}
 }
 
 // Condition is one of the conditions an expression joins by `and`. If it compares two
@@ -165,7 +181,7 @@ type Condition struct {
 // CompileConditions compiles an expression that must be a bool, and takes it apart at
 // its outermost `and`s. Beside errors there is one condition, of type any.
 func CompileConditions(src Source, scope Scope) ([]Condition, diag.List) {
-	whole := &Program{span: src.Span, text: src.Text, typ: value.TAny}
+	whole := &Program{span: src.Span, text: src.Text, typ: value.TUnknown}
 	out, segments, problems := rewrite(src)
 	if problems.HasErrors() {
 		return []Condition{{Program: whole}}, problems
@@ -306,7 +322,7 @@ func (p *Program) fold() diag.List {
 		if errors.As(err, &e) {
 			span, msg = e.Span, e.Message
 		}
-		p.typ, p.plan = value.TAny, nil
+		p.typ, p.plan = value.TUnknown, nil
 		return diag.List{diag.Errorf(CodeConstant, span, "this always fails: %s", msg)}
 	}
 	p.plan, p.fixed = constant{v}, true
@@ -324,7 +340,7 @@ func objectFields(m *ast.MapNode, t *value.Type, c *inferrer) []Field {
 		if !ok {
 			continue
 		}
-		f := Field{Name: key.Value, Span: c.span(pair.Value), Type: value.TAny}
+		f := Field{Name: key.Value, Span: c.span(pair.Value), Type: value.TUnknown}
 		if tf := t.Field(key.Value); tf != nil {
 			f.Type = tf.Type
 		}
@@ -379,6 +395,9 @@ func syntaxProblem(err error, src Source, place func(int, int) diag.Span) *diag.
 	if d := misspelt(src); d != nil {
 		return d
 	}
+	if d := slip(src); d != nil {
+		return d
+	}
 	var fe *file.Error
 	if !errors.As(err, &fe) {
 		return diag.Errorf(CodeSyntax, place(0, 0), "not an expression: %v", err)
@@ -403,7 +422,7 @@ func misspelt(src Source) *diag.Diagnostic {
 			continue
 		}
 		d := diag.Errorf(CodeFunction, src.At(tokens[i].Start, tokens[i].End), "there is no function %s", word)
-		d.Hint = diag.DidYouMean(word, Builtins())
+		d.Hint = instead(word)
 		return d
 	}
 	return nil

@@ -185,7 +185,7 @@ func TestProblems(t *testing.T) {
 		text string
 		want []string
 	}{
-		{`1 +`, []string{`WF301 `}},
+		{`1 +`, []string{`WF301 +`}},
 		{`nope`, []string{`WF203 nope`}},
 		{`nope + other.x`, []string{`WF203 nope`, `WF203 other`}},
 		{`p.nam`, []string{`WF303 nam`}},
@@ -235,7 +235,7 @@ func TestProblems(t *testing.T) {
 		{`#`, []string{`WF301 #`}},
 		{`1 / 0`, []string{`WF309 1 / 0`}},
 		{`{ a: 1, a: 2 }`, []string{`WF301 a`}},
-		{`s.upper()`, []string{`WF302 s.upper`}},
+		{`s.upper()`, []string{`WF302 upper`}},
 		{`$env`, []string{`WF302 $`}},
 		{`int("x")`, []string{`WF309 int`}},
 		{`d + 1`, []string{`WF305 d + 1`}},

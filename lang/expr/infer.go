@@ -25,6 +25,7 @@ type inferrer struct {
 	known    []string // paths that cannot be nil around the node
 	ambient  bool     // reads a name, so it is not constant
 	secret   bool     // reads a secret
+	unknown  bool     // something of an unknown type is computed with
 	printed  []string // pairs: how a reference is printed, and how it is written
 }
 
@@ -135,11 +136,33 @@ func (c *inferrer) node(at *ast.Node) *value.Type {
 		if id, ok := n.Callee.(*ast.IdentifierNode); ok {
 			return c.function(at, id.Value, n.Arguments, n)
 		}
-		c.add(diag.Errorf(CodeRefused, c.span(n), "only functions are called here, and values have none"))
-		return value.TAny
+		c.add(c.noMethod(n))
+		return value.TUnknown
 	}
 	c.add(diag.Errorf(CodeRefused, c.span(*at), "this has no meaning in an expression"))
-	return value.TAny
+	return value.TUnknown
+}
+
+// noMethod reports a function that is called on its value, as methods are elsewhere.
+func (c *inferrer) noMethod(n *ast.CallNode) *diag.Diagnostic {
+	m, ok := n.Callee.(*ast.MemberNode)
+	if !ok {
+		return diag.Errorf(CodeRefused, c.span(n), "only functions are called here, and values have none")
+	}
+	name, ok := m.Property.(*ast.StringNode)
+	if !ok {
+		return diag.Errorf(CodeRefused, c.span(n), "only functions are called here, and values have none")
+	}
+	d := diag.Errorf(CodeRefused, c.span(name), "values have no functions")
+	switch own := instead(name.Value); {
+	case IsBuiltin(name.Value):
+		d.Hintf("write %s(value)", name.Value)
+	case own != "":
+		d.Hint = own
+	default:
+		d.Hintf("a function stands before its value: len(value)")
+	}
+	return d
 }
 
 func (c *inferrer) name(n *ast.IdentifierNode) *value.Type {
@@ -151,7 +174,7 @@ func (c *inferrer) name(n *ast.IdentifierNode) *value.Type {
 		} else {
 			c.add(c.scope.Unknown(n.Value, c.span(n)))
 		}
-		return value.TAny
+		return value.TUnknown
 	}
 	if !slices.Contains(c.roots, n.Value) {
 		c.roots = append(c.roots, n.Value)
@@ -162,7 +185,7 @@ func (c *inferrer) name(n *ast.IdentifierNode) *value.Type {
 func (c *inferrer) pointer(n *ast.PointerNode) *value.Type {
 	if len(c.elems) == 0 {
 		c.add(diag.Errorf(CodeRefused, c.span(n), "# means an element, inside filter, map and the like only"))
-		return value.TAny
+		return value.TUnknown
 	}
 	switch n.Name {
 	case "":
@@ -171,14 +194,14 @@ func (c *inferrer) pointer(n *ast.PointerNode) *value.Type {
 		return value.TInt
 	}
 	c.add(diag.Errorf(CodeRefused, c.span(n), "there is no #%s; # is the element and #index its place", n.Name))
-	return value.TAny
+	return value.TUnknown
 }
 
 // present demands a value that cannot be missing and returns its type as such.
 func (c *inferrer) present(n ast.Node, t *value.Type) *value.Type {
 	if t.Kind == value.Nil {
 		c.add(diag.Errorf(CodeMissing, c.span(n), "this is always nil"))
-		return value.TAny
+		return value.TUnknown
 	}
 	if t.Optional {
 		c.add(diag.Errorf(CodeMissing, c.span(n), "this may be missing: its type is %s", t).
@@ -195,7 +218,7 @@ func (c *inferrer) unary(n *ast.UnaryNode) *value.Type {
 		if !isAny(t) && t.Kind != value.Bool {
 			c.add(diag.Errorf(CodeOperator, c.span(n), "%s takes a bool, not %s", n.Operator, t).
 				Hintf("%s binds closer than a comparison: write not (a == b)", n.Operator))
-			return value.TAny
+			return value.TUnknown
 		}
 		return value.TBool
 	case isAny(t) || isNumber(t):
@@ -205,7 +228,7 @@ func (c *inferrer) unary(n *ast.UnaryNode) *value.Type {
 		return computed(t)
 	}
 	c.add(diag.Errorf(CodeOperator, c.span(n), "%s takes a number, not %s", n.Operator, t))
-	return value.TAny
+	return value.TUnknown
 }
 
 func (c *inferrer) conditional(n *ast.ConditionalNode) *value.Type {
@@ -214,7 +237,7 @@ func (c *inferrer) conditional(n *ast.ConditionalNode) *value.Type {
 	}
 	if n.Exp1 == n.Cond {
 		c.add(diag.Errorf(CodeRefused, c.span(n), "there is no ?: without a value between").Hintf("write condition ? one : other, or maybe ?? other"))
-		return value.TAny
+		return value.TUnknown
 	}
 	holds, fails := facts(n.Cond, true), facts(n.Cond, false)
 	t := c.present(n.Cond, c.infer(&n.Cond))
@@ -274,7 +297,7 @@ func (c *inferrer) slice(at *ast.Node, n *ast.SliceNode) *value.Type {
 	}
 	if !isAny(t) && t.Kind != value.List && !isText(t) {
 		c.add(diag.Errorf(CodeIndex, c.span(n), "a range is taken of a list or string, not of %s", t))
-		return value.TAny
+		return value.TUnknown
 	}
 	if t.Kind != value.List {
 		from, to := n.From, n.To
@@ -329,7 +352,7 @@ func (c *inferrer) member(n *ast.MemberNode) *value.Type {
 		t = t.Req()
 	case t.Kind == value.Nil:
 		c.add(diag.Errorf(CodeMissing, c.span(n.Node), "this is always nil"))
-		return value.TAny
+		return value.TUnknown
 	}
 	if name, ok := n.Property.(*ast.StringNode); ok {
 		return c.field(n, t, name)
@@ -340,10 +363,13 @@ func (c *inferrer) member(n *ast.MemberNode) *value.Type {
 func (c *inferrer) field(n *ast.MemberNode, t *value.Type, name *ast.StringNode) *value.Type {
 	switch {
 	case isAny(t):
-		return value.TAny
+		return t
+	case t.Kind != value.Record && (name.Value == "length" || name.Value == "size" || name.Value == "count") && (t.Kind == value.List || isText(t)):
+		c.add(diag.Errorf(CodeField, c.span(name), "there is no field %s: this is %s", name.Value, article(t)).Hintf("write len(…)"))
+		return value.TUnknown
 	case t.Kind != value.Record:
 		c.add(diag.Errorf(CodeField, c.span(name), "there is no field %s: this is %s", name.Value, article(t)))
-		return value.TAny
+		return value.TUnknown
 	}
 	if f := t.Field(name.Value); f != nil {
 		return f.ReadType()
@@ -359,9 +385,12 @@ func (c *inferrer) field(n *ast.MemberNode, t *value.Type, name *ast.StringNode)
 	d := diag.Errorf(CodeField, c.span(name), "there is no field %s", name.Value)
 	if d.Hint = diag.DidYouMean(name.Value, t.FieldNames()); d.Hint == "" {
 		d.Hintf("it has %s", fieldList(t))
+		if name.Value == "body" || name.Value == "result" || name.Value == "output" || name.Value == "data" {
+			d.Hintf("fields are read directly; it has %s", fieldList(t))
+		}
 	}
 	c.add(d)
-	return value.TAny
+	return value.TUnknown
 }
 
 func fieldList(t *value.Type) string {
@@ -374,8 +403,10 @@ func fieldList(t *value.Type) string {
 func (c *inferrer) index(n *ast.MemberNode, t *value.Type) *value.Type {
 	it := c.present(n.Property, c.infer(&n.Property))
 	switch {
+	case it.Unknown:
+		return it
 	case isAny(t):
-		return value.TAny
+		return t
 	case t.Kind == value.List:
 		if !isAny(it) && it.Kind != value.Int {
 			c.add(diag.Errorf(CodeIndex, c.span(n.Property), "a list is indexed by int, not %s", it))
@@ -391,7 +422,7 @@ func (c *inferrer) index(n *ast.MemberNode, t *value.Type) *value.Type {
 		d.Hintf("a part of a string is a range: text[0:1]")
 	}
 	c.add(d)
-	return value.TAny
+	return value.TUnknown
 }
 
 // indexEnum types an object indexed by an enum: every literal needs its field.
@@ -417,7 +448,7 @@ func (c *inferrer) indexEnum(n *ast.MemberNode, t, it *value.Type) *value.Type {
 			Hintf("it has %s", fieldList(t)))
 	}
 	if out == nil {
-		return value.TAny
+		return value.TUnknown
 	}
 	return out
 }
@@ -429,10 +460,14 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 	sig, ok := functions[name]
 	if !ok {
 		c.unknownFunction(name, n)
+		told := len(c.problems)
 		for i := range args {
 			c.quiet(&args[i])
 		}
-		return value.TAny
+		if _, ok := c.scope.(Referrer); ok { // it may have been meant to take names
+			c.problems = c.problems[:told]
+		}
+		return value.TUnknown
 	}
 	if len(args) < sig.min || len(args) > sig.max {
 		want := fmt.Sprint(sig.min)
@@ -440,7 +475,7 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 			want = fmt.Sprintf("%d to %d", sig.min, sig.max)
 		}
 		c.add(diag.Errorf(CodeArguments, c.span(n), "%s takes %s arguments, not %d", name, want, len(args)))
-		return value.TAny
+		return value.TUnknown
 	}
 	types := make([]*value.Type, len(args))
 	secret := false
@@ -465,6 +500,9 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 			at = args[0]
 		}
 		c.add(diag.Errorf(CodeArguments, c.span(at), "%s %s", name, complaint))
+	}
+	if out.Kind == value.Any && slices.ContainsFunc(types, func(t *value.Type) bool { return t.Unknown }) {
+		out = value.TUnknown
 	}
 	if secret && out.Kind != value.Bool {
 		out = out.Hidden()
@@ -527,7 +565,7 @@ func (c *inferrer) reference(at *ast.Node, name string, args []ast.Node) *value.
 	c.ambient = true
 	if problem != nil {
 		c.add(problem)
-		return value.TAny
+		return value.TUnknown
 	}
 	text := name + "(" + path + ")"
 	if !slices.Contains(c.roots, text) {
@@ -573,7 +611,7 @@ func (c *inferrer) quiet(at *ast.Node) {
 	if p, ok := (*at).(*ast.PredicateNode); ok {
 		at = &p.Node
 	}
-	c.elems = append(c.elems, value.TAny)
+	c.elems = append(c.elems, value.TUnknown)
 	c.infer(at)
 	c.elems = c.elems[:len(c.elems)-1]
 }
@@ -584,7 +622,13 @@ func (c *inferrer) unknownFunction(name string, n ast.Node) {
 		return
 	}
 	d := diag.Errorf(CodeFunction, c.span(n), "there is no function %s", name)
-	if d.Hint = diag.DidYouMean(name, Builtins()); d.Hint == "" {
+	if r, ok := c.scope.(Referrer); ok {
+		d.Hint = diag.DidYouMean(name, r.Functions())
+	}
+	if d.Hint == "" {
+		d.Hint = instead(name)
+	}
+	if d.Hint == "" {
 		if _, isName := c.scope.Lookup(name); isName {
 			d.Hintf("%s is a value; it is read without ( )", name)
 		}

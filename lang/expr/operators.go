@@ -27,6 +27,14 @@ func (c *inferrer) binary(at *ast.Node, n *ast.BinaryNode) *value.Type {
 		return value.TBool
 	}
 	left, right = c.present(n.Left, left), c.present(n.Right, right)
+	if left.Unknown || right.Unknown {
+		c.unknown = true
+		switch n.Operator {
+		case "+", "-", "*", "/", "%", "**", "^", "..":
+			return value.TUnknown
+		}
+		return value.TBool
+	}
 	if n.Operator != "in" {
 		left, right = widened(left), widened(right)
 	}
@@ -79,7 +87,7 @@ func (c *inferrer) operator(at *ast.Node, n *ast.BinaryNode, l, r *value.Type) *
 		d.Hintf("%s", hint)
 	}
 	c.add(d)
-	return value.TAny
+	return value.TUnknown
 }
 
 // wayOut is what to write instead of an operator between the wrong types; "" if there is
@@ -87,6 +95,10 @@ func (c *inferrer) operator(at *ast.Node, n *ast.BinaryNode, l, r *value.Type) *
 func wayOut(operator string, l, r *value.Type) string {
 	one := func(k value.Kind) bool { return isText(l) && r.Kind == k || isText(r) && l.Kind == k }
 	switch operator {
+	case "and", "or", "&&", "||":
+		if l.Kind != value.Bool || r.Kind != value.Bool {
+			return "a choice between values is written condition ? one : other"
+		}
 	case "+":
 		if isText(l) || isText(r) {
 			return "write one string with the value inside: \"… ${value}\", or use string(…)"

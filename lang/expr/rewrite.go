@@ -178,9 +178,28 @@ func (r *rewriter) op(i int, word string) {
 			return
 		}
 	case "=":
-		r.refuse(i, "= is not an operator").Hintf("compare with ==")
+		if r.inObject() && i > 1 && r.StartsField(i-1) && (r.Tokens[i-1].Kind == token.Ident || r.Tokens[i-1].Kind == token.String) {
+			r.refuse(i, "a field has a colon before its value").Hintf("write %s: …", r.Word(i-1))
+			return
+		}
+		if r.Word(i+1) == ">" {
+			r.refuse(i, "there are no arrows").Hintf("an element is #: map(list, # + 1)")
+			return
+		}
+		r.refuse(i, "= compares nothing").Hintf("compare with ==")
 		return
-	case ";", "$", "::", "|":
+	case "-":
+		if r.Word(i+1) == ">" {
+			r.refuse(i, "there are no arrows").Hintf("an element is #: map(list, # + 1)")
+			return
+		}
+	case "$":
+		d := r.refuse(i, "names are read without $")
+		if i+1 < len(r.Tokens) && r.Tokens[i+1].Kind == token.Ident {
+			d.Hintf("write %s", r.Word(i+1))
+		}
+		return
+	case ";", "::", "|":
 		r.refuse(i, "%s has no meaning in an expression", word)
 		return
 	}

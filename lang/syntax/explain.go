@@ -30,11 +30,12 @@ var words = map[string][]string{
 // later are words of the language that this version does not have yet.
 var later = []string{"finally", "switch", "wait", "signal", "breaker", "invariant"}
 
-// slips are words of other languages with what to write here.
-var slips = map[string]string{
+// foreign are words of other languages with what to write here.
+var foreign = map[string]string{
 	"if": "a condition is `when` on a step or clause, or `ensure … else`", "else": "else follows ensure", "case": "write one clause each: on …",
-	"const": "write let", "var": "write let", "func": "there are no functions; a let or a step does it", "task": "write step", "parallel": "steps run in parallel unless one needs the other",
-	"namespace": "the name of a workflow is dotted: workflow team.name { … }", "include": "write import \"…\"", "throw": "write fail CODE", "error": "write fail CODE",
+	"for": "a loop is a step: step NAME for x in list { … }", "foreach": "a loop is a step: step NAME for x in list { … }", "each": "a loop is a step: step NAME for x in list { … }",
+	"func": "there are no functions; a let or a step does it", "function": "there are no functions; a let or a step does it", "enum": "a choice is a type: type NAME = \"a\" | \"b\"", "while": "to try again, end a clause with retry", "loop": "to try again, end a clause with retry", "elif": "a condition is `when` on a step or clause, or `ensure … else`", "elseif": "a condition is `when` on a step or clause, or `ensure … else`", "parallel": "steps run in parallel unless one needs the other",
+	"namespace": "the name of a workflow is dotted: workflow team.name { … }", "from": "write import \"…\"; all that the file declares is known then", "export": "everything a file declares is known to its importers", "default": "a clause for every failure is on failed",
 	"assert": "write ensure … else fail CODE, or in a test expect", "should": "write expect", "cancel": "say when: after 3s cancel", "resolve": "say when: after 1h resolve step { … }",
 	"attempts": "write retry 3 attempts", "backoff": "it follows retry: retry 3 attempts, backoff 1s", "jitter": "it follows retry: retry 3 attempts, jitter 10%",
 	"try": "put a clause below the call: on failed { … }", "catch": "put a clause below the call: on failed { … }",
@@ -49,6 +50,7 @@ func (p *parser) explain(at int, err error) {
 	case p.unclosedError(at, err):
 	case t.Kind == token.EOF:
 		p.endOfFile(span)
+	case p.tooEarly(at, err):
 	case t.Kind == token.Op && (word == "}" || word == ")" || word == "]") && !p.opened(at):
 		p.problems.Add(diag.Errorf(CodeUnclosed, span, "this %s closes nothing", word).Hintf("remove it, or look for a missing opening bracket above"))
 	case p.runsOn(at, err):
@@ -138,6 +140,24 @@ func (p *parser) runsOn(at int, err error) bool {
 	return false
 }
 
+// tooEarly reports a statement that is not complete where the next one begins.
+func (p *parser) tooEarly(at int, err error) bool {
+	end := p.incomplete(at)
+	if end == 0 {
+		return false
+	}
+	last := p.tokens[end]
+	d := diag.Errorf(CodeUnexpected, diag.Span{File: p.name, Start: last.End, End: last.End}, "the statement ends too early")
+	if p.tokens[at].Kind == token.Newline || end < at-1 {
+		d.Summary = "the line ends in the middle of a statement"
+	}
+	if d.Hint = p.slip(at, p.textOf(at), expected(err)); d.Hint == "" && expected(err) != "" {
+		d.Hintf("expected %s", expected(err))
+	}
+	p.problems.Add(d)
+	return true
+}
+
 func (p *parser) startsStatement(at int) bool {
 	if at == 0 || p.tokens[at-1].Kind == token.Newline {
 		return true
@@ -169,20 +189,14 @@ func (p *parser) unknownWord(at int, word string, span diag.Span) {
 	case slices.Contains(later, word):
 		p.problems.Add(diag.Errorf(CodeLater, span, "%s is not in this version of the language", word))
 		return
-	case slips[word] != "":
-		p.problems.Add(diag.Errorf(CodeWord, span, "there is no %s", word).Hintf("%s", slips[word]))
+	case foreign[word] != "":
+		p.problems.Add(diag.Errorf(CodeWord, span, "there is no %s", word).Hintf("%s", foreign[word]))
 		return
 	case !ok:
 		p.unexpected(at, word, span, nil)
 		return
 	}
-	where := "at the top of a file"
-	if context != "" {
-		where = "in a " + context
-		if context == "on" {
-			where = "in a clause"
-		}
-	}
+	where := place(context)
 	d := diag.Errorf(CodeWord, span, "no statement begins with %s %s", word, where)
 	switch {
 	case slices.Contains(known, word):
@@ -255,7 +269,7 @@ func (p *parser) unexpected(at int, word string, span diag.Span, err error) {
 // slip is what to write instead of a token that authors put there all the same; "" if
 // it is no such one.
 func (p *parser) slip(at int, word, want string) string {
-	prev, first := p.word(at-1), p.word(p.begins(at))
+	prev, first := p.textOf(at-1), p.textOf(p.begins(at))
 	switch t := p.tokens[at]; {
 	case first == "retry" && at > 0 && p.tokens[at-1].Kind == token.Int, first == "retry" && at > 1 && p.tokens[at-2].Kind == token.Int && prev == ",":
 		return "write retry 3 attempts"
@@ -269,7 +283,7 @@ func (p *parser) slip(at int, word, want string) string {
 		return "a " + prev + " has a value; nil is nothing: " + prev + " nil"
 	case first == "fail" && prev == "," && t.Kind == token.String:
 		return `the message follows the code without a comma: fail CODE "…"`
-	case first == "on" && prev == "when" && p.word(at-2) == ",":
+	case first == "on" && prev == "when" && p.textOf(at-2) == ",":
 		return "no comma stands before when"
 	case first == "on" && (word == ":" || word == "-" || word == "=>"):
 		return "what happens stands in braces: on 404 { … }"
@@ -293,14 +307,6 @@ func (p *parser) slip(at int, word, want string) string {
 
 // endings are the words behind expect that say how a run or step ended.
 var endings = []string{"completed", "degraded", "skipped", "failed", "cancelled", "not_run", "resolved", "refused"}
-
-// word is the text of a token; "" outside.
-func (p *parser) word(at int) string {
-	if at < 0 || at >= len(p.tokens) {
-		return ""
-	}
-	return p.text[p.tokens[at].Start:p.tokens[at].End]
-}
 
 // begins is the first token of the statement that a token is in.
 func (p *parser) begins(at int) int {

@@ -3,6 +3,7 @@ package syntax
 import (
 	"errors"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -21,21 +22,57 @@ func Parse(name string, src []byte) (*File, diag.List) {
 	var comments []token.Comment
 	s.all, comments, s.problems = token.Scan(name, s.text)
 	f := &File{}
-	if !slices.ContainsFunc(s.problems, func(d *diag.Diagnostic) bool { return d.Code == token.CodeLimit || d.Code == token.CodeBadText }) {
+	if !slices.ContainsFunc(s.problems, s.hopeless) {
+		scanned := slices.Clone(s.problems)
 		f = s.parse()
+		if s.problems.HasErrors() {
+			if again := s.mended(scanned); again != nil {
+				s.describe(again, comments, len(src))
+				return again, s.problems
+			}
+		}
 		if !s.problems.HasErrors() && len(f.Decls) == 0 {
 			s.problems.Add(diag.Errorf(CodeEmpty, diag.Span{File: name}, "the file declares nothing").
 				Hintf("a definition begins with: workflow NAME { … }"))
 		}
 	}
-	f.Name = name
-	f.Span = diag.Span{File: name, End: len(src)}
-	for _, c := range comments {
-		f.Comments = append(f.Comments, Comment{Node{Span: diag.Span{File: name, Start: c.Start, End: c.End}}, s.text[c.Start:c.End]})
-	}
 	s.finish(f)
-	f.Gaps = s.problems.HasErrors()
+	s.describe(f, comments, len(src))
 	return f, s.problems
+}
+
+// hopeless reports whether nothing is read of a file with this problem.
+func (s *source) hopeless(d *diag.Diagnostic) bool {
+	if d.Code == token.CodeBadText {
+		r, _ := utf8.DecodeRuneInString(s.text[d.Span.Start:])
+		return r == utf8.RuneError || r == 0
+	}
+	return d.Code == token.CodeLimit
+}
+
+// describe says of a file what is not in its declarations.
+func (s *source) describe(f *File, comments []token.Comment, size int) {
+	f.Name = s.name
+	f.Span = diag.Span{File: s.name, End: size}
+	f.markPartial()
+	for _, c := range comments {
+		f.Comments = append(f.Comments, Comment{Node{Span: diag.Span{File: s.name, Start: c.Start, End: c.End}}, s.text[c.Start:c.End]})
+	}
+}
+
+// markPartial marks what something is lost of.
+func (f *File) markPartial() {
+	if len(f.Lost) == 0 {
+		return
+	}
+	Walk(f, func(n any) bool {
+		p := placeOf(n)
+		if p == nil {
+			return true
+		}
+		p.Partial = slices.ContainsFunc(f.Lost, func(s diag.Span) bool { return p.Span.Start <= s.Start && s.Start < p.Span.End })
+		return p.Partial
+	})
 }
 
 // source is one file while it is parsed.
@@ -46,6 +83,8 @@ type source struct {
 	problems diag.List
 	errors   int // syntax errors still looked for
 	tape     tape
+	invalid  bool        // some tokens are known to be wrong
+	lost     []diag.Span // what could not be read
 }
 
 // parser reads a run of tokens of a source.
@@ -84,6 +123,7 @@ func (s *source) parse() *File {
 			slices.SortStableFunc(w.Stmts, func(a, b Stmt) int { return placeOf(a).Span.Start - placeOf(b).Span.Start })
 		}
 	}
+	f.Lost = s.lost
 	return f
 }
 
@@ -159,7 +199,7 @@ func nesting(sign string) int {
 // read parses the tokens, leaving out one bad statement after the other; nil if that
 // left nothing.
 func read[T any](p *parser, by production[*T]) *T {
-	invalid := p.problems.HasErrors()
+	invalid := p.invalid || p.problems.HasErrors()
 	for p.errors > 0 {
 		v, err := by(p.lexer())
 		if err == nil {
@@ -295,8 +335,11 @@ func (p *parser) blank(at int) bool {
 	if len(p.tokens) == 1 {
 		return false
 	}
-	if p.tokens[at].Kind == token.EOF {
+	if p.tokens[at].Kind == token.EOF && len(p.unclosed()) > 0 {
 		return p.balance()
+	}
+	if end := p.incomplete(at); end > 0 {
+		at = end
 	}
 	from := at
 	for depth := 0; from > 0; from-- {
@@ -309,38 +352,53 @@ func (p *parser) blank(at int) bool {
 				break
 			}
 			depth = max(0, depth-1)
-		} else if depth == 0 && t.Kind == token.Newline {
+		} else if depth == 0 && t.Kind == token.Newline && !p.continued(from) {
 			break
 		}
-	}
-	if last := p.cutShort(from, at); last >= 0 {
-		return p.blank(last)
 	}
 	to := p.statementEnd(from, at)
 	if to == from {
 		to++ // a stray closing brace
 	}
-	p.tokens = slices.Delete(p.tokens, from, min(to, len(p.tokens)-1))
+	if to = min(to, len(p.tokens)-1); to > from {
+		p.lost = append(p.lost, diag.Span{File: p.name, Start: p.tokens[from].Start, End: p.tokens[to-1].End})
+	}
+	p.tokens = slices.Delete(p.tokens, from, to)
 	return true
 }
 
-// cutShort is the last token of the statement on the lines before, if token at, the first
-// of its line, is the brace that closes its block too early; otherwise -1.
-func (p *parser) cutShort(from, at int) int {
-	if from != at || p.tokens[at].Kind != token.Op || p.text[p.tokens[at].Start:p.tokens[at].End] != "}" || !p.opened(at) {
-		return -1
+// continued reports whether the line that begins with token i goes on with the one above.
+func (p *parser) continued(i int) bool {
+	word := p.textOf(i)
+	return p.tokens[i].Kind == token.Ident && (word == "else" || binaryWords[word]) || p.tokens[i].Kind == token.Op && (binary[word] || word == "|" || word == "." || word == "?." || word == "?")
+}
+
+// incomplete is the last token of the statement that ends too early, if that is what the
+// error at a token is about: another statement begins there, or the block ends; 0 if not.
+func (p *parser) incomplete(at int) int {
+	end := at - 1
+	for end > 0 && p.tokens[end].Kind == token.Newline {
+		end--
 	}
-	last := at - 1
-	for last >= 0 && p.tokens[last].Kind == token.Newline {
-		last--
+	if end <= 0 || p.textOf(end) == "{" || p.textOf(end) == "," {
+		return 0
 	}
-	if last < 0 || p.text[p.tokens[last].Start:p.tokens[last].End] == "{" {
-		return -1
+	next := p.tokens[at]
+	switch {
+	case next.Kind == token.EOF, next.Kind == token.Op && p.textOf(at) == "}" && p.opened(at):
+		return end
+	case next.Kind == token.Ident && end < at-1 && slices.Contains(words[p.context(at)], p.textOf(at)):
+		return end
 	}
-	if nesting(p.text[p.tokens[last].Start:p.tokens[last].End]) < 0 {
-		return p.enclosing(last) // it began where that bracket was opened, or before
+	return 0
+}
+
+// textOf is the text of a token; "" outside.
+func (p *parser) textOf(i int) string {
+	if i < 0 || i >= len(p.tokens) {
+		return ""
 	}
-	return last
+	return p.text[p.tokens[i].Start:p.tokens[i].End]
 }
 
 // statementEnd is where the statement that starts at from and fails at `at` ends.
@@ -350,7 +408,7 @@ func (p *parser) statementEnd(from, at int) int {
 		t := p.tokens[i]
 		word := p.text[t.Start:t.End]
 		switch {
-		case t.Kind == token.Newline && depth <= 0 && i >= at:
+		case t.Kind == token.Newline && depth <= 0 && i >= at && !p.continued(i+1):
 			return i
 		case t.Kind != token.Op:
 		case word == "{" || word == "(" || word == "[":

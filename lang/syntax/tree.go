@@ -7,8 +7,12 @@ import (
 	"wf/lang/schema"
 )
 
-// Node is the place of a tree node in its source.
-type Node struct{ Span diag.Span }
+// Node is the place of a tree node in its source. Partial says that something in it
+// could not be read and is not in the tree.
+type Node struct {
+	Span    diag.Span
+	Partial bool
+}
 
 // place gives access to the place of any node.
 func (n *Node) place() *Node { return n }
@@ -23,7 +27,8 @@ type File struct {
 	Name     string
 	Decls    []Decl `parser:"@@*"` // in source order
 	Comments []Comment
-	Gaps     bool // parts could not be read, so names may be missing
+	Gaps     bool        // any name may be missing
+	Lost     []diag.Span // what could not be read and is not in the tree
 }
 
 // Comment is a comment with its text, "// …" or "# …".

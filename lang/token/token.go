@@ -190,10 +190,12 @@ func (s *scanner) sign() bool {
 			Hintf("save the file as UTF-8; binary files and other encodings (UTF-16, Latin-1) are not read"))
 		return false // the rest of a binary file would only repeat this
 	case r == '\'' || r == '`':
-		for n < len(rest) && rest[n] != '\n' && rest[n-1] != rest[0] || n == 1 && n < len(rest) {
-			n++
-		}
-		s.problems.Add(diag.Errorf(CodeBadToken, s.span(start, start+n), "a string is written with double quotes").
+		n = quoted(rest)
+		s.problems.Add(diag.Errorf(CodeBadToken, s.span(start, start+n), "a string stands in straight double quotes").
+			Hintf(`write "…"`))
+	case strings.ContainsRune(Quotes, r):
+		n = s.typographic(rest)
+		s.problems.Add(diag.Errorf(CodeBadToken, s.span(start, start+n), "a string stands in straight double quotes").
 			Hintf(`write "…"`))
 	case unicode.IsLetter(r):
 		end := s.wordEnd(start)
@@ -209,6 +211,41 @@ func (s *scanner) sign() bool {
 	}
 	s.emit(Invalid, start, start+n)
 	return true
+}
+
+// quoted is the length of a string in quotes of one byte; a quote in it is written twice.
+func quoted(rest string) int {
+	for i := 1; i < len(rest) && rest[i] != '\n'; i++ {
+		if rest[i] != rest[0] {
+			continue
+		}
+		if i+1 == len(rest) || rest[i+1] != rest[0] || i == 1 {
+			return i + 1
+		}
+		i++
+	}
+	n := 1
+	for n < len(rest) && rest[n] != '\n' && rest[n] != '\r' {
+		n++
+	}
+	return n
+}
+
+// Quotes are those of typography, which come along when text is copied from documents.
+const Quotes = "“”„‟‘’‚«»"
+
+// typographic is the length of a string in such quotes; of the quote alone if none
+// closes it on its line.
+func (s *scanner) typographic(rest string) int {
+	_, first := utf8.DecodeRuneInString(rest)
+	for i := first; i < len(rest) && rest[i] != '\n'; {
+		r, n := utf8.DecodeRuneInString(rest[i:])
+		i += n
+		if r == '"' || strings.ContainsRune(Quotes, r) {
+			return i
+		}
+	}
+	return first
 }
 
 func (s *scanner) op(op string) bool {
@@ -316,6 +353,15 @@ func (s *scanner) number() {
 	if i+1 < len(s.src) && s.src[i] == '.' && isDigit(s.src[i+1]) {
 		kind, i = Float, s.digits(i+1)
 	}
+	if kind == Float && i+1 < len(s.src) && s.src[i] == '.' && isDigit(s.src[i+1]) {
+		for i+1 < len(s.src) && s.src[i] == '.' && isDigit(s.src[i+1]) {
+			i = s.digits(i + 1)
+		}
+		i = s.wordEnd(i)
+		s.problems.Add(diag.Errorf(CodeBadToken, s.span(start, i), "%s is not a number", s.src[start:i]).Hintf("a number has one point; a version stands in quotes"))
+		s.emit(Invalid, start, i)
+		return
+	}
 	if i < len(s.src) && s.src[i] == '%' && !s.operandAt(i+1) {
 		s.emit(Percent, start, i+1)
 		return
@@ -393,7 +439,7 @@ func units(text string) bool {
 			i++
 		}
 		switch text[u:i] {
-		case "ns", "us", "ms", "s", "m", "h", "d":
+		case "ns", "us", "µs", "μs", "ms", "s", "m", "h", "d":
 		default:
 			return false
 		}

@@ -141,6 +141,8 @@ func Join(t, u *Type) *Type {
 		return u
 	case u == nil:
 		return t
+	case t.Unknown || u.Unknown:
+		return TUnknown
 	case t.Kind == Any || u.Kind == Any:
 		return TAny
 	case t.Kind == Nil:

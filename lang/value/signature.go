@@ -20,6 +20,7 @@ type Signature struct {
 	Idempotent         bool   // repeating a call has no further effect
 	Route              *Route // how the HTTP caller reaches it; nil if it cannot
 	Rules              []Rule // classification declared by the service
+	Unknown            bool   // stands for one that does not exist, which is told
 	Handler            bool   // takes the whole context of a step instead of Input
 }
 

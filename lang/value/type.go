@@ -55,6 +55,7 @@ type Type struct {
 	Open   bool     // Record: fields beyond Fields are admitted, with type any
 	Values []any    // Enum: the literals, strings or ints, in declared order; Int: all it can be, if that is known
 
+	Unknown  bool // Any: nothing is known because of an error that is told, so it gives no further one
 	Optional bool // nil is admitted too
 	Secret   bool // values are masked wherever they are shown
 
@@ -89,6 +90,7 @@ type Lazy interface {
 var (
 	TAny      = &Type{Kind: Any}
 	TEmpty    = ListOf(TAny) // of the list without elements, which fits every list
+	TUnknown  = &Type{Kind: Any, Unknown: true}
 	TNil      = &Type{Kind: Nil, Optional: true}
 	TBool     = &Type{Kind: Bool}
 	TInt      = &Type{Kind: Int}

@@ -298,7 +298,7 @@ func FormatDuration(d time.Duration) string {
 		}
 	}
 	if d > 0 {
-		b.WriteString(d.String())
+		b.WriteString(strings.Replace(d.String(), "µ", "u", 1)) // the language writes us
 	}
 	return b.String()
 }
