@@ -249,11 +249,11 @@ func fan(n int) string {
 // group is a chain inside of one step.
 func group(n int) string {
 	var b strings.Builder
-	b.WriteString(shopSource + "workflow group {\n  input { n int }\n  step all {\n    step s0 { call shop.next { n: input.n } }\n")
+	b.WriteString(shopSource + "workflow group {\n  input { n int }\n  step whole {\n    step s0 { call shop.next { n: input.n } }\n")
 	for i := 1; i < n; i++ {
 		fmt.Fprintf(&b, "    step s%d { call shop.next { n: s%d.n } }\n", i, i-1)
 	}
-	fmt.Fprintf(&b, "    return { n: s%d.n }\n  }\n  output all.n\n}\n", n-1)
+	fmt.Fprintf(&b, "    return { n: s%d.n }\n  }\n  output whole.n\n}\n", n-1)
 	return b.String()
 }
 
