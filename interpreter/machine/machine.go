@@ -52,7 +52,6 @@ type Machine struct {
 	done      bool
 	root      *scope                 // the steps of the run
 	scopes    []*scope               // by seq; nil: over
-	laid      *scope                 // the nested scope whose names env holds; nil: none
 	linked    map[*graph.Step]*links // of groups, by their first step
 	ready     heap                   // steps that may start
 	running   int                    // steps that call, of all scopes

@@ -129,21 +129,23 @@ func (m *Machine) linksOf(steps []*graph.Step) *links {
 	return l
 }
 
-// lay makes the names readable that the steps of a scope know, but for those of the run,
-// which always are.
-func (m *Machine) lay(s *scope) {
-	switch {
-	case s == m.laid:
+// lay makes the names readable that step i of a scope reads, but for those of the run,
+// which always are. Those it needs have ended, so it sees what they returned.
+func (m *Machine) lay(s *scope, i int) {
+	if s == m.root {
 		return
-	case s == m.root:
-		m.laid = nil
-		return
-	case s.of != nil:
-		m.lay(s.of.scope)
+	}
+	if s.of != nil {
+		m.lay(s.of.scope, s.of.step)
 		m.bindAll(s.of.names)
 	}
-	m.bindAll(s.names)
-	m.laid = s
+	for _, need := range s.steps[i].Needs {
+		if need.Data {
+			at := s.read[need.Step] - 1
+			m.bindAll(s.names[at : at+1])
+		}
+	}
+	m.bindAll(s.names[s.reads:]) // the variable of a loop, or what an undo knows
 }
 
 func (m *Machine) bindAll(names []name) {
@@ -154,18 +156,13 @@ func (m *Machine) bindAll(names []name) {
 
 // publish lets expressions read what a step returned.
 func (m *Machine) publish(s *scope, i int) {
-	st := &s.states[i]
-	if s.read[i] == 0 || st.result == nil {
-		return
-	}
-	own := s.steps[i].Name
-	if s != m.root {
+	switch st := &s.states[i]; {
+	case s.read[i] == 0 || st.result == nil:
+	case s == m.root:
+		m.env[s.steps[i].Name] = st.result
+	default:
 		s.names[s.read[i]-1].value = st.result
-		if m.laid != s {
-			return
-		}
 	}
-	m.env[own] = st.result
 }
 
 // abandon ends the steps of a scope that nobody waits for any more.

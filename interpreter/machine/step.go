@@ -68,7 +68,7 @@ func (m *Machine) begin(in *scope, i int) {
 	if x.nests = s.Nests(); !x.nests {
 		m.running++
 	}
-	m.lay(in)
+	m.lay(in, i)
 	if s.When != nil {
 		yes, err := s.When.Bool(&m.eval, m.env)
 		if err != nil {
@@ -131,7 +131,7 @@ func (x *exec) bind(n int, to string, v any) {
 // resume makes the names of a step readable again: since it last executed, other
 // steps may have bound theirs.
 func (m *Machine) resume(x *exec) {
-	m.lay(x.scope)
+	m.lay(x.scope, x.step)
 	m.bindAll(x.names)
 }
 

@@ -247,20 +247,30 @@ func fan(n int) string {
 }
 
 // group is a chain inside of one step.
-func group(n int) string {
+func group(n int) string { return groups(n, 1) }
+
+// twoGroups is two steps in parallel with half of a chain each.
+func twoGroups(n int) string { return groups(n/2, 2) }
+
+// groups is k steps in parallel, each with a chain of n steps inside.
+func groups(n, k int) string {
 	var b strings.Builder
-	b.WriteString(shopSource + "workflow group {\n  input { n int }\n  step whole {\n    step s0 { call shop.next { n: input.n } }\n")
-	for i := 1; i < n; i++ {
-		fmt.Fprintf(&b, "    step s%d { call shop.next { n: s%d.n } }\n", i, i-1)
+	b.WriteString(shopSource + "workflow groups {\n  input { n int }\n")
+	for g := range k {
+		fmt.Fprintf(&b, "  step g%d {\n    step s0 { call shop.next { n: input.n } }\n", g)
+		for i := 1; i < n; i++ {
+			fmt.Fprintf(&b, "    step s%d { call shop.next { n: s%d.n } }\n", i, i-1)
+		}
+		fmt.Fprintf(&b, "    return { n: s%d.n }\n  }\n", n-1)
 	}
-	fmt.Fprintf(&b, "    return { n: s%d.n }\n  }\n  output whole.n\n}\n", n-1)
+	fmt.Fprintf(&b, "  output [g0.n, g%d.n]\n}\n", k-1)
 	return b.String()
 }
 
 var shapes = []struct {
 	name   string
 	source func(n int) string
-}{{"chain", chain}, {"fan", fan}, {"group", group}}
+}{{"chain", chain}, {"fan", fan}, {"group", group}, {"groups", twoGroups}}
 
 // BenchmarkScale shows that time and bytes per step stay flat.
 func BenchmarkScale(b *testing.B) {
