@@ -128,8 +128,12 @@ func points(p *cover.Profile) []byte {
 			if pt.Optional {
 				optional = " (optional)"
 			}
+			about := pt.Place
+			if about == "" {
+				about = pt.Step
+			}
 			where := fmt.Sprintf("%d:%d", at.Line, at.Column)
-			fmt.Fprintf(&b, "%-6s %3d  %-10s  %s%s\n", where, w.Hits[i], pt.Kind, strings.TrimSpace(pt.Place+" "+pt.What), optional)
+			fmt.Fprintf(&b, "%-6s %3d  %-10s  %s%s\n", where, w.Hits[i], pt.Kind, strings.TrimSpace(about+" "+pt.What), optional)
 		}
 	}
 	return b.Bytes()

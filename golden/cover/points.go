@@ -42,7 +42,11 @@ type Point struct {
 
 // key tells the points of a workflow apart, whoever compiled it.
 func (p *Point) key() string {
-	return fmt.Sprintf("%s|%s|%d|%d|%s|%s", p.Kind, p.Span.File, p.Span.Start, p.Span.End, p.Place, p.What)
+	place := p.Place
+	if p.Kind == Steps || p.Kind == Endings { // a loop and its items stand in one place
+		place = p.Step
+	}
+	return fmt.Sprintf("%s|%s|%d|%d|%s|%s", p.Kind, p.Span.File, p.Span.Start, p.Span.End, place, p.What)
 }
 
 // target is a part of a graph that the machine reports, and what became of it.
