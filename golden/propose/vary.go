@@ -229,8 +229,39 @@ func (p *varier) varyList(t *value.Type, v any, path string) []change {
 			add(w, c.label)
 		}
 	}
-	add(append(slices.Clone(list), more), fmt.Sprintf("%d of %s", len(list)+1, path))
+	if k := t.Elem.Kind; k == value.Int || k == value.Float {
+		for _, n := range p.numbers {
+			add([]any{n, another(t.Elem, n)}, path+" begins with "+value.Literal(n))
+		}
+	}
+	for _, e := range []any{another(t.Elem, more), more} {
+		add(append(slices.Clone(list), e), fmt.Sprintf("%d of %s", len(list)+1, path))
+	}
 	return out
+}
+
+// another is a value that differs from v in every text and number, as far as the type
+// allows.
+func another(t *value.Type, v any) any {
+	w := v
+	switch x := v.(type) {
+	case string:
+		w = x + "2"
+	case int:
+		w = x + 1
+	case map[string]any:
+		c := maps.Clone(x)
+		for _, f := range t.Fields {
+			if e, ok := c[f.Name]; ok {
+				c[f.Name] = another(f.Type, e)
+			}
+		}
+		w = c
+	}
+	if _, violations := t.Conform(w, nil); len(violations) > 0 {
+		return v
+	}
+	return w
 }
 
 func (p *varier) varyRecord(t *value.Type, v any, path string) []change {
