@@ -123,6 +123,9 @@ func (s *search) block(body []graph.Stmt, prefix, step string) {
 			s.calls[prefix+st.Place] = st
 			s.ops[st.Sig.Name()]++
 			clauses(st.Clauses)
+			if st.Undo != nil {
+				s.enter(st.Undo.Steps, prefix+st.Place+".")
+			}
 		case *graph.Group:
 			s.enter(st.Steps, step+".")
 			clauses(st.Clauses)

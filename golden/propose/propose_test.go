@@ -149,3 +149,41 @@ func load(t *testing.T, fsys fstest.MapFS, file string) *lang.Program {
 	}
 	return program
 }
+
+// TestEveryCase proposes tests for the workflows of the conformance suite: whatever the
+// definition, nothing breaks, and what is proposed covers something.
+func TestEveryCase(t *testing.T) {
+	files, err := filepath.Glob("../testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	tests := 0
+	for _, file := range files {
+		ar, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys, main := fstest.MapFS{}, ""
+		for _, f := range ar.Files {
+			fsys[f.Name] = &fstest.MapFile{Data: f.Data}
+			if strings.HasPrefix(f.Name, "flow.") {
+				main = f.Name
+			}
+		}
+		program, problems := lang.Load(fsys, main, lang.Options{Catalog: services(), StubHandlers: true, Probe: true})
+		if problems.HasErrors() || len(program.Workflows) == 0 {
+			continue
+		}
+		p := &cover.Profile{}
+		p.Define(program.Workflows[0])
+		f, err := propose.Write(fsys, main, "proposed_test.wf", p.Workflows()[0], func() propose.Services { return services() }, propose.Options{Budget: 100})
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		tests += len(f.Tests)
+	}
+	if tests < 100 {
+		t.Errorf("only %d tests were proposed", tests)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"wf/interpreter/machine"
@@ -78,6 +79,13 @@ func (s *search) expectations(r *machine.Result) []string {
 		if st.Ending == machine.Completed && st.Attempts <= 1 {
 			continue
 		}
+		if !word.MatchString(st.Name) { // a step of YAML that expressions cannot name
+			continue
+		}
+		if slices.Contains(endingWords, st.Name) { // there the word would be taken for an ending
+			out = append(out, fmt.Sprintf("ending(%s) == %q and attempts(%s) == %d", st.Name, st.Ending, st.Name, st.Attempts))
+			continue
+		}
 		line := st.Name + " " + string(st.Ending)
 		if st.Ending == machine.Failed && st.Error != nil {
 			line += " " + st.Error.Code
@@ -102,6 +110,9 @@ func (s *search) expectations(r *machine.Result) []string {
 	}
 	return out
 }
+
+// endingWords are what may follow expect: a step that is called so is no step there.
+var endingWords = []string{"completed", "degraded", "skipped", "failed", "cancelled", "not_run", "resolved", "refused", "golden"}
 
 // maxValue is the longest value that an expectation writes out.
 const maxValue = 100
@@ -230,6 +241,12 @@ func source(t *value.Type, v any) string {
 			return "duration(" + text(v) + ")"
 		}
 		return text(v)
+	case float64:
+		b := strconv.FormatFloat(v, 'f', -1, 64)
+		if !strings.Contains(b, ".") {
+			b += ".0" // 1 is not 1.0 where records are compared
+		}
+		return b
 	case []any:
 		elem := value.TAny
 		if t.Kind == value.List {
