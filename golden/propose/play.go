@@ -88,6 +88,9 @@ func (s *search) try(p *plan) *outcome {
 	var err error
 	o.result, err = sim.Run(s.graph, input, sim.Options{Registry: svc, Seed: 1, Start: golden.Start, RunID: "run_1", Cover: rec,
 		Stop: func() bool { return len(stage.Problems()) > 0 || len(o.calls) > maxCalls }})
+	if svc.nowhere != "" {
+		panic("no call is at " + svc.nowhere)
+	}
 	if err != nil {
 		return nil
 	}
@@ -111,10 +114,11 @@ func once(fresh func() builtins.Services) func() builtins.Services {
 
 // services answer a run as its plan says.
 type services struct {
-	search *search
-	stage  *mocks.Stage
-	out    *outcome
-	count  map[string]int // calls by place
+	search  *search
+	stage   *mocks.Stage
+	out     *outcome
+	count   map[string]int // calls by place
+	nowhere string         // a place without a call; \"\": none was met
 }
 
 // Lookup finds every operation.
@@ -127,7 +131,12 @@ func (s *services) Lookup(service, operation string) (*builtins.Operation, bool)
 func (s *services) answer(ctx context.Context, c builtins.Call, service, operation string) (builtins.Answer, error) {
 	n := s.count[c.Place]
 	s.count[c.Place]++
-	sig := s.search.call(c.Place).Sig
+	call := s.search.call(c.Place)
+	if call == nil {
+		s.nowhere = c.Place
+		return builtins.Answer{Class: value.Unreachable}, nil
+	}
+	sig := call.Sig
 	m := made{place: c.Place, sig: sig, args: c.Args, reply: reply{pass: true}}
 	sc := s.out.plan.answers[c.Place]
 	switch {

@@ -137,7 +137,7 @@ func (s *search) block(body []graph.Stmt, prefix, step string) {
 
 var item = regexp.MustCompile(`\[[^\]]*\]`)
 
-// call is the call at a place of a run.
+// call is the call at a place of a run; nil if there is none.
 func (s *search) call(place string) *graph.Call {
 	return s.calls[item.ReplaceAllString(place, "[…]")]
 }
