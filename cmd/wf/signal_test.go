@@ -136,3 +136,43 @@ func TestInterruptTwice(t *testing.T) {
 		t.Errorf("exit status %d, want %d", got, exitInterrupted)
 	}
 }
+
+// TestColours runs wf on a terminal of its own: it colours there, unless NO_COLOR or TERM
+// say otherwise, and never what is piped.
+func TestColours(t *testing.T) {
+	if _, err := exec.LookPath("script"); err != nil {
+		t.Skip("script(1) makes the terminal")
+	}
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(dir, "wf")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "wrong.wf"), "workflow wrong {\n  step a { return { n: inptu } }\n  output a\n}\n")
+	for _, c := range []struct {
+		command string
+		env     []string
+		colours bool
+	}{
+		{"./wf check wrong.wf", nil, true},
+		{"./wf check wrong.wf", []string{"NO_COLOR=1"}, false},
+		{"./wf check wrong.wf", []string{"TERM=dumb"}, false},
+		{"./wf check wrong.wf | cat", nil, false},
+		{"./wf run wrong.wf", nil, true},
+		{"./wf run wrong.wf 2>&1 | cat", nil, false},
+	} {
+		cmd := exec.Command("script", "-qec", c.command, filepath.Join(dir, "typescript"))
+		cmd.Dir = dir
+		cmd.Env = append(append(os.Environ(), "TERM=xterm", "NO_COLOR="), c.env...)
+		out, _ := cmd.CombinedOutput() // its status is that of wf
+		if !bytes.Contains(out, []byte("WF203")) {
+			t.Errorf("%s: %s", c.command, out)
+		}
+		if got := bytes.Contains(out, []byte("\x1b[")); got != c.colours {
+			t.Errorf("%v %s: colours %v, want %v: %q", c.env, c.command, got, c.colours, out)
+		}
+	}
+}
