@@ -53,7 +53,7 @@ type runObject struct {
 	Error         *errorObject    `json:"error,omitempty"`
 	Output        any             `json:"output"`
 	Steps         []stepObject    `json:"steps"`
-	Undone        []stepObject    `json:"undone,omitempty"` // in the order in which it was
+	Closing       []stepObject    `json:"closing,omitempty"` // undos, and what the run did at its end
 	TotalMS       float64         `json:"total_ms"`
 	SavedMS       float64         `json:"saved_ms"`
 	Services      []serviceObject `json:"services"`
@@ -91,7 +91,7 @@ func errorOf(err *machine.RunError, sources diag.Sources) *errorObject {
 // resultObject is a result without its secrets.
 func resultObject(g *graph.Graph, r *machine.Result, output any, sources diag.Sources) runObject {
 	out := runObject{Version: resultVersion, Workflow: g.FullName(), RunID: r.RunID, CorrelationID: r.CorrelationID, Ending: string(r.Ending), Output: output,
-		Error: errorOf(r.Error, sources), Steps: stepObjects(r.Steps, sources), Undone: stepObjects(r.Undone, sources), TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
+		Error: errorOf(r.Error, sources), Steps: stepObjects(r.Steps, sources), Closing: stepObjects(r.Closing, sources), TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
 	for _, s := range r.Summary.Services {
 		out.Services = append(out.Services, serviceObject{s.Service, s.Calls, ms(s.Time)})
 	}
@@ -144,7 +144,7 @@ func isLoop(s *graph.Step) bool {
 // summary prints one line a step, and where the time went. The items of a loop are counted.
 func summary(e *env, g *graph.Graph, r *machine.Result) {
 	width := len("step")
-	rows := slices.Concat(summaryRows(r.Steps, "", 0), summaryRows(r.Undone, "", 0))
+	rows := slices.Concat(summaryRows(r.Steps, "", 0), summaryRows(r.Closing, "", 0))
 	for _, s := range rows {
 		width = max(width, columnsOf(s.name)+2*s.depth)
 	}

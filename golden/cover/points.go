@@ -86,6 +86,11 @@ func makeTable(g *graph.Graph) *table {
 	for _, s := range g.Steps {
 		t.steps(s)
 	}
+	for _, b := range []*graph.Block{g.OnFailed, g.Finally} {
+		if b != nil {
+			t.inside(b.Steps, "run.")
+		}
+	}
 	t.program(g.Output)
 	return t
 }

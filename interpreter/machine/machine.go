@@ -69,8 +69,9 @@ type Machine struct {
 
 	affects     int          // effects so far, to order them
 	undoings    int          // lists of effects that are being undone
+	concluding  bool         // all steps have ended, and what a run does at its end is being done
 	compensated bool         // the run's effects are undone, or being so
-	undone      []StepResult // the undos, in order
+	closing     []StepResult // undos and what a run does at its end, in order
 	left        []string     // the undos that failed
 
 	// Room for what nearly every run needs.
@@ -180,7 +181,7 @@ func (m *Machine) apply(ev Event) error {
 	case TimerFired:
 		return m.fired(ev.ID)
 	case CancelRequested:
-		if m.compensated { // it has failed or is cancelled already, and this is its cleaning up
+		if m.concluding { // it has ended, and this is its cleaning up
 			return nil
 		}
 		m.stop(Cancelled, &RunError{Code: CodeCancelled, Message: "the run was cancelled"})
@@ -280,26 +281,6 @@ func (m *Machine) schedule() {
 	}
 }
 
-// conclusion settles how the run ends: if it failed or was cancelled, what it did is
-// undone first.
-func (m *Machine) conclusion() {
-	if m.ending() == Completed || m.ending() == Degraded {
-		m.output()
-	}
-	effects := m.root.take(everyStep)
-	if len(effects) == 0 || m.ending() != Failed && m.ending() != Cancelled {
-		m.finish()
-		return
-	}
-	m.compensated = true
-	if m.within > 0 { // the deadline is over, too
-		m.emit(CancelTimer{ID{Kind: KindRunWithin, scope: -1}})
-		m.within = 0
-	}
-	m.compensate("", effects, m.finish)
-	m.schedule()
-}
-
 // ended records how a step ended and lets its followers know; the last one of a nested
 // scope lets the step go on that this belongs to.
 func (m *Machine) ended(s *scope, i int, ending Ending, reason string) {
@@ -325,8 +306,8 @@ func (m *Machine) ended(s *scope, i int, ending Ending, reason string) {
 		todo = todo[1:]
 	}
 	switch {
-	case s.undo != nil:
-		m.undoEnded(s)
+	case s.then != nil:
+		m.asideEnded(s)
 	case s.of != nil:
 		m.innerEnded(s, i)
 	}
@@ -386,7 +367,7 @@ func (m *Machine) finish() {
 	if m.within > 0 {
 		m.emit(CancelTimer{ID{Kind: KindRunWithin, scope: -1}})
 	}
-	r := &Result{Ending: m.ending(), RunID: m.cfg.RunID, CorrelationID: m.cfg.CorrelationID, Error: m.err, Undone: m.undone}
+	r := &Result{Ending: m.ending(), RunID: m.cfg.RunID, CorrelationID: m.cfg.CorrelationID, Error: m.err, Closing: m.closing}
 	switch {
 	case r.Ending == Completed || r.Ending == Degraded:
 		r.Output = m.outcome

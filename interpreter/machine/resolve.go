@@ -20,6 +20,8 @@ func (m *Machine) resolve(name string, result any) error {
 		return fmt.Errorf("step %s is %s, and only a failed step is resolved", name, m.root.states[i].ending)
 	case m.compensated:
 		return fmt.Errorf("what the run did is undone; no step of it can be resolved")
+	case m.concluding:
+		return fmt.Errorf("the run has been closed; no step of it can be resolved")
 	case m.stopped:
 		return fmt.Errorf("the run was stopped as a whole; no step of it can be resolved")
 	}

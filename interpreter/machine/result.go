@@ -68,7 +68,7 @@ type Result struct {
 	Output        any       // nil unless the run completed or degraded
 	Error         *RunError // nil unless it failed
 	Steps         []StepResult
-	Undone        []StepResult // undos in the order in which they were made; those that failed left something behind
+	Closing       []StepResult // undos, and what the run did at its end, in that order
 	Summary       Summary
 }
 

@@ -18,9 +18,9 @@ type scope struct {
 	running int  // steps under way
 	held    heap // steps that are ready and wait for the limit
 	names   []name
-	item    int       // of a loop, from 0
-	undo    *undoing  // what goes on behind it, of an undo
-	effects []*effect // of its steps, that can be undone
+	item    int              // of a loop, from 0
+	then    func(StepResult) // what goes on behind a block that is no step of the run
+	effects []*effect        // of its steps, that can be undone
 }
 
 // links says which steps wait for which.

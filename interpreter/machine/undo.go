@@ -92,22 +92,85 @@ func (m *Machine) undoNext(u *undoing) {
 	e := u.effects[u.next]
 	u.next++
 	m.reached(e.call.Undo, "taken")
-	s := m.nested(nil, e.place+".", e.call.Undo.Steps, m.linksOf(e.call.Undo.Steps))
-	s.undo = u
-	s.names = append(slices.Clone(e.names), name{"body", e.body}, name{"status", e.status}, name{"headers", noHeaders}, name{"key", e.key})
+	names := slices.Concat(e.names, []name{{"body", e.body}, {"status", e.status}, {"headers", noHeaders}, {"key", e.key}})
+	m.aside(e.call.Undo, e.place+".", names, func(r StepResult) {
+		if r.Ending == Failed {
+			m.left = append(m.left, r.Name)
+		}
+		m.undoNext(u)
+	})
+}
+
+// aside executes a block that is no step of the run, and then goes on.
+func (m *Machine) aside(b *graph.Block, prefix string, names []name, then func(StepResult)) {
+	s := m.nested(nil, prefix, b.Steps, m.linksOf(b.Steps))
+	s.names, s.then = names, then
 	m.open(s)
 }
 
-// undoEnded goes on with the next undo.
-func (m *Machine) undoEnded(s *scope) {
+// asideEnded goes on behind such a block.
+func (m *Machine) asideEnded(s *scope) {
 	r := s.results()[0]
-	m.undone = append(m.undone, r)
-	if r.Ending == Failed {
-		m.left = append(m.left, r.Name)
-	}
-	u := s.undo
+	m.closing = append(m.closing, r)
 	m.shut(s)
-	m.undoNext(u)
+	s.then(r)
+}
+
+// conclusion settles how the run ends. If it failed or was cancelled, what it did is
+// undone first; then comes what the definition says of a failed run, and of every run.
+func (m *Machine) conclusion() {
+	if m.ending() == Completed || m.ending() == Degraded {
+		m.output()
+	}
+	ending := m.ending()
+	var effects []*effect
+	failed, finally := m.g.OnFailed, m.g.Finally
+	if ending == Failed || ending == Cancelled {
+		effects = m.root.take(everyStep)
+	}
+	if ending != Failed {
+		failed = nil
+	}
+	if len(effects) == 0 && failed == nil && finally == nil {
+		m.finish()
+		return
+	}
+	m.concluding, m.compensated = true, len(effects) > 0
+	if m.within > 0 { // the deadline does not bound this
+		m.emit(CancelTimer{ID{Kind: KindRunWithin, scope: -1}})
+		m.within = 0
+	}
+	for i, s := range m.root.steps {
+		m.env[s.Name] = m.root.states[i].result
+	}
+	m.compensate("", effects, func() {
+		m.handle(failed, func(StepResult) {
+			m.handle(finally, func(r StepResult) {
+				if r.Ending == Failed && m.err == nil {
+					m.err = r.Error
+				}
+				m.finish()
+			})
+		})
+	})
+	m.schedule()
+}
+
+// handle executes what a run does at its end, if there is anything.
+func (m *Machine) handle(b *graph.Block, then func(StepResult)) {
+	if b == nil {
+		then(StepResult{})
+		return
+	}
+	var names []name
+	if m.err != nil {
+		names = []name{{"error", map[string]any{"code": m.err.Code, "message": m.err.Message}}}
+	}
+	m.undoings++
+	m.aside(b, "run.", names, func(r StepResult) {
+		m.undoings--
+		then(r)
+	})
 }
 
 // take takes the effects of some steps of a scope out of it.

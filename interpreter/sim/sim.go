@@ -106,9 +106,7 @@ func Bound(g *graph.Graph, r builtins.Services) error {
 			missing = append(missing, c.Sig)
 		}
 	}
-	for _, s := range g.Steps {
-		graph.EachCall(s.Body, check)
-	}
+	g.EachCall(check)
 	if len(missing) > 0 {
 		return &Unbound{missing}
 	}

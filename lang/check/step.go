@@ -20,7 +20,7 @@ type stepFlow struct {
 	main    *graph.Call    // last plain call outside clauses
 	mainOut *value.Type    // type of its body where it falls through
 	places  map[string]int // how often a place name was given out
-	undoing bool           // it is an undo, not a step
+	special string         // what it is instead of a step: undo, on failed or finally
 }
 
 // inClause is the call whose clause is being checked; nil outside clauses.
@@ -85,8 +85,8 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 		s.graph.Body, falls = s.block(stmts, sc, nil)
 		if len(s.graph.Body) == 0 && !s.info.tree.Partial && headOnly(stmts) {
 			what := "step " + s.info.name()
-			if s.undoing {
-				what = "this undo"
+			if s.special != "" {
+				what = "this " + s.special
 			}
 			s.add(diag.Errorf(CodeEmptyStep, s.graph.Span, "%s does nothing", what).Hintf("give it a call, or return a value"))
 		}
@@ -351,6 +351,8 @@ func leading(st syntax.Stmt) (string, diag.Span) {
 		word, span = "on", st.Span
 	case *syntax.Undo:
 		word, span = "undo", st.Span
+	case *syntax.Finally:
+		word, span = "finally", st.Span
 	case *syntax.Return:
 		word, span = "return", st.Span
 	case *syntax.Degrade:

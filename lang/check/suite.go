@@ -893,12 +893,8 @@ func (f *testFlow) codeExpected(st *syntax.Expect) {
 		return
 	}
 	known := slices.Clone(commonCodes)
-	for _, s := range f.ran.Steps {
-		if s != nil {
-			known = append(known, failCodes(s.Body)...)
-		}
-	}
-	known = append(known, failCodes(f.ran.Prelude)...)
+	known = append(known, codesOf(f.ran.EachStmt)...)
+	known = append(known, codesOf(func(visit func(graph.Stmt)) { graph.EachStmt(f.ran.Prelude, visit) })...)
 	if f.scope.unknown || statusCode.MatchString(code) || slices.Contains(known, code) {
 		return
 	}
@@ -912,19 +908,14 @@ func (f *testFlow) codeExpected(st *syntax.Expect) {
 // callsHandler reports whether some step calls a handler.
 func callsHandler(g *graph.Graph) bool {
 	found := false
-	for _, s := range g.Steps {
-		if s != nil {
-			graph.EachCall(s.Body, func(c *graph.Call) { found = found || c.Sig.Handler })
-		}
-	}
+	g.EachCall(func(c *graph.Call) { found = found || c.Sig.Handler })
 	return found
 }
 
-// failCodes lists the codes that the statements, and the services they call, fail
-// with.
-func failCodes(body []graph.Stmt) []string {
+// codesOf lists the codes that statements, and the services they call, fail with.
+func codesOf(each func(visit func(graph.Stmt))) []string {
 	var out []string
-	graph.EachStmt(body, func(st graph.Stmt) {
+	each(func(st graph.Stmt) {
 		switch st := st.(type) {
 		case *graph.Fail:
 			out = append(out, st.Code)

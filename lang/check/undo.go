@@ -17,8 +17,8 @@ func (s *stepFlow) undo(g *graph.Call, below []syntax.Stmt, sc *scope) (ons []sy
 		switch {
 		case !ok:
 			ons = append(ons, st)
-		case s.undoing:
-			s.misplaced(u, "an undo is not undone")
+		case s.special != "":
+			s.misplaced(u, "what "+s.special+" does is not undone")
 		case undo != nil:
 			s.add(diag.Errorf(CodeDuplicateSet, u.Span, "this call has an undo already").See(undo.Span, "here"))
 		default:
@@ -31,26 +31,13 @@ func (s *stepFlow) undo(g *graph.Call, below []syntax.Stmt, sc *scope) (ons []sy
 
 // undoOf checks an undo. It reads what the call could, its key, and its answer, of
 // which nothing is sure: an effect may have happened although no answer came.
-func (s *stepFlow) undoOf(g *graph.Call, t *syntax.Undo, sc *scope) *graph.Undo {
+func (s *stepFlow) undoOf(g *graph.Call, t *syntax.Undo, sc *scope) *graph.Block {
 	inner := sc.child()
 	inner.later = &later{letsOf(t.Stmts), "the let", "statements are executed from top to bottom", "put the let above this"}
 	inner.setAnswer(s.anySuccess(g).Opt())
 	inner.names["status"].typ = value.TInt.Opt()
 	inner.names["key"] = &binding{name: "key", typ: value.TString, used: true}
-	span := t.Span
-	span.End = span.Start + len("undo")
-	info := &stepInfo{tree: &syntax.Step{Node: t.Node, Name: syntax.Name{Node: syntax.Node{Span: span}, Text: "undo"}}, edges: s.info.edges, cyclic: s.info.cyclic}
-	u := &stepFlow{flow: s.flow, info: info, graph: &graph.Step{Name: "undo", Span: span}, own: true, undoing: true, places: map[string]int{}}
-	own := s.settings(t.Stmts, "undo", inner)
-	u.policy = own.over(s.policy)
-	u.policy.limit, u.policy.first = nil, nil
-	u.graph.Within = own.within
-	if i := slices.IndexFunc(t.Stmts, isStep); i >= 0 {
-		s.misplaced(t.Stmts[i], "an undo has no steps; it is executed from top to bottom")
-		return nil
-	}
-	u.body(t.Stmts, inner)
-	return &graph.Undo{Steps: []*graph.Step{u.graph}, Span: t.Span}
+	return s.aside("undo", "undo", t.Node, t.Stmts, inner, s.policy, s.info)
 }
 
 // anySuccess is the joined body of the successful answers of a call.
@@ -73,4 +60,67 @@ func (s *stepFlow) anySuccess(g *graph.Call) *value.Type {
 		return value.TAny
 	}
 	return out
+}
+
+// aside checks a block that is executed like a step and is none: what says what it is in
+// messages, name names it in traces.
+func (f *flow) aside(what, name string, n syntax.Node, stmts []syntax.Stmt, sc *scope, around parts, of *stepInfo) *graph.Block {
+	span := n.Span
+	span.End = span.Start + len(what)
+	info := &stepInfo{tree: &syntax.Step{Node: n, Name: syntax.Name{Node: syntax.Node{Span: span}, Text: name}}}
+	if of != nil {
+		info.edges, info.cyclic = of.edges, of.cyclic
+	}
+	sc.later = &later{letsOf(stmts), "the let", "statements are executed from top to bottom", "put the let above this"}
+	s := &stepFlow{flow: f, info: info, graph: &graph.Step{Name: name, Span: span}, own: true, special: what, places: map[string]int{}}
+	own := f.settings(stmts, what, sc)
+	s.policy = own.over(around)
+	s.policy.limit, s.policy.first = nil, nil
+	s.graph.Within = own.within
+	if i := slices.IndexFunc(stmts, isStep); i >= 0 {
+		f.misplaced(stmts[i], "here are no steps; statements are executed from top to bottom")
+		return nil
+	}
+	s.body(stmts, sc)
+	return &graph.Block{Steps: []*graph.Step{s.graph}, Span: n.Span}
+}
+
+// closing checks what the run does at its end: when it has failed, and always.
+func (f *flow) closing() {
+	sc := f.early.child()
+	for _, st := range f.order {
+		if name := st.tree.Name.Text; f.late.names[name] != nil {
+			st.bind.used = true
+			sc.names[name] = &binding{name: name, place: st.tree.Name.Span, typ: st.bind.typ.Opt(), used: true}
+		}
+	}
+	base := f.base
+	base.within, base.limit = nil, nil
+	for _, st := range f.tree.Stmts {
+		switch st := st.(type) {
+		case *syntax.On:
+			f.onFailed(st, sc, base)
+		case *syntax.Finally:
+			if f.graph.Finally == nil {
+				f.graph.Finally = f.aside("finally", "finally", st.Node, st.Stmts, sc.child(), base, nil)
+			}
+		}
+	}
+}
+
+func (f *flow) onFailed(on *syntax.On, sc *scope, base parts) {
+	if len(on.Outcomes) != 1 || pattern(on.Outcomes[0]).Name != value.Failed {
+		f.add(diag.Errorf(CodeImpossible, on.Outcomes[0].Span, "a run does not answer; it fails").Hintf("write on failed, or put the clause below the call it is for"))
+		return
+	}
+	if f.graph.OnFailed != nil {
+		f.add(diag.Errorf(CodeDuplicateSet, on.Span, "on failed is given twice").See(f.graph.OnFailed.Span, "first here"))
+		return
+	}
+	inner := sc.child()
+	inner.names["error"] = &binding{name: "error", typ: errorType, used: true}
+	if on.When != nil {
+		f.add(diag.Errorf(CodeMisplaced, on.When.Span, "this clause has no condition").Hintf("say it inside: ensure … else return nil"))
+	}
+	f.graph.OnFailed = f.aside("on failed", "on_failed", on.Node, on.Stmts, inner, base, nil)
 }

@@ -80,6 +80,7 @@ func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
 	f.graph.Within, f.graph.Limit = f.base.within, f.base.limit
 	f.sequence()
 	f.graph.Steps = f.made
+	f.closing()
 	f.finish()
 	f.graph.ReadsRun = f.early.names["run"].used
 	return f.graph
@@ -133,7 +134,10 @@ func (f *flow) head() {
 			}
 		case *syntax.Output:
 			once("output", st.Span)
-		case *syntax.Call, *syntax.On, *syntax.Undo, *syntax.Return, *syntax.Degrade, *syntax.Fail:
+		case *syntax.Finally:
+			once("finally", st.Span)
+		case *syntax.On: // see closing
+		case *syntax.Call, *syntax.Undo, *syntax.Return, *syntax.Degrade, *syntax.Fail:
 			f.misplaced(st, "it belongs into a step")
 		}
 	}

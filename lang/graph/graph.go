@@ -23,7 +23,16 @@ type Graph struct {
 	Limit             *Setting       // steps at once; nil: no limit
 	Steps             []*Step        // in source order; a step's Index is its place here
 	Output            *expr.Program  // nil: no output
+	OnFailed          *Block         // when the run has failed, and what it did is undone; nil: nothing
+	Finally           *Block         // at the end of the run, however it ends; nil: nothing
 	ReadsRun          bool           // some expression reads run
+}
+
+// Block is executed like a step, but is none: an undo, what a run does when it failed, and
+// at its end.
+type Block struct {
+	Steps []*Step // the one step; its name says what it is
+	Span  diag.Span
 }
 
 // Step is one box.
@@ -107,13 +116,8 @@ type (
 		Args    *expr.Program    // nil: {}
 		Policy  *Policy
 		Clauses []*Clause
-		Undo    *Undo // nil: its effect stays
+		Undo    *Block // nil: its effect stays
 		Span    diag.Span
-	}
-	// Undo takes back what a call did, or may have done.
-	Undo struct {
-		Steps []*Step // the one step, named undo
-		Span  diag.Span
 	}
 	// Clause is one `on`. The first that matches is taken.
 	Clause struct {
@@ -186,6 +190,30 @@ func (g *Graph) FullName() string {
 		return g.Name
 	}
 	return g.Namespace + "." + g.Name
+}
+
+// EachStmt visits all statements of a graph but those before its steps: of steps in source
+// order, then what the run does at its end.
+func (g *Graph) EachStmt(visit func(Stmt)) {
+	for _, s := range g.Steps {
+		if s != nil {
+			EachStmt(s.Body, visit)
+		}
+	}
+	for _, b := range []*Block{g.OnFailed, g.Finally} {
+		if b != nil {
+			EachStmt(b.Steps[0].Body, visit)
+		}
+	}
+}
+
+// EachCall visits the calls that a graph makes, in that order.
+func (g *Graph) EachCall(visit func(*Call)) {
+	g.EachStmt(func(st Stmt) {
+		if call, ok := st.(*Call); ok {
+			visit(call)
+		}
+	})
 }
 
 // EachCall visits the calls of a block in source order, those inside clauses and of

@@ -25,6 +25,8 @@ type graphJSON struct {
 	Within    *expr.Program  `json:"within,omitempty"`
 	Limit     *expr.Program  `json:"limit,omitempty"`
 	Steps     []stepJSON     `json:"steps"`
+	OnFailed  []stepJSON     `json:"on_failed,omitempty"`
+	Finally   []stepJSON     `json:"finally,omitempty"`
 	Output    *expr.Program  `json:"output,omitempty"`
 }
 
@@ -83,7 +85,7 @@ type stmtJSON struct {
 // MarshalJSON writes the graph without its source places.
 func (g *Graph) MarshalJSON() ([]byte, error) {
 	out := graphJSON{Namespace: g.Namespace, Name: g.Name, Version: g.Version, Describe: g.Describe, Input: g.Input, Schema: g.Schema,
-		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Output: g.Output, Steps: stepsJSON(g.Steps)}
+		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Output: g.Output, Steps: stepsJSON(g.Steps), OnFailed: blockJSON(g.OnFailed), Finally: blockJSON(g.Finally)}
 	return json.Marshal(out)
 }
 
@@ -98,11 +100,11 @@ func stepsJSON(steps []*Step) []stepJSON {
 	return out
 }
 
-func undoJSON(u *Undo) []stepJSON {
-	if u == nil {
+func blockJSON(b *Block) []stepJSON {
+	if b == nil {
 		return nil
 	}
-	return stepsJSON(u.Steps)
+	return stepsJSON(b.Steps)
 }
 
 func clausesJSON(clauses []*Clause) []clauseJSON {
@@ -142,7 +144,7 @@ func statement(st Stmt) stmtJSON {
 	case *Ensure:
 		return stmtJSON{Do: "ensure", Value: st.Cond, Else: statement(st.Else)}
 	case *Call:
-		return stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: undoJSON(st.Undo)}
+		return stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: blockJSON(st.Undo)}
 	case *Group:
 		return stmtJSON{Do: "steps", Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit), Clauses: clausesJSON(st.Clauses)}
 	case *Loop:

@@ -189,6 +189,8 @@ func (s *exprScan) brackets() error {
 		switch {
 		case t.EOF():
 			return participle.Errorf(open.Pos, "unclosed %s", open.Value)
+		case t.Type == tNewline && s.last.Type == tOp && (s.last.Value == "." || s.last.Value == "?."):
+			return participle.Errorf(t.Pos, "unexpected token %q", t.Value) // a field's name is missing
 		case t.Type != tOp:
 		case t.Value == "{" || t.Value == "(" || t.Value == "[":
 			stack = append(stack, closer(t.Value))

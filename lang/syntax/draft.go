@@ -154,7 +154,7 @@ func lineUpOf(n any) lineUp {
 		return byType
 	case *Field:
 		return byShape
-	case *On, *Undo:
+	case *On, *Undo, *Finally:
 		return byBlock
 	}
 	return byNothing

@@ -14,7 +14,7 @@ import (
 // words that may begin a statement, by what encloses it.
 var words = map[string][]string{
 	"":         {"import", "type", "let", "policy", "service", "workflow", "mock", "put", "test"},
-	"workflow": {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "use", "retryable", "permanent", "step", "output"},
+	"workflow": {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "use", "retryable", "permanent", "step", "on", "finally", "output"},
 	"step": {"describe", "let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent",
 		"step", "limit", "first", "tolerate", "undo"},
 	"undo":      {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent"},
@@ -28,7 +28,7 @@ var words = map[string][]string{
 }
 
 // later are words of the language that this version does not have yet.
-var later = []string{"finally", "switch", "wait", "signal", "breaker", "invariant"}
+var later = []string{"switch", "wait", "signal", "breaker", "invariant"}
 
 // foreign are words of other languages with what to write here.
 var foreign = map[string]string{

@@ -68,7 +68,7 @@ type Decl interface{ decl() }
 
 // Stmt is what may stand in a workflow or block: *Version, *Describe, *Input,
 // *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step, *Call,
-// *On, *Undo, *Return, *Degrade, *Fail or *Output. Which may stand where is checked, not
+// *On, *Undo, *Finally, *Return, *Degrade, *Fail or *Output. Which may stand where is checked, not
 // parsed.
 type Stmt interface{ stmt() }
 
@@ -328,6 +328,11 @@ type (
 		Node
 		Stmts []Stmt `parser:"'undo' '{' @@* '}'"`
 	}
+	// Finally is what a run does at its end, however it ends.
+	Finally struct {
+		Node
+		Stmts []Stmt `parser:"'finally' '{' @@* '}'"`
+	}
 	// Return ends the step, completed.
 	Return struct {
 		Node
@@ -403,6 +408,7 @@ func (*Step) stmt()     {}
 func (*Call) stmt()     {}
 func (*On) stmt()       {}
 func (*Undo) stmt()     {}
+func (*Finally) stmt()  {}
 func (*Return) stmt()   {}
 func (*Degrade) stmt()  {}
 func (*Fail) stmt()     {}

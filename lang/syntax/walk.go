@@ -226,6 +226,8 @@ func (w walker) stmt(n any) {
 		nodes(w, n.Stmts)
 	case *Undo:
 		nodes(w, n.Stmts)
+	case *Finally:
+		nodes(w, n.Stmts)
 	case *Return:
 		w.expr(n.Value)
 	case *Degrade:

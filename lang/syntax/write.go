@@ -265,6 +265,9 @@ func (w *writer) stmt(n any) {
 	case *Undo:
 		w.print("undo")
 		inline(w, n.Stmts)
+	case *Finally:
+		w.print("finally")
+		inline(w, n.Stmts)
 	case *Return:
 		w.with("return ", n.Value)
 	case *Degrade:
