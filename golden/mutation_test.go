@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -22,14 +23,14 @@ import (
 // TestPlantedDefects plants defects in the shipped workflows, one at a time, and
 // demands that their test files notice each: a suite that does not is no suite.
 func TestPlantedDefects(t *testing.T) {
-	files, err := fs.Glob(workflows.FS, "*_test.wf")
+	files, err := fs.Glob(shipped, "*_test.wf")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no test files: %v", err)
 	}
 	planted := 0
-	for _, file := range files {
+	for _, file := range append(files, "inner_test.wf") {
 		definition := strings.TrimSuffix(file, "_test.wf") + ".wf"
-		src, err := fs.ReadFile(workflows.FS, definition)
+		src, err := fs.ReadFile(shipped, definition)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,12 +56,92 @@ func TestPlantedDefects(t *testing.T) {
 	}
 }
 
+// shipped is the shipped workflows, and one more that has whatever steps inside steps can
+// have, with tests that notice each defect in it.
+var shipped = overlay{FS: workflows.FS, over: fstest.MapFS{"inner.wf": {Data: []byte(innerFlow)}, "inner_test.wf": {Data: []byte(innerTests)}}}
+
+const innerFlow = `
+service shop {
+  operation find idempotent { input { sku string }, 200 { id int, name string }, 404 }
+  operation ship { input { id int }, 202 { tracking string } }
+  operation note { input { text string }, 200 }
+}
+workflow inner {
+  input { skus [string] }
+  step pick {
+    first
+    step near { call shop.find { sku: "near" } }
+    step far { call shop.find { sku: "far" } }
+    on failed { degrade { id: 0, name: "nowhere" } }
+  }
+  step send after pick for sku in input.skus by sku {
+    limit 2
+    tolerate 1
+    step look { call shop.find { sku: sku } }
+    step ship { call shop.ship { id: look.id } }
+    step tell after ship { call shop.note { text: sku } }
+    return ship.tracking
+  }
+  step finish after send {
+    first 2
+    step a { call shop.note { text: "a" } }
+    step b { call shop.note { text: "b" } }
+    step c { call shop.note { text: "c" } }
+  }
+  output { from: pick.name, sent: send, notes: len(finish) }
+}
+`
+
+const innerTests = `
+import "inner.wf"
+mock shop {
+  operation find {
+    when input.sku == "near" { 200 { id: 1, name: "near" } after 2s }
+    when input.sku == "far" { 200 { id: 2, name: "far" } after 1s }
+    when input.sku startsWith "no" { 404 }
+    200 { id: 3, name: input.sku } after 1s
+  }
+  operation ship { 202 { tracking: "T${input.id}" } after 1s }
+  operation note { when input.text == "a" { 200 after 3s }, when input.text == "b" { 200 after 1s }, 200 after 2s }
+}
+test "two at once" {
+  run inner { skus: ["x", "y", "z"] }
+  expect completed
+  expect pick.near cancelled
+  expect started(send["x"]) == 1s and started(send["y"]) == 1s and started(send["z"]) == 5s
+  expect started(send["x"].tell) == ended(send["x"].ship)
+  expect finish.a cancelled
+  expect started(finish.a) == ended(send) and ended(finish) == ended(finish.c)
+  expect output == { from: "far", sent: ["T3", "T3", "T3"], notes: 2 }
+  expect map(calls(shop.find), .args.sku) == ["near", "far", "x", "y", "z"]
+  expect map(calls(shop.note), .args.text) == ["x", "y", "z", "a", "b", "c"]
+}
+test "one may be missing" {
+  run inner { skus: ["x", "no"] }
+  expect degraded
+  expect send["no"] failed HTTP_404
+  expect output.sent == ["T3", nil]
+}
+test "two may not" {
+  run inner { skus: ["no", "none", "x"] }
+  expect failed HTTP_404
+  expect finish not_run
+}
+test "nowhere" {
+  mock shop.find { 404 times 2, pass }
+  run inner { skus: ["x"] }
+  expect degraded
+  expect pick degraded
+  expect output.from == "nowhere"
+}
+`
+
 // equivalent lists mutants that behave as the original does, with the reason.
 var equivalent = map[string]string{}
 
 // notices reports whether the check or a test fails with the changed definition.
 func notices(t *testing.T, file, definition, text string) bool {
-	fsys := overlay{FS: workflows.FS, over: fstest.MapFS{definition: {Data: []byte(text)}}}
+	fsys := overlay{FS: shipped, over: fstest.MapFS{definition: {Data: []byte(text)}}}
 	r := builtins.New()
 	mocks.Register(r, mocks.Options{Seed: 1})
 	p, problems := lang.Load(fsys, file, lang.Options{Catalog: r})
@@ -106,7 +187,7 @@ func mutants(name string, src []byte) []mutant {
 		name  string
 		apply func(f *syntax.File, n int) (where string, ok bool)
 	}{
-		{"drops", drop}, {"swaps", swapClauses}, {"forgets to wait for", dropAfter}, {"is not marked as degraded in", undegrade}, {"says otherwise in", reword}, {"fails differently in", recode},
+		{"drops", drop}, {"swaps", swapClauses}, {"forgets to wait for", dropAfter}, {"counts one more in", raise}, {"is the other way round:", turn}, {"is not marked as degraded in", undegrade}, {"says otherwise in", reword}, {"fails differently in", recode},
 	} {
 		for n := 0; ; n++ {
 			f, problems := syntax.Parse(name, src)
@@ -140,7 +221,7 @@ func eachBlock(f *syntax.File, visit func(owner string, block *[]syntax.Stmt)) {
 	})
 }
 
-// drop removes the n-th retry, timeout, ensure or clause.
+// drop removes the n-th setting, ensure or clause.
 func drop(f *syntax.File, n int) (where string, ok bool) {
 	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
 		for i, st := range *block {
@@ -152,6 +233,12 @@ func drop(f *syntax.File, n int) (where string, ok bool) {
 				what = "timeout"
 			case *syntax.Ensure:
 				what = "ensure"
+			case *syntax.First:
+				what = "first"
+			case *syntax.Tolerate:
+				what = "tolerate"
+			case *syntax.Limit:
+				what = "limit"
 			case *syntax.On:
 				what = "on " + outcomes(st)
 			}
@@ -211,6 +298,57 @@ func dropAfter(f *syntax.File, n int) (where string, ok bool) {
 			}
 		}
 		return true
+	})
+	return where, ok
+}
+
+// raise adds one to the n-th limit, first or tolerate that is a number.
+func raise(f *syntax.File, n int) (where string, ok bool) {
+	add := func(what, owner string, e *syntax.Expr) {
+		if e == nil || ok {
+			return
+		}
+		if v, err := strconv.Atoi(e.Text); err == nil {
+			if n--; n < 0 {
+				e.Text, where, ok = strconv.Itoa(v+1), what+" of "+owner, true
+			}
+		}
+	}
+	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
+		for _, st := range *block {
+			switch st := st.(type) {
+			case *syntax.Limit:
+				add("limit", owner, st.Value)
+			case *syntax.First:
+				add("first", owner, st.Value)
+			case *syntax.Tolerate:
+				add("tolerate", owner, st.Value)
+			}
+		}
+	})
+	return where, ok
+}
+
+// turn lets the n-th step that waits for another one be waited for by it.
+func turn(f *syntax.File, n int) (where string, ok bool) {
+	eachBlock(f, func(_ string, block *[]syntax.Stmt) {
+		steps := map[string]*syntax.Step{}
+		for _, st := range *block {
+			if s, isStep := st.(*syntax.Step); isStep {
+				steps[s.Name.Text] = s
+			}
+		}
+		for _, st := range *block {
+			s, isStep := st.(*syntax.Step)
+			if !isStep || len(s.After) != 1 || ok {
+				continue
+			}
+			if n--; n < 0 {
+				other := steps[s.After[0].Text]
+				where, ok = s.Name.Text+" after "+other.Name.Text, true
+				s.After, other.After = nil, append(slices.Clone(other.After), s.Name)
+			}
+		}
 	})
 	return where, ok
 }
