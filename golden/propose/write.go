@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"wf/interpreter/machine"
+	"wf/lang/graph"
 	"wf/lang/value"
 )
 
@@ -75,33 +76,18 @@ func (s *search) expectations(r *machine.Result) []string {
 		ending += " " + r.Error.Code
 	}
 	out := []string{ending}
-	for i, st := range r.Steps {
-		if st.Ending == machine.Completed && st.Attempts <= 1 {
-			continue
-		}
+	for _, st := range r.Steps {
 		if !word.MatchString(st.Name) { // a step of YAML that expressions cannot name
 			continue
 		}
-		if slices.Contains(endingWords, st.Name) { // there the word would be taken for an ending
+		switch {
+		case st.Ending == machine.Completed && st.Attempts <= 1:
+		case slices.Contains(endingWords, st.Name): // there the word would be taken for an ending
 			out = append(out, fmt.Sprintf("ending(%s) == %q and attempts(%s) == %d", st.Name, st.Ending, st.Name, st.Attempts))
-			continue
+		default:
+			out = append(out, s.ended(&st, st.Name)...)
 		}
-		line := st.Name + " " + string(st.Ending)
-		if st.Ending == machine.Failed && st.Error != nil {
-			line += " " + st.Error.Code
-		}
-		if st.Attempts > 0 && st.Ending != machine.NotRun {
-			line += " after 1 attempt"
-			if st.Attempts != 1 {
-				line = strings.TrimSuffix(line, "1 attempt") + fmt.Sprintf("%d attempts", st.Attempts)
-			}
-		}
-		out = append(out, line)
-		if t := s.graph.Steps[i].Result; st.Ending == machine.Degraded && plainly(t) && st.Result != nil {
-			if text := source(t, st.Result); len(text) < maxValue {
-				out = append(out, st.Name+" == "+text)
-			}
-		}
+		out = s.inside(&st, st.Name, out)
 	}
 	if g := s.graph; g.Output != nil && r.Output != nil && plainly(g.Output.Type()) {
 		if text := source(g.Output.Type(), r.Output); len(text) < maxValue {
@@ -111,8 +97,65 @@ func (s *search) expectations(r *machine.Result) []string {
 	return out
 }
 
-// endingWords are what may follow expect: a step that is called so is no step there.
-var endingWords = []string{"completed", "degraded", "skipped", "failed", "cancelled", "not_run", "resolved", "refused", "golden"}
+// ended says how a step ended that a test knows by a name.
+func (s *search) ended(st *machine.StepResult, name string) []string {
+	line := name + " " + string(st.Ending)
+	if st.Ending == machine.Failed && st.Error != nil {
+		line += " " + st.Error.Code
+	}
+	if st.Attempts > 0 && st.Ending != machine.NotRun {
+		line += " after 1 attempt"
+		if st.Attempts != 1 {
+			line = strings.TrimSuffix(line, "1 attempt") + fmt.Sprintf("%d attempts", st.Attempts)
+		}
+	}
+	out := []string{line}
+	if t := st.Def.Result; st.Ending == machine.Degraded && plainly(t) && st.Result != nil && !strings.Contains(name, ".") && !strings.Contains(name, "[") {
+		if text := source(t, st.Result); len(text) < maxValue {
+			out = append(out, name+" == "+text)
+		}
+	}
+	return out
+}
+
+// inside says of the steps inside a step, or of its items, which did not simply complete: what
+// failed, what a fallback stood in for, what was tried again.
+func (s *search) inside(of *machine.StepResult, name string, out []string) []string {
+	for i := range of.Steps {
+		st := &of.Steps[i]
+		known, ok := innerName(of, st, name)
+		if !ok || len(out) > maxExpectations {
+			continue
+		}
+		if st.Ending == machine.Failed || st.Ending == machine.Degraded || st.Attempts > 1 {
+			out = append(out, s.ended(st, known)...)
+		}
+		out = s.inside(st, known, out)
+	}
+	return out
+}
+
+// maxExpectations is how many expectations are proposed before the rest is left out.
+const maxExpectations = 12
+
+// innerName is how a test calls a step of a group, or an item of a loop.
+func innerName(of, st *machine.StepResult, name string) (string, bool) {
+	rest := strings.TrimPrefix(st.Name, of.Name)
+	if !strings.HasPrefix(rest, "[") {
+		return name + rest, true
+	}
+	key := rest[1 : len(rest)-1]
+	for _, body := range of.Def.Body {
+		loop, ok := body.(*graph.Loop)
+		if !ok {
+			continue
+		}
+		if loop.By == nil || loop.By.Type().Kind == value.Int {
+			return name + rest, true
+		}
+	}
+	return name + "[" + text(key) + "]", !strings.ContainsAny(key, "%\\") // an escaped one
+}
 
 // maxValue is the longest value that an expectation writes out.
 const maxValue = 100
@@ -296,3 +339,6 @@ func object(t *value.Type, v map[string]any) string {
 	}
 	return "{\n" + strings.Join(parts, "\n") + "\n}"
 }
+
+// endingWords are what may follow expect: a step that is called so is no step there.
+var endingWords = []string{"completed", "degraded", "skipped", "failed", "cancelled", "compensated", "not_run", "resolved", "refused", "golden"}
