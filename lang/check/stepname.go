@@ -31,6 +31,18 @@ func (s *testScope) step(e *syntax.Expr) (*suite.Step, *graph.Step, *diag.Diagno
 	return ref, r.found, nil
 }
 
+// Unknown explains a name that is not in scope, perhaps that of a step inside another one.
+func (s *testScope) Unknown(name string, span diag.Span) *diag.Diagnostic {
+	d := s.scope.Unknown(name, span)
+	if s.ran == nil {
+		return d
+	}
+	if deep := places(s.ran.Steps, "", name, nil); len(deep) > 0 {
+		d.Hintf("%s is a step inside another one, whose result has what it returned; how it ended is ending(%s)", name, deep[0])
+	}
+	return d
+}
+
 // stepReader follows the name of a step through a graph.
 type stepReader struct {
 	*testScope
@@ -54,6 +66,9 @@ func (r *stepReader) part() (suite.Part, *diag.Diagnostic) {
 	word := r.Word(r.at)
 	r.at++
 	span := r.expr.At(t.Start, t.End)
+	if t.Kind != token.Ident {
+		return suite.Part{}, diag.Errorf(CodeUnknownStep, r.expr.At(t.Start, max(t.End, t.Start+1)), "the name of a step stands behind the dot")
+	}
 	if r.unknown {
 		r.name = word
 		return suite.Part{Name: word}, nil
@@ -186,7 +201,7 @@ func places(steps []*graph.Step, prefix, word string, out []string) []string {
 		if s == nil {
 			continue
 		}
-		if s.Name == word && prefix != "" {
+		if s.Name == word && prefix != "" && word != "" {
 			out = append(out, prefix+word)
 		}
 		for _, st := range s.Body {

@@ -171,7 +171,8 @@ func (e *Expect) Parse(lex *lexer.PeekingLexer) error {
 func step(lex *lexer.PeekingLexer) *Expr {
 	mark := lex.MakeCheckpoint()
 	first, last := *lex.Peek(), *lex.Next()
-	for depth := 0; depth > 0 || !isEnding(*lex.Peek()); last = *lex.Next() {
+	dotted := func() bool { return last.Type == tOp && last.Value == "." }
+	for depth := 0; depth > 0 || dotted() || !isEnding(*lex.Peek()); last = *lex.Next() {
 		t := *lex.Peek()
 		switch {
 		case t.EOF(), t.Type == tNewline:
@@ -183,7 +184,7 @@ func step(lex *lexer.PeekingLexer) *Expr {
 			if t.Type == tOp && t.Value == "]" {
 				depth--
 			}
-		case t.Type == tOp && t.Value == ".", last.Type == tOp && last.Value == "." && t.Type == tIdent:
+		case t.Type == tOp && t.Value == ".", dotted() && t.Type == tIdent:
 		default:
 			lex.LoadCheckpoint(mark)
 			return nil
