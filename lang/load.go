@@ -69,8 +69,9 @@ func (p *Program) Workflow(name string) (*graph.Graph, error) {
 
 // Limits of a definition.
 const (
-	MaxFiles = 1000          // imported files
-	MaxSize  = token.MaxSize // bytes of a file
+	MaxFiles    = 1000          // imported files
+	MaxSize     = token.MaxSize // bytes of a file
+	MaxProblems = 500           // problems told at once
 )
 
 // Load reads a file with everything it imports, and checks it. Import paths are
@@ -106,7 +107,19 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	p.Files = l.looked
 	p.Workflows, p.Services, p.Suite = res.Workflows, res.Services, res.Suite
 	l.problems.Sort()
-	return p, l.problems
+	return p, few(l.problems)
+}
+
+// few cuts a list that nobody reads to its end.
+func few(problems diag.List) diag.List {
+	if len(problems) <= MaxProblems {
+		return problems
+	}
+	d := diag.Warnf(token.CodeLimit, problems[MaxProblems].Span, "there are %d problems more; %d are told", len(problems)-MaxProblems, MaxProblems)
+	if problems[MaxProblems:].HasErrors() {
+		d.Severity = diag.Error
+	}
+	return append(problems[:MaxProblems:MaxProblems], d)
 }
 
 // losses are what could not be read.

@@ -309,7 +309,7 @@ func (g *grammar) takes(src string) bool {
 }
 
 // waits is a token that something must follow.
-var waits = regexp.MustCompile(`^([-+*/%^<>?:|!]|\*\*|==|!=|<=|>=|&&|\|\||\?\?|\.\.|and|or|not|in|matches|contains|startsWith|endsWith)$`)
+var waits = regexp.MustCompile(`^([-+*/%^<>?:|!]|\*\*|==|!=|<=|>=|&&|\|\||\?\?|\.\.|\.|\?\.|and|or|not|in|matches|contains|startsWith|endsWith)$`)
 
 // goesOn is a token that goes on with the line above.
 var goesOn = regexp.MustCompile(`^([-+*/%^<>?:.|&]|\*\*|==|!=|<=|>=|&&|\|\||\?\?|\.\.|\?\.|and|or|in|matches|contains|startsWith|endsWith|else)$`)

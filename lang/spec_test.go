@@ -857,10 +857,14 @@ func (doc *spec) joinRow(t *testing.T, row []string) []string {
 // limits by the names the page gives them.
 var limits = map[string]string{
 	"bytes of a file":               fmt.Sprint(token.MaxSize),
+	"words and signs of a file":     fmt.Sprint(token.MaxTokens),
+	"parts of an expression":        fmt.Sprint(expr.MaxNodes),
+	"problems told of a definition": fmt.Sprint(lang.MaxProblems),
+	"letters of a message":          fmt.Sprint(diag.MaxText),
 	"open brackets":                 fmt.Sprint(token.MaxDepth),
 	"columns of a formatted line":   fmt.Sprint(syntax.MaxColumns),
 	"files of one definition":       fmt.Sprint(lang.MaxFiles),
-	"syntax errors told of a file":  fmt.Sprint(syntax.MaxErrors),
+	"syntax errors told of a file":  fmt.Sprint(token.MaxErrors),
 	"levels of a value":             fmt.Sprint(value.MaxDepth),
 	"attempts of a call":            fmt.Sprint(graph.MaxAttempts),
 	"steps at once, if limited":     fmt.Sprint(graph.MaxAttempts),

@@ -157,13 +157,17 @@ func (c *runCmd) input(e *env, g *graph.Graph, runID string, start time.Time) (m
 // refuse says everything that keeps an input from fitting.
 func (c *runCmd) refuse(e *env, g *graph.Graph, name string, violations value.Violations) error {
 	out := refusedObject{Version: resultVersion, Workflow: g.FullName(), Ending: suite.Refused}
-	for _, v := range violations {
+	for i, v := range violations {
+		if i == lang.MaxProblems {
+			fmt.Fprintf(e.stderr, "input: there are %d violations more; %d are told\n", len(violations)-i, i)
+			break
+		}
 		hint := ""
 		if v.Record != nil {
 			hint = diag.DidYouMean(v.Unknown, v.Record.FieldNames())
 		}
-		out.Violations = append(out.Violations, violationObject{v.Path, v.Message, hint})
-		fmt.Fprintf(e.stderr, "input: %s %s: %s\n", e.paint("error", "1;31"), golden.CodeRefused, v)
+		out.Violations = append(out.Violations, violationObject{diag.Shorten(v.Path), diag.Shorten(v.Message), hint})
+		fmt.Fprintf(e.stderr, "input: %s %s: %s\n", e.paint("error", "1;31"), golden.CodeRefused, diag.Shorten(v.String()))
 		if hint != "" {
 			fmt.Fprintf(e.stderr, "  %s %s\n", e.paint("hint:", "1;36"), hint)
 		}
@@ -192,6 +196,9 @@ func (c *runCmd) read(e *env) ([]byte, error) {
 			return nil, wrong("%v", err)
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, wrong("%s is a folder; name a JSON file", c.Input)
+		}
 		r = f
 	}
 	src, err := io.ReadAll(io.LimitReader(r, MaxInput+1))

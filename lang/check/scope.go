@@ -136,7 +136,7 @@ var answerNames = []string{"body", "status", "headers", "error"}
 var reserved = append([]string{"input", "run", "key", "call", "nil", "true", "false", "not", "in", "and", "or", "let", "if", "else"}, answerNames...)
 
 // identifier is what expressions take for a name.
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var identifier = regexp.MustCompile(`^[A-Za-z_][\p{L}0-9_]*$`)
 
 // isReadable reports whether expressions can read a step of the name.
 func isReadable(name string) bool { return identifier.MatchString(name) && !isReserved(name) }

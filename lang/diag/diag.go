@@ -71,9 +71,23 @@ type Diagnostic struct {
 	Related  []Related `json:"related,omitempty"` // other places, in reading order
 }
 
+// MaxText is how many bytes a message or hint has at most; a longer one is cut.
+const MaxText = 1000
+
+// Shorten cuts a text that is longer than MaxText: what a message quotes may be of any
+// length.
+func Shorten(text string) string {
+	if len(text) <= MaxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:MaxText], "") + "…"
+}
+
+func text(format string, args ...any) string { return Shorten(fmt.Sprintf(format, args...)) }
+
 // Errorf makes an error diagnostic.
 func Errorf(code Code, span Span, format string, args ...any) *Diagnostic {
-	return &Diagnostic{Code: code, Span: span, Summary: fmt.Sprintf(format, args...)}
+	return &Diagnostic{Code: code, Span: span, Summary: text(format, args...)}
 }
 
 // Warnf makes a warning diagnostic.
@@ -85,13 +99,13 @@ func Warnf(code Code, span Span, format string, args ...any) *Diagnostic {
 
 // Hintf sets the hint and returns d, for chaining.
 func (d *Diagnostic) Hintf(format string, args ...any) *Diagnostic {
-	d.Hint = fmt.Sprintf(format, args...)
+	d.Hint = text(format, args...)
 	return d
 }
 
 // See adds a related place and returns d, for chaining.
 func (d *Diagnostic) See(span Span, format string, args ...any) *Diagnostic {
-	d.Related = append(d.Related, Related{span, fmt.Sprintf(format, args...)})
+	d.Related = append(d.Related, Related{span, text(format, args...)})
 	return d
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -102,10 +103,14 @@ func (p *Program) Const() (any, bool) {
 	return nil, false
 }
 
+// MaxNodes is how many operands and operators an expression has at most.
+const MaxNodes = 10_000
+
 // base is the configuration all expressions share.
 var base = sync.OnceValue(func() *conf.Config {
 	c := conf.CreateNew()
 	c.Optimize = false
+	c.MaxNodes = MaxNodes
 	addFunctions(c)
 	return c
 })
@@ -401,6 +406,9 @@ func syntaxProblem(err error, src Source, place func(int, int) diag.Span) *diag.
 	var fe *file.Error
 	if !errors.As(err, &fe) {
 		return diag.Errorf(CodeSyntax, place(0, 0), "not an expression: %v", err)
+	}
+	if strings.Contains(fe.Message, "maximum allowed nodes") {
+		return diag.Errorf(token.CodeLimit, place(0, 0), "the expression has more than %d parts", MaxNodes).Hintf("name parts of it with let")
 	}
 	span := place(fe.From, max(fe.To, fe.From+1))
 	d := diag.Errorf(CodeSyntax, span, "not an expression: %s", plain(fe.Message))

@@ -176,6 +176,9 @@ func (d *draft) equals(n *TypeDecl) {
 func (d *draft) comma(value *Node) {
 	i := d.index(value.Span.Start) - 1
 	before := i - 1
+	if d.Tokens[before].Kind == token.Newline {
+		before--
+	}
 	if d.Word(before) == "," {
 		d.notes[before].dropped = true
 		before--
@@ -203,7 +206,7 @@ func (d *draft) token() {
 	case d.Word(d.at) == "," && d.separates(inExpr):
 		top.fresh, d.operand = true, false
 	case n.insert != "":
-		d.add(n.insert, n.insert == ",")
+		d.words = append(d.words, word{text: n.insert, columns: len(n.insert), glued: n.insert == ","})
 		d.tight = false
 		fallthrough
 	default:

@@ -49,7 +49,7 @@ func (s *source) mended(scanned diag.List) *File {
 		return nil
 	}
 	m.count()
-	again := &source{name: s.name, text: m.text, all: m.all, errors: MaxErrors, invalid: true}
+	again := &source{name: s.name, text: m.text, all: m.all, errors: token.MaxErrors, invalid: true}
 	f := again.parse()
 	f.Name = s.name
 	again.finish(f)

@@ -12,13 +12,10 @@ import (
 	"wf/lang/token"
 )
 
-// MaxErrors is how many syntax errors of one file are looked for.
-const MaxErrors = 20
-
 // Parse reads a .wf file. The file is never nil; beside errors it holds what could
 // be read, without the statements that could not.
 func Parse(name string, src []byte) (*File, diag.List) {
-	s := &source{name: name, text: string(src), errors: MaxErrors}
+	s := &source{name: name, text: string(src), errors: token.MaxErrors}
 	var comments []token.Comment
 	s.all, comments, s.problems = token.Scan(name, s.text)
 	f := &File{}
@@ -81,7 +78,8 @@ type source struct {
 	text     string
 	all      []token.Token // ends with EOF
 	problems diag.List
-	errors   int // syntax errors still looked for
+	errors   int  // syntax errors still told
+	untold   bool // it was said that there are more
 	tape     tape
 	invalid  bool        // some tokens are known to be wrong
 	lost     []diag.Span // what could not be read
@@ -214,7 +212,13 @@ func read[T any](p *parser, by production[*T]) *T {
 			return v
 		}
 	}
-	return new(T)
+	v, err := by(p.lexer())
+	if err != nil && !p.untold {
+		p.untold = true
+		at := p.tokens[p.failure(err)]
+		p.problems.Add(token.MoreErrors(diag.Span{File: p.name, Start: at.Start, End: at.End}))
+	}
+	return v
 }
 
 // lexer hands the tokens to participle, without the newlines that mean nothing.
@@ -295,19 +299,19 @@ func (l *stream) Next() lexer.Token {
 }
 
 // goesOn reports whether the newline just taken means nothing: inside ( and [, around
-// the | of a choice, and behind a comma, which separates as well and may go on with a
-// list.
+// the | of a choice and the dot before a name, and behind a comma, which separates as
+// well and may go on with a list.
 func (l *stream) goesOn() bool {
-	return len(l.open) > 0 && l.open[len(l.open)-1] != '{' || l.sign(l.next, "|") || l.sign(l.next-2, "|") || l.sign(l.next-2, ",")
+	return len(l.open) > 0 && l.open[len(l.open)-1] != '{' || l.sign(l.next, "|", ".", "?.") || l.sign(l.next-2, "|", ".", "?.", ",")
 }
 
-// sign reports whether token i is a sign.
-func (l *stream) sign(i int, sign string) bool {
+// sign reports whether token i is one of some signs.
+func (l *stream) sign(i int, signs ...string) bool {
 	if i < 0 {
 		return false
 	}
 	t := l.p.tokens[i]
-	return t.Kind == token.Op && l.p.text[t.Start:t.End] == sign
+	return t.Kind == token.Op && slices.Contains(signs, l.p.text[t.Start:t.End])
 }
 
 // failure is the index of the token a parse error is about.

@@ -263,7 +263,14 @@ func (g *trees) classify() *Classify {
 }
 
 func (g *trees) setting() Stmt {
-	switch g.int("setting", 6) {
+	switch g.int("setting", 8) {
+	case 6:
+		return &First{Value: g.orNil()}
+	case 7:
+		if g.flip("share") {
+			return &Tolerate{Share: &Percent{Value: 25}}
+		}
+		return &Tolerate{Value: g.expr()}
 	case 0:
 		return g.retry()
 	case 1:
@@ -326,7 +333,11 @@ func (g *trees) stmt(depth int) Stmt {
 	case 7:
 		return &Output{Value: g.expr()}
 	case 8:
-		return &Step{Name: g.anyName(), After: some(g, 0, 2, g.anyName), When: g.orNil(), Stmts: some(g, 0, 3, func() Stmt { return g.stmt(depth - 1) })}
+		s := &Step{Name: g.anyName(), After: some(g, 0, 2, g.anyName), When: g.orNil(), Stmts: some(g, 0, 3, func() Stmt { return g.stmt(depth - 1) })}
+		if g.flip("loop") {
+			s.For = &For{Var: g.anyName(), In: g.expr(), By: g.orNil()}
+		}
+		return s
 	case 9:
 		return &On{Outcomes: some(g, 1, 3, g.outcome), When: g.orNil(), Stmts: some(g, 0, 3, func() Stmt { return g.stmt(depth - 1) })}
 	}

@@ -50,8 +50,10 @@ type Comment struct{ Start, End int }
 // Limits on a source text. They are far above what people write and keep hostile
 // input from costing more than a moment.
 const (
-	MaxSize  = 64 << 20 // bytes of one file
-	MaxDepth = 200      // open brackets
+	MaxSize   = 64 << 20  // bytes of one file
+	MaxTokens = 5_000_000 // words and signs of one file
+	MaxDepth  = 200       // open brackets
+	MaxErrors = 20        // errors told by one stage of reading a file
 )
 
 // Codes of the diagnostics Scan gives.
@@ -82,14 +84,59 @@ func Scan(file, src string) ([]Token, []Comment, diag.List) {
 			Hintf("split the definition into files and import them"))
 		return []Token{{EOF, len(src), len(src)}}, nil, s.problems
 	}
-	s.tokens = make([]Token, 0, len(src)/3+8)
+	if i := notText(src); i >= 0 {
+		s.problems.Add(diag.Errorf(CodeBadText, s.span(i, i+1), "byte 0x%02x is not text: a definition is written in UTF-8", src[i]).
+			Hintf("save the file as UTF-8; binary files and other encodings (UTF-16, Latin-1) are not read"))
+		return []Token{{EOF, len(src), len(src)}}, nil, s.problems
+	}
+	s.tokens = make([]Token, 0, min(len(src)/3, MaxTokens)+8)
 	if strings.HasPrefix(src, "\xEF\xBB\xBF") {
 		s.pos = 3
 	}
-	for s.pos < len(src) && s.next() {
+	for s.pos < len(src) && s.next() && !s.tooMuch() {
 	}
 	s.emit(EOF, len(src), len(src))
 	return s.tokens, s.comments, s.problems
+}
+
+// notText is the place of the first byte that is no UTF-8 text or a control character,
+// or -1.
+func notText(src string) int {
+	for i := 0; i < len(src); {
+		c := src[i]
+		switch {
+		case c < ' ' && c != '\n' && c != '\t' && c != '\r' || c == 0x7f:
+			return i
+		case c < utf8.RuneSelf:
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(src[i:])
+		if r == utf8.RuneError && n <= 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// tooMuch reports whether a limit is reached, and says so.
+func (s *scanner) tooMuch() bool {
+	switch {
+	case len(s.tokens) >= MaxTokens:
+		s.problems.Add(diag.Errorf(CodeLimit, s.span(s.pos, s.pos), "the file has more than %d words and signs", MaxTokens).
+			Hintf("split the definition into files and import them"))
+	case len(s.problems) > MaxErrors:
+		s.problems = append(s.problems[:MaxErrors], MoreErrors(s.problems[MaxErrors].Span))
+	default:
+		return false
+	}
+	return true
+}
+
+// MoreErrors says that no further errors are told; the place is that of the next one.
+func MoreErrors(at diag.Span) *diag.Diagnostic {
+	return diag.Errorf(CodeLimit, at, "there are more than %d errors; the others are not told", MaxErrors)
 }
 
 type scanner struct {
@@ -185,10 +232,6 @@ func (s *scanner) sign() bool {
 	r, n := utf8.DecodeRuneInString(rest)
 	start := s.pos
 	switch {
-	case r == utf8.RuneError && n <= 1 || r == 0:
-		s.problems.Add(diag.Errorf(CodeBadText, s.span(start, start+1), "byte 0x%02x is not text: a definition is written in UTF-8", rest[0]).
-			Hintf("save the file as UTF-8; binary files and other encodings (UTF-16, Latin-1) are not read"))
-		return false // the rest of a binary file would only repeat this
 	case r == '\'' || r == '`':
 		n = quoted(rest)
 		s.problems.Add(diag.Errorf(CodeBadToken, s.span(start, start+n), "a string stands in straight double quotes").
@@ -287,14 +330,6 @@ func (s *scanner) str() {
 			i = end
 		case c == '\\':
 			i++
-		case c < utf8.RuneSelf:
-		default:
-			r, n := utf8.DecodeRuneInString(s.src[i:])
-			if r == utf8.RuneError && n <= 1 {
-				s.problems.Add(diag.Errorf(CodeBadText, s.span(i, i+1), "byte 0x%02x is not text: a definition is written in UTF-8", c).
-					Hintf("save the file as UTF-8"))
-			}
-			i += n - 1
 		}
 	}
 	s.unterminated(start, len(s.src))

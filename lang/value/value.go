@@ -29,7 +29,7 @@ func mapID(m map[string]any) uintptr { return reflect.ValueOf(m).Pointer() }
 func DecodeJSON(text []byte) (any, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(text) {
-		return nil, fmt.Errorf("not valid UTF-8")
+		return nil, fmt.Errorf("it is not UTF-8 text")
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -43,15 +43,19 @@ func DecodeJSON(text []byte) (any, error) {
 		}
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			line := 1 + bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n"))
-			return nil, fmt.Errorf("line %d: %v", line, syntax)
+			return nil, fmt.Errorf("line %d: %v", lineAt(text, syntax.Offset), syntax)
 		}
-		return nil, err
+		return nil, fmt.Errorf("line %d: %w", lineAt(text, d.InputOffset()), err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("there is more text after the value (at byte %d)", d.InputOffset())
+		return nil, fmt.Errorf("line %d: there is more text after the value", lineAt(text, d.InputOffset()))
 	}
 	return v, nil
+}
+
+// lineAt is the line of an offset, from 1.
+func lineAt(text []byte, offset int64) int {
+	return 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n"))
 }
 
 func decode(d *json.Decoder, path string, depth int) (any, error) {
