@@ -2,6 +2,10 @@ package expr
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -307,7 +311,27 @@ func TestFastPath(t *testing.T) {
 	}
 }
 
+// FuzzCompile compiles and evaluates whatever comes: it must not panic, what it says has
+// a place in the text, and what it computes is a value. Its seeds are the conditions and
+// results of the shipped files, too.
 func FuzzCompile(f *testing.F) {
+	files, err := filepath.Glob("../../workflows/*.wf")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no files: %v", err)
+	}
+	seeds := map[string]bool{}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)(?:ensure|return|when|expect|timeout) (.*?)(?: else .*| \{.*)?$`).FindAllSubmatch(src, -1) {
+			seeds[string(m[1])] = true
+		}
+	}
+	for _, seed := range slices.Sorted(maps.Keys(seeds)) {
+		f.Add(seed)
+	}
 	for _, seed := range []string{`1 + n`, `"a ${s}"`, `{ a: 1, b: [n] }`, `filter(xs, # > 1)`, `maybe?.name ?? "x"`, `30s * 2`, `t + d`, "{ a: 1\n b: 2 }", `(((`, `"${`, `#`, `é`} {
 		f.Add(seed)
 	}

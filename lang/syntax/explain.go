@@ -252,7 +252,7 @@ func (p *parser) unexpected(at int, word string, span diag.Span, err error) {
 		d.Hintf("compare with ==; arguments and fields take a colon: name: value")
 	case word == ":":
 		d.Hintf("a shape has no colon: name type; a let has =: let name = value")
-	case word == "?" && p.tokens[at-1].Kind == token.Ident:
+	case word == "?" && at > 0 && p.tokens[at-1].Kind == token.Ident:
 		d.Hintf("a field is optional by a ? behind its name: %s? type", "name")
 	case word == ";":
 		d.Hintf("statements end with the line, or with a comma")

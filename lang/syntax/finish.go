@@ -13,6 +13,9 @@ import (
 // int literals, and rules that hold inside one statement.
 func (p *source) finish(f *File) {
 	Walk(f, func(n any) bool {
+		if at := placeOf(n); at != nil { // a bracket that was missing ends behind the text
+			at.Span.End = min(at.Span.End, len(p.text))
+		}
 		switch n := n.(type) {
 		case *Record:
 			p.span(&n.Node, &n.raw)
