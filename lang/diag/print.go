@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 )
 
 // Sources gives the text of each file that a span may name; a missing file
@@ -142,16 +144,27 @@ func (p *printer) excerpt(s Span) {
 	if n := utf8.RuneCountInString(before); n > maxExcerpt/2 {
 		before = "…" + string([]rune(before)[n-maxExcerpt/2:])
 	}
-	width := max(1, utf8.RuneCountInString(marked))
 	text := before + marked + after
 	if r := []rune(text); len(r) > maxExcerpt {
 		text = string(r[:maxExcerpt]) + "…"
-		width = max(1, min(width, maxExcerpt-utf8.RuneCountInString(before)))
+		shown := max(0, maxExcerpt-utf8.RuneCountInString(before))
+		marked = string([]rune(marked)[:min(shown, utf8.RuneCountInString(marked))])
 	}
+	width := max(1, Columns(marked))
 	gutter := fmt.Sprintf("%5d", line)
 	p.printf("%s | %s\n", gutter, text)
-	pad := strings.Repeat(" ", utf8.RuneCountInString(before))
+	pad := strings.Repeat(" ", Columns(before))
 	p.printf("%s | %s%s\n", strings.Repeat(" ", len(gutter)), pad, p.paint("1;31", strings.Repeat("^", width)))
+}
+
+// Columns is how many columns a text takes on a screen: wide letters take two.
+func Columns(text string) int {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return uniseg.StringWidth(text)
+		}
+	}
+	return len(text)
 }
 
 // clean makes a piece of a source line printable: tabs become single spaces and

@@ -5,8 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rivo/uniseg"
-
+	"wf/lang/diag"
 	"wf/lang/token"
 )
 
@@ -233,7 +232,7 @@ func (d *draft) separates(inExpr bool) bool {
 // add adds a word with what stood before it.
 func (d *draft) add(text string, glued bool) *word {
 	start := d.Tokens[d.at].Start
-	w := word{text: text, columns: columns(text), glued: (glued || d.tight) && !d.merges(text)}
+	w := word{text: text, columns: diag.Columns(text), glued: (glued || d.tight) && !d.merges(text)}
 	for len(d.comments) > 0 && d.comments[0].Start < start {
 		c := d.comments[0]
 		d.comments = d.comments[1:]
@@ -270,15 +269,6 @@ func (d *draft) merges(text string) bool {
 	}
 	tokens, _, problems := token.Scan("", last+text)
 	return len(tokens) != 3 || tokens[0].End != len(last) || problems.HasErrors()
-}
-
-func columns(text string) int {
-	for i := range len(text) {
-		if text[i] >= 0x80 {
-			return uniseg.StringWidth(text)
-		}
-	}
-	return len(text)
 }
 
 // word adds the token that is looked at.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"wf/lang/diag"
 )
 
 // layout is the lines of a formatted file.
@@ -293,11 +295,11 @@ func (l *layout) align() {
 	for from := 0; from < len(l.lines); {
 		to, width := from, 0
 		for ; to < len(l.lines) && l.lines[to].comment != ""; to++ {
-			width = max(width, columns(string(l.lines[to].text)))
+			width = max(width, diag.Columns(string(l.lines[to].text)))
 		}
 		for i := from; i < to; i++ {
 			n := &l.lines[i]
-			n.text = append(append(n.text, strings.Repeat(" ", width-columns(string(n.text))+2)...), n.comment...)
+			n.text = append(append(n.text, strings.Repeat(" ", width-diag.Columns(string(n.text))+2)...), n.comment...)
 		}
 		from = max(to, from+1)
 	}
@@ -310,7 +312,7 @@ func (l *layout) pad(lines []line) {
 		width = max(width, n.column)
 	}
 	for _, n := range lines {
-		if n.at > 0 && columns(string(n.text))+width-n.column > MaxColumns {
+		if n.at > 0 && diag.Columns(string(n.text))+width-n.column > MaxColumns {
 			return
 		}
 	}
