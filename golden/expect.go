@@ -257,7 +257,7 @@ func (s *scenario) compare(f *Failure, sides *suite.Sides, env map[string]any) {
 		i, isIndex := right.(int)
 		list, isList := left.([]any)
 		if isIndex && isList && i >= 0 && i < len(list) {
-			f.Detail = fmt.Sprintf("element %d of %d breaks it:\n%s", i, len(list), show(list[i]))
+			f.Detail = fmt.Sprintf("%s[%d] breaks it:\n%s", sides.Left, i, show(list[i]))
 		}
 	case sides.Operator == "==" && isComposite(left) && isComposite(right):
 		f.Detail = unified("expected", lines(right), "actual", lines(left))
@@ -519,6 +519,10 @@ func (s *scenario) calls(of string) []any {
 	}
 	for _, c := range s.stage.Calls() {
 		step := s.stepAt(c.Place)
+		body, err := value.Normalize(c.Body)
+		if err != nil {
+			body = nil
+		}
 		args := any(c.Args)
 		if c.Service+"."+c.Operation != of {
 			if c.Context == nil || !within(of, step) {
@@ -527,7 +531,7 @@ func (s *scenario) calls(of string) []any {
 			args = map[string]any{"input": c.Context.Input, "config": c.Context.Config, "results": c.Context.Results.All()}
 		}
 		out = append(out, map[string]any{"at": value.FormatDuration(c.Offset), "args": args, "attempt": c.Attempt, "key": c.Key, "step": step,
-			"correlation_id": c.CorrelationID, "outcome": c.Outcome, "lost": c.Lost})
+			"correlation_id": c.CorrelationID, "outcome": c.Outcome, "body": body, "lost": c.Lost})
 	}
 	return out
 }

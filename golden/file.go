@@ -85,6 +85,9 @@ func (s *scenario) golden(st *suite.Golden) {
 	default:
 		f := s.result.fail(CodeGolden, st.Span, "the trace differs from %s", name)
 		f.Hintf("wf test --update rewrites it, if the new behaviour is right")
+		if version, _, _ := bytes.Cut(old, []byte("\n")); !bytes.HasPrefix(trace, append(version, '\n')) {
+			f.Hintf("it is not of the version that is written now, trace %d; wf test --update rewrites it", machine.TraceVersion)
+		}
 		f.Detail = unified("expected "+name, old, "actual", trace)
 	}
 }

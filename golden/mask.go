@@ -71,6 +71,12 @@ func (s *scenario) secrets() []string {
 	for _, c := range s.stage.Calls() {
 		if sig := sigs[c.Service+"."+c.Operation]; sig != nil && !sig.Handler {
 			add(sig.Input, any(c.Args))
+			class := ""
+			if c.Status == 0 {
+				class = c.Outcome
+			}
+			body, _ := sig.Body(c.Status, class)
+			add(body, c.Body)
 		}
 	}
 	for _, m := range s.program.Suite.Mocks {

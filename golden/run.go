@@ -8,10 +8,12 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"wf/builtins"
 	"wf/golden/cover"
@@ -307,10 +309,13 @@ func scenarios(p *lang.Program, t *suite.Test, base map[string]any, opts *Option
 func label(v any, i int) string {
 	switch v := v.(type) {
 	case string:
+		if strings.ContainsFunc(v, unicode.IsControl) {
+			return strconv.Quote(v)
+		}
 		return v
 	case map[string]any:
 		if name, ok := v["name"].(string); ok {
-			return name
+			return label(name, i)
 		}
 		return fmt.Sprint(i + 1)
 	case []any:

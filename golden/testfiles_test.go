@@ -9,15 +9,18 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"wf/builtins"
 	"wf/lang"
 	"wf/lang/diag"
 	"wf/mocks"
+	"wf/workflows"
 )
 
 // runTestFiles runs the test files of an archive as `wf test -v` does, and gives back
@@ -114,4 +117,59 @@ func (m memory) Write(name string, data []byte) error {
 func (m memory) Remove(name string) error {
 	delete(m.fsys, name)
 	return nil
+}
+
+// TestWorkersAgree runs the shipped test files one test after the other, and many at
+// once: results and golden files are the same, byte for byte.
+func TestWorkersAgree(t *testing.T) {
+	names, err := TestFiles(workflows.FS, ".")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no test files: %v", err)
+	}
+	var programs []*lang.Program
+	for _, name := range names {
+		r := builtins.New()
+		mocks.Register(r, mocks.Options{Seed: 1})
+		p, problems := lang.Load(workflows.FS, name, lang.Options{Catalog: r})
+		if problems.HasErrors() {
+			t.Fatal(problems)
+		}
+		programs = append(programs, p)
+	}
+	all := func(workers int) string {
+		var b bytes.Buffer
+		files := memory{fsys: fstest.MapFS{}, written: map[string]string{}}
+		results := RunAll(programs, Options{Workers: workers, Update: true, Files: &locked{memory: files}, Seed: 5,
+			Builtins: func() builtins.Services { return mocks.NewWorld(mocks.Options{Seed: 5}) }})
+		for _, r := range results {
+			if err := WriteResult(&b, sourcesOf(programs, r), r, diag.Options{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(files.written)) {
+			b.WriteString(name + "\n" + files.written[name])
+		}
+		return b.String()
+	}
+	one := all(1)
+	if len(one) < 10_000 {
+		t.Fatalf("this compares little:\n%s", one)
+	}
+	for _, workers := range []int{2, 16} {
+		if many := all(workers); many != one {
+			t.Errorf("%d workers give something else (-1 +%d):\n%s", workers, workers, cmp.Diff(one, many))
+		}
+	}
+}
+
+// locked is files that are written by several tests at once.
+type locked struct {
+	memory
+	mu sync.Mutex
+}
+
+func (l *locked) Write(name string, data []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.memory.Write(name, data)
 }

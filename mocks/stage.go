@@ -41,6 +41,8 @@ type Made struct {
 	builtins.Call
 	Offset  time.Duration // since the start of the run
 	Outcome string        // "201", "timeout"
+	Status  int           // 0 if there is none
+	Body    any           // of the answer, heard or not
 	Lost    bool          // it took effect, and the answer was lost
 }
 
@@ -195,7 +197,7 @@ func (s *Stage) serve(c builtins.Call) builtins.Answer {
 	name := c.Service + "." + c.Operation
 	scripts := s.scripts[name]
 	a := s.from(c, len(scripts))
-	made := Made{Call: c, Offset: c.At.Sub(s.start), Outcome: a.Class, Lost: a.Lost}
+	made := Made{Call: c, Offset: c.At.Sub(s.start), Outcome: a.Class, Status: a.Status, Body: a.Body, Lost: a.Lost}
 	if a.Class == "" {
 		made.Outcome = fmt.Sprint(a.Status)
 	}

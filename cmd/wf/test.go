@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -65,6 +67,9 @@ func (c *testCmd) Run(e *env) error {
 		if _, err := regexp.Compile(c.Filter); err != nil {
 			return wrong("--run: %v", err)
 		}
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // tests leave much behind and keep little
 	}
 	ctx, cancel := e.interrupt(context.Background())
 	defer cancel()
@@ -289,7 +294,7 @@ func testFiles(paths []string) ([]string, error) {
 		case err != nil:
 			return nil, &exit{status: exitEnvironment, message: err.Error()}
 		case !info.IsDir():
-			out = append(out, filepath.ToSlash(p))
+			out = append(out, path.Clean(filepath.ToSlash(p)))
 			continue
 		}
 		found, err := golden.TestFiles(hostFS{}, filepath.ToSlash(p))

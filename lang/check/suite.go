@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"wf/lang/diag"
 	"wf/lang/expr"
@@ -51,6 +52,12 @@ func (c *checker) suite(f *syntax.File, files []*syntax.File) *suite.Suite {
 		test, ok := d.(*syntax.Test)
 		if !ok {
 			continue
+		}
+		switch name := test.Name.Value; {
+		case strings.TrimSpace(name) == "":
+			c.add(diag.Errorf(CodeEmptyStep, test.Name.Span, "a test needs a name").Hintf("say in a few words what must be true"))
+		case strings.ContainsFunc(name, unicode.IsControl):
+			c.add(diag.Errorf(CodeType, test.Name.Span, "the name of a test is one line of text").Hintf("leave line ends and control characters out"))
 		}
 		if first, dup := names[test.Name.Value]; dup {
 			c.add(diag.Errorf(CodeDuplicate, test.Name.Span, "a test of this name exists already").See(first, "first here"))
@@ -250,7 +257,7 @@ func callType(sig *value.Signature) *value.Type {
 	return value.RecordOf(
 		&value.Field{Name: "at", Type: value.TDuration}, &value.Field{Name: "args", Type: sig.Input}, &value.Field{Name: "attempt", Type: value.TInt},
 		&value.Field{Name: "key", Type: value.TString}, &value.Field{Name: "step", Type: value.TString}, &value.Field{Name: "correlation_id", Type: value.TString},
-		&value.Field{Name: "outcome", Type: value.TString}, &value.Field{Name: "lost", Type: value.TBool},
+		&value.Field{Name: "outcome", Type: value.TString}, &value.Field{Name: "body", Type: value.TAny}, &value.Field{Name: "lost", Type: value.TBool},
 	)
 }
 
