@@ -38,7 +38,7 @@ func TestDroppedScenario(t *testing.T) {
 		{"validates enterprise plan requirements", "ensure who.plan != \"enterprise\" or who.company != nil never fails"},
 		{"the last step is tried twice", "update_user_status: user.update_user_status never uses its attempts up"},
 		{"handles billing service unavailability with graceful degradation", "setup_billing_profile: on exhausted is never taken"},
-		{"handles preferences service failures with fallback defaults", "initialize_preferences: this fallback is never used"},
+		{"handles preferences service failures with fallback defaults", "initialize_preferences: preferences.initialize never uses its attempts up"},
 		{"looking a known address up is tried again, too", "create_user_account.found: user.get_user_by_email never answers 429"},
 		{"the address belongs to somebody else", "ensure found.name == who.name and found.plan == who.plan never fails"},
 	} {

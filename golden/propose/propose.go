@@ -101,6 +101,11 @@ func newSearch(g *graph.Graph, w *cover.Workflow, opts Options) *search {
 		s.names[name] = true
 	}
 	s.enter(g.Steps, "")
+	for _, b := range []*graph.Block{g.OnFailed, g.Finally} {
+		if b != nil {
+			s.enter(b.Steps, "run.")
+		}
+	}
 	return s
 }
 

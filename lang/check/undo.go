@@ -90,8 +90,7 @@ func (f *flow) closing() {
 	sc := f.early.child()
 	for _, st := range f.order {
 		if name := st.tree.Name.Text; f.late.names[name] != nil {
-			st.bind.used = true
-			sc.names[name] = &binding{name: name, place: st.tree.Name.Span, typ: st.bind.typ.Opt(), used: true}
+			sc.names[name] = &binding{name: name, place: st.tree.Name.Span, typ: st.bind.typ.Opt()}
 		}
 	}
 	base := f.base
@@ -104,6 +103,11 @@ func (f *flow) closing() {
 			if f.graph.Finally == nil {
 				f.graph.Finally = f.aside("finally", "finally", st.Node, st.Stmts, sc.child(), base, nil)
 			}
+		}
+	}
+	for _, st := range f.order {
+		if b := sc.names[st.tree.Name.Text]; b != nil && b.used {
+			st.bind.used = true
 		}
 	}
 }

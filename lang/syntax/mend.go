@@ -61,6 +61,9 @@ func (s *source) mended(scanned diag.List) *File {
 			m.told.Add(d)
 		}
 	}
+	if len(m.told) > token.MaxErrors { // a file full of errors is not understood better this way
+		return nil
+	}
 	s.problems = m.told
 	return f
 }

@@ -137,7 +137,7 @@ func (s *source) cut() (rest []token.Token, steps [][]token.Token) {
 		word := s.word(i)
 		switch s.all[i].Kind {
 		case token.Ident:
-			if depth == 0 && whole.opensLine(i) {
+			if depth == 0 && (whole.opensLine(i) || s.word(i-1) == ",") {
 				decl = word
 			}
 			if depth == 1 && decl == "workflow" && word == "step" && whole.opensLine(i) {

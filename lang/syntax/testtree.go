@@ -175,7 +175,7 @@ func step(lex *lexer.PeekingLexer) *Expr {
 	for depth := 0; depth > 0 || dotted() || !isEnding(*lex.Peek()); last = *lex.Next() {
 		t := *lex.Peek()
 		switch {
-		case t.EOF(), t.Type == tNewline:
+		case t.EOF(), t.Type == tNewline && depth == 0:
 			lex.LoadCheckpoint(mark)
 			return nil
 		case t.Type == tOp && t.Value == "[":
