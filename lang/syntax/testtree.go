@@ -178,10 +178,10 @@ func step(lex *lexer.PeekingLexer) *Expr {
 		case t.EOF(), t.Type == tNewline && depth == 0:
 			lex.LoadCheckpoint(mark)
 			return nil
-		case t.Type == tOp && t.Value == "[":
+		case t.Type == tOp && t.Value == "[", t.Type == tOp && depth > 0 && nesting(t.Value) > 0:
 			depth++
 		case depth > 0:
-			if t.Type == tOp && t.Value == "]" {
+			if t.Type == tOp && nesting(t.Value) < 0 {
 				depth--
 			}
 		case t.Type == tOp && t.Value == ".", dotted() && t.Type == tIdent:
