@@ -238,29 +238,38 @@ func (s *stepFlow) successes(g *graph.Call) (body *value.Type, any bool) {
 	if g.Sig.Handler {
 		return unknownBody(g.Sig), !takenAlways(g, value.Pattern{Class: 2})
 	}
-	declared := false
+	all := successful(g)
+	for _, o := range all {
+		if !takenAlways(g, o.Pattern) {
+			body, any = joinBody(body, bodyType(o)), true
+		}
+	}
+	if len(all) == 0 {
+		return value.TAny, true
+	}
+	return body, any
+}
+
+// successful lists the declared outcomes of a call that are successes by its policy.
+func successful(g *graph.Call) (out []value.Outcome) {
 	for _, o := range g.Sig.Outcomes {
 		status := o.Status
 		if o.Class != 0 {
 			status = o.Class * 100
 		}
-		if d, _ := value.Classify(g.Policy.Rules, status, o.Name); d != value.Success {
-			continue
+		if d, _ := value.Classify(g.Policy.Rules, status, o.Name); d == value.Success {
+			out = append(out, o)
 		}
-		declared = true
-		if takenAlways(g, o.Pattern) {
-			continue
-		}
-		t := o.Body
-		if t == nil {
-			t = value.TAny
-		}
-		body, any = joinBody(body, t), true
 	}
-	if !declared {
-		return value.TAny, true
+	return out
+}
+
+// bodyType is the type of the body of an outcome; any, if nothing is declared.
+func bodyType(o value.Outcome) *value.Type {
+	if o.Body == nil {
+		return value.TAny
 	}
-	return body, any
+	return o.Body
 }
 
 // takenAlways reports whether a clause without a condition takes the outcome.

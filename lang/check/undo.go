@@ -34,27 +34,17 @@ func (s *stepFlow) undo(g *graph.Call, below []syntax.Stmt, sc *scope) (ons []sy
 func (s *stepFlow) undoOf(g *graph.Call, t *syntax.Undo, sc *scope) *graph.Block {
 	inner := sc.child()
 	inner.later = &later{letsOf(t.Stmts), "the let", "statements are executed from top to bottom", "put the let above this"}
-	inner.setAnswer(s.anySuccess(g).Opt())
+	inner.setAnswer(anySuccess(g).Opt())
 	inner.names["status"].typ = value.TInt.Opt()
 	inner.names["key"] = &binding{name: "key", typ: value.TString, used: true}
 	return s.aside("undo", "undo", t.Node, t.Stmts, inner, s.policy, s.info)
 }
 
 // anySuccess is the joined body of the successful answers of a call.
-func (s *stepFlow) anySuccess(g *graph.Call) *value.Type {
+func anySuccess(g *graph.Call) *value.Type {
 	var out *value.Type
-	for _, o := range g.Sig.Outcomes {
-		status := o.Status
-		if o.Class != 0 {
-			status = o.Class * 100
-		}
-		if d, _ := value.Classify(g.Policy.Rules, status, o.Name); d != value.Success {
-			continue
-		}
-		if o.Body == nil {
-			return value.TAny
-		}
-		out = joinBody(out, o.Body)
+	for _, o := range successful(g) {
+		out = joinBody(out, bodyType(o))
 	}
 	if out == nil {
 		return value.TAny
