@@ -27,7 +27,7 @@ func TestPlantedDefects(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no test files: %v", err)
 	}
-	planted := 0
+	planted := map[string]int{}
 	for _, file := range append(files, "inner_test.wf") {
 		definition := strings.TrimSuffix(file, "_test.wf") + ".wf"
 		src, err := fs.ReadFile(shipped, definition)
@@ -39,10 +39,11 @@ func TestPlantedDefects(t *testing.T) {
 			continue
 		}
 		for _, m := range mutants(definition, src) {
-			planted++
+			planted[m.kind]++
 			t.Run(strings.TrimSuffix(definition, ".wf")+"/"+m.name, func(t *testing.T) {
+				t.Parallel()
 				if reason := equivalent[definition+": "+m.name]; reason != "" {
-					return
+					t.Skip(reason)
 				}
 				if notices(t, file, definition, m.text) {
 					return
@@ -51,8 +52,10 @@ func TestPlantedDefects(t *testing.T) {
 			})
 		}
 	}
-	if planted < 25 {
-		t.Errorf("only %d defects were planted", planted)
+	for _, kind := range kinds {
+		if planted[kind.name] == 0 {
+			t.Errorf("no workflow has a place where it %s something", kind.name)
+		}
 	}
 }
 
@@ -132,12 +135,15 @@ test "nowhere" {
   run inner { skus: ["x"] }
   expect degraded
   expect pick degraded
+  expect pick == { id: 0, name: "nowhere" }
   expect output.from == "nowhere"
 }
 `
 
 // equivalent lists mutants that behave as the original does, with the reason.
-var equivalent = map[string]string{}
+var equivalent = map[string]string{
+	"daily_sales.wf: tries once more in extract_orders": "the hour is over before sixty attempts that are two minutes apart",
+}
 
 // notices reports whether the check or a test fails with the changed definition.
 func notices(t *testing.T, file, definition, text string) bool {
@@ -149,11 +155,8 @@ func notices(t *testing.T, file, definition, text string) bool {
 		return true
 	}
 	failed := false
-	for _, res := range golden.Run(p, golden.Options{Files: readOnly{os.DirFS("../workflows")}, FailFast: true, Builtins: func() builtins.Services {
-		r := builtins.New()
-		mocks.Register(r, mocks.Options{Seed: 1})
-		return r
-	}}) {
+	for _, res := range golden.Run(p, golden.Options{Files: readOnly{os.DirFS("../workflows")}, FailFast: true, Workers: 1,
+		Builtins: func() builtins.Services { return mocks.NewWorld(mocks.Options{Seed: 1}) }}) {
 		failed = failed || !res.Passed()
 	}
 	return failed
@@ -178,30 +181,68 @@ func (readOnly) Write(name string, _ []byte) error { return fmt.Errorf("%s is no
 func (readOnly) Remove(name string) error          { return fmt.Errorf("%s is not removed", name) }
 
 // mutant is a definition with one defect.
-type mutant struct{ name, text string }
+type mutant struct{ kind, name, text string }
 
-// mutants lists every single defect of the kinds below that a definition can have.
+// kinds are the defects that are planted. Each lists the places of a definition where a
+// slip of its kind can happen.
+var kinds = []struct {
+	name  string // with the place behind it: "drops on 402 of setup_billing_profile"
+	sites func(f *syntax.File) []site
+}{
+	{"drops", dropped},                          // a setting, ensure or clause is lost
+	{"swaps", swapped},                          // two neighbouring clauses do each other's work
+	{"forgets to wait for", unawaited},          // a step named behind `after` is lost
+	{"hides the fallback of", undegraded},       // a degrade has become a return
+	{"says otherwise in", reworded},             // a text in a result, an argument or the output is another one
+	{"fails differently in", recoded},           // a fail has another code
+	{"does the opposite where", negated},        // a `when` or `ensure` is turned round
+	{"is off by one where", shifted},            // a comparison is < for <=, == for !=, and so on
+	{"is the other way round:", turned},         // a step is waited for by the one it waits for
+	{"counts one more in", raised},              // a limit, first or tolerate is one more
+	{"tries once more in", moreAttempts},        // attempts are one more
+	{"pauses twice as long in", longerBackoff},  // a backoff is doubled
+	{"waits twice as long in", longerTimeout},   // a timeout or within is doubled
+	{"leaves out", omitted},                     // a field of an argument, result or output is lost
+	{"mixes up", mixed},                         // two neighbouring fields of an argument or result have each other's value
+	{"lets pass what breaks", unruled},          // a rule of the input is lost
+	{"takes everything for granted in", bodied}, // a clause is for one outcome more: the first status of the next clause
+}
+
+// site is a place where a defect can be planted.
+type site struct {
+	where string
+	plant func()
+}
+
+// most is how many places of one kind are tried in one definition, evenly spread;
+// WF_MUTANTS=all tries all of them, as CI does.
+const most = 2
+
+// mutants lists the definitions that have one defect.
 func mutants(name string, src []byte) []mutant {
 	var out []mutant
-	for _, kind := range []struct {
-		name  string
-		apply func(f *syntax.File, n int) (where string, ok bool)
-	}{
-		{"drops", drop}, {"swaps", swapClauses}, {"forgets to wait for", dropAfter}, {"counts one more in", raise}, {"is the other way round:", turn}, {"is not marked as degraded in", undegrade}, {"says otherwise in", reword}, {"fails differently in", recode},
-	} {
-		for n := 0; ; n++ {
-			f, problems := syntax.Parse(name, src)
-			if problems.HasErrors() {
-				panic(problems)
-			}
-			where, ok := kind.apply(f, n)
-			if !ok {
-				break
-			}
-			out = append(out, mutant{fmt.Sprintf("%s %s", kind.name, where), string(syntax.Print(f))})
+	for _, kind := range kinds {
+		n := len(kind.sites(parsed(name, src)))
+		step := 1
+		if os.Getenv("WF_MUTANTS") != "all" {
+			step = max(1, (n+most-1)/most)
+		}
+		for i := 0; i < n; i += step {
+			f := parsed(name, src)
+			s := kind.sites(f)[i]
+			s.plant()
+			out = append(out, mutant{kind.name, kind.name + " " + s.where, string(syntax.Print(f))})
 		}
 	}
 	return out
+}
+
+func parsed(name string, src []byte) *syntax.File {
+	f, problems := syntax.Parse(name, src)
+	if problems.HasErrors() {
+		panic(problems)
+	}
+	return f
 }
 
 // eachBlock visits every list of statements with what it belongs to.
@@ -221,8 +262,16 @@ func eachBlock(f *syntax.File, visit func(owner string, block *[]syntax.Stmt)) {
 	})
 }
 
-// drop removes the n-th setting, ensure or clause.
-func drop(f *syntax.File, n int) (where string, ok bool) {
+// eachStmt visits every statement.
+func eachStmt(f *syntax.File, visit func(owner string, st syntax.Stmt)) {
+	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
+		for _, st := range *block {
+			visit(owner, st)
+		}
+	})
+}
+
+func dropped(f *syntax.File) (out []site) {
 	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
 		for i, st := range *block {
 			what := ""
@@ -231,197 +280,351 @@ func drop(f *syntax.File, n int) (where string, ok bool) {
 				what = "retry"
 			case *syntax.Timeout:
 				what = "timeout"
-			case *syntax.Ensure:
-				what = "ensure"
+			case *syntax.Within:
+				what = "within"
+			case *syntax.Limit:
+				what = "limit"
 			case *syntax.First:
 				what = "first"
 			case *syntax.Tolerate:
 				what = "tolerate"
-			case *syntax.Limit:
-				what = "limit"
+			case *syntax.Ensure:
+				what = "ensure"
 			case *syntax.On:
 				what = "on " + outcomes(st)
 			}
-			if what == "" || ok {
-				continue
-			}
-			if n--; n < 0 {
-				*block = slices.Delete(slices.Clone(*block), i, i+1)
-				where, ok = what+" of "+owner, true
-				return
+			if what != "" {
+				out = append(out, site{what + " of " + owner, func() { *block = slices.Delete(slices.Clone(*block), i, i+1) }})
 			}
 		}
 	})
-	return where, ok
+	return out
 }
 
 func outcomes(on *syntax.On) string {
 	var words []string
 	for _, o := range on.Outcomes {
-		if o.Name != "" {
+		switch {
+		case o.Name != "":
 			words = append(words, o.Name)
-		} else {
+		case o.Class != 0:
+			words = append(words, fmt.Sprintf("%dxx", o.Class))
+		default:
 			words = append(words, fmt.Sprint(o.Status))
 		}
 	}
 	return strings.Join(words, ",")
 }
 
-// swapClauses exchanges what the n-th pair of neighbouring clauses does.
-func swapClauses(f *syntax.File, n int) (where string, ok bool) {
+// eachPair visits the clauses that follow one another.
+func eachPair(f *syntax.File, visit func(owner string, a, b *syntax.On)) {
 	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
-		for i := 1; i < len(*block) && !ok; i++ {
+		for i := 1; i < len(*block); i++ {
 			a, isOn := (*block)[i-1].(*syntax.On)
 			b, isToo := (*block)[i].(*syntax.On)
-			if !isOn || !isToo {
-				continue
-			}
-			if n--; n < 0 {
-				a.Outcomes, b.Outcomes = b.Outcomes, a.Outcomes
-				a.When, b.When = b.When, a.When
-				where, ok = fmt.Sprintf("on %s and on %s of %s", outcomes(b), outcomes(a), owner), true
+			if isOn && isToo {
+				visit(owner, a, b)
 			}
 		}
 	})
-	return where, ok
 }
 
-// dropAfter removes the n-th step that an `after` names.
-func dropAfter(f *syntax.File, n int) (where string, ok bool) {
+func swapped(f *syntax.File) (out []site) {
+	eachPair(f, func(owner string, a, b *syntax.On) {
+		out = append(out, site{fmt.Sprintf("on %s and on %s of %s", outcomes(a), outcomes(b), owner), func() {
+			a.Outcomes, b.Outcomes, a.When, b.When = b.Outcomes, a.Outcomes, b.When, a.When
+		}})
+	})
+	return out
+}
+
+func bodied(f *syntax.File) (out []site) {
+	eachPair(f, func(owner string, a, b *syntax.On) {
+		if o := b.Outcomes[0]; o.Status != 0 && b.When == nil && a.When == nil {
+			out = append(out, site{fmt.Sprintf("on %s of %s", outcomes(a), owner), func() { a.Outcomes = append(slices.Clone(a.Outcomes), o) }})
+		}
+	})
+	return out
+}
+
+func unawaited(f *syntax.File) (out []site) {
 	syntax.Walk(f, func(node any) bool {
-		if s, isStep := node.(*syntax.Step); isStep && !ok {
-			if n < len(s.After) {
-				where, ok = s.After[n].Text+" in "+s.Name.Text, true
-				s.After = slices.Delete(slices.Clone(s.After), n, n+1)
-			} else {
-				n -= len(s.After)
+		if s, isStep := node.(*syntax.Step); isStep {
+			for i, name := range s.After {
+				out = append(out, site{name.Text + " in " + s.Name.Text, func() { s.After = slices.Delete(slices.Clone(s.After), i, i+1) }})
 			}
 		}
 		return true
 	})
-	return where, ok
+	return out
 }
 
-// raise adds one to the n-th limit, first or tolerate that is a number.
-func raise(f *syntax.File, n int) (where string, ok bool) {
-	add := func(what, owner string, e *syntax.Expr) {
-		if e == nil || ok {
-			return
-		}
-		if v, err := strconv.Atoi(e.Text); err == nil {
-			if n--; n < 0 {
-				e.Text, where, ok = strconv.Itoa(v+1), what+" of "+owner, true
-			}
-		}
-	}
-	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
-		for _, st := range *block {
-			switch st := st.(type) {
-			case *syntax.Limit:
-				add("limit", owner, st.Value)
-			case *syntax.First:
-				add("first", owner, st.Value)
-			case *syntax.Tolerate:
-				add("tolerate", owner, st.Value)
-			}
-		}
-	})
-	return where, ok
-}
-
-// turn lets the n-th step that waits for another one be waited for by it.
-func turn(f *syntax.File, n int) (where string, ok bool) {
+func turned(f *syntax.File) (out []site) {
 	eachBlock(f, func(_ string, block *[]syntax.Stmt) {
 		steps := map[string]*syntax.Step{}
 		for _, st := range *block {
-			if s, isStep := st.(*syntax.Step); isStep {
+			if s, ok := st.(*syntax.Step); ok {
 				steps[s.Name.Text] = s
 			}
 		}
 		for _, st := range *block {
-			s, isStep := st.(*syntax.Step)
-			if !isStep || len(s.After) != 1 || ok {
+			s, ok := st.(*syntax.Step)
+			if !ok || len(s.After) != 1 || steps[s.After[0].Text] == nil {
 				continue
 			}
-			if n--; n < 0 {
-				other := steps[s.After[0].Text]
-				where, ok = s.Name.Text+" after "+other.Name.Text, true
+			other := steps[s.After[0].Text]
+			out = append(out, site{s.Name.Text + " after " + other.Name.Text, func() {
 				s.After, other.After = nil, append(slices.Clone(other.After), s.Name)
-			}
+			}})
 		}
 	})
-	return where, ok
+	return out
 }
 
-// undegrade turns the n-th degrade into a return.
-func undegrade(f *syntax.File, n int) (where string, ok bool) {
-	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
-		for i, st := range *block {
-			d, isDegrade := st.(*syntax.Degrade)
-			if !isDegrade || ok {
-				continue
-			}
-			if n--; n < 0 {
-				(*block)[i] = &syntax.Return{Node: d.Node, Value: d.Value}
-				where, ok = owner, true
-			}
+func raised(f *syntax.File) (out []site) {
+	eachStmt(f, func(owner string, st syntax.Stmt) {
+		what, e := "", (*syntax.Expr)(nil)
+		switch st := st.(type) {
+		case *syntax.Limit:
+			what, e = "limit", st.Value
+		case *syntax.First:
+			what, e = "first", st.Value
+		case *syntax.Tolerate:
+			what, e = "tolerate", st.Value
 		}
-	})
-	return where, ok
-}
-
-// reword changes the n-th text in a return, degrade, argument or output.
-func reword(f *syntax.File, n int) (where string, ok bool) {
-	change := func(owner string, e *syntax.Expr) {
-		if e == nil || ok {
+		if e == nil {
 			return
 		}
-		tokens, _, _ := token.Scan("", e.Text)
-		for _, t := range tokens {
-			if t.Kind != token.String {
-				continue
-			}
-			if n--; n < 0 {
-				where, ok = fmt.Sprintf("%s of %s", e.Text[t.Start:t.End], owner), true
-				e.Text = e.Text[:t.Start] + `"mutant"` + e.Text[t.End:]
-				return
-			}
-		}
-	}
-	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
-		for _, st := range *block {
-			switch st := st.(type) {
-			case *syntax.Return:
-				change(owner, st.Value)
-			case *syntax.Degrade:
-				change(owner, st.Value)
-			case *syntax.Call:
-				change(owner, st.Args)
-			case *syntax.Output:
-				change(owner, st.Value)
-			}
+		if v, err := strconv.Atoi(e.Text); err == nil {
+			out = append(out, site{what + " of " + owner, func() { e.Text = strconv.Itoa(v + 1) }})
 		}
 	})
-	return where, ok
+	return out
 }
 
-// recode changes the code of the n-th fail.
-func recode(f *syntax.File, n int) (where string, ok bool) {
-	change := func(owner string, st syntax.Stmt) {
-		if fail, isFail := st.(*syntax.Fail); isFail && !ok {
-			if n--; n < 0 {
-				where, ok = fail.Code.Text+" of "+owner, true
-				fail.Code.Text = "MUTANT"
-			}
-		}
-	}
+func undegraded(f *syntax.File) (out []site) {
 	eachBlock(f, func(owner string, block *[]syntax.Stmt) {
-		for _, st := range *block {
-			if e, isEnsure := st.(*syntax.Ensure); isEnsure {
-				change(owner, e.Else)
+		for i, st := range *block {
+			if d, ok := st.(*syntax.Degrade); ok {
+				out = append(out, site{owner, func() { (*block)[i] = &syntax.Return{Node: d.Node, Value: d.Value} }})
 			}
-			change(owner, st)
 		}
 	})
-	return where, ok
+	return out
+}
+
+// eachValue visits the expressions that say what a workflow gives to others.
+func eachValue(f *syntax.File, visit func(what, owner string, e *syntax.Expr)) {
+	eachStmt(f, func(owner string, st syntax.Stmt) {
+		var e *syntax.Expr
+		what := "the result"
+		switch st := st.(type) {
+		case *syntax.Return:
+			e = st.Value
+		case *syntax.Degrade:
+			e, what = st.Value, "the fallback"
+		case *syntax.Call:
+			e = st.Args
+			if what = "an argument"; len(st.Target) > 0 {
+				what = st.Target[len(st.Target)-1].Text
+			}
+		case *syntax.Output:
+			e, what = st.Value, "the output"
+		}
+		if e != nil {
+			visit(what, owner, e)
+		}
+	})
+}
+
+// scanned is the tokens of an expression, each with its text and how deep in brackets.
+type scanned struct {
+	token.Token
+	text  string
+	depth int
+}
+
+func scan(text string) (out []scanned) {
+	tokens, _, _ := token.Scan("", text)
+	depth := 0
+	for _, t := range tokens {
+		word := text[t.Start:t.End]
+		if word == "}" || word == "]" || word == ")" {
+			depth--
+		}
+		out = append(out, scanned{t, word, depth})
+		if word == "{" || word == "[" || word == "(" {
+			depth++
+		}
+	}
+	return out
+}
+
+func reworded(f *syntax.File) (out []site) {
+	eachValue(f, func(_, owner string, e *syntax.Expr) {
+		text := e.Text
+		for _, t := range scan(text) {
+			if t.Kind == token.String {
+				out = append(out, site{t.text + " of " + owner, func() { e.Text = text[:t.Start] + `"mutant"` + text[t.End:] }})
+			}
+		}
+	})
+	return out
+}
+
+func recoded(f *syntax.File) (out []site) {
+	eachStmt(f, func(owner string, st syntax.Stmt) {
+		if e, ok := st.(*syntax.Ensure); ok {
+			st = e.Else
+		}
+		if fail, ok := st.(*syntax.Fail); ok {
+			out = append(out, site{fail.Code.Text + " of " + owner, func() { fail.Code.Text = "MUTANT" }})
+		}
+	})
+	return out
+}
+
+// eachCondition visits the conditions of steps, clauses and ensures.
+func eachCondition(f *syntax.File, visit func(owner string, e *syntax.Expr)) {
+	syntax.Walk(f, func(n any) bool {
+		if s, ok := n.(*syntax.Step); ok && s.When != nil {
+			visit("step "+s.Name.Text, s.When)
+		}
+		return true
+	})
+	eachStmt(f, func(owner string, st syntax.Stmt) {
+		switch st := st.(type) {
+		case *syntax.On:
+			if st.When != nil {
+				visit(fmt.Sprintf("on %s of %s", outcomes(st), owner), st.When)
+			}
+		case *syntax.Ensure:
+			visit("ensure of "+owner, st.Cond)
+		}
+	})
+}
+
+func negated(f *syntax.File) (out []site) {
+	eachCondition(f, func(owner string, e *syntax.Expr) {
+		out = append(out, site{owner, func() { e.Text = "not (" + e.Text + ")" }})
+	})
+	return out
+}
+
+// other is the comparison that is easily taken for one.
+var other = map[string]string{"==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "and": "or", "or": "and"}
+
+func shifted(f *syntax.File) (out []site) {
+	eachCondition(f, func(owner string, e *syntax.Expr) {
+		text := e.Text
+		for _, t := range scan(text) {
+			if o := other[t.text]; o != "" && (t.Kind == token.Op || t.Kind == token.Ident) {
+				out = append(out, site{fmt.Sprintf("%s stands in %s", t.text, owner), func() { e.Text = text[:t.Start] + o + text[t.End:] }})
+			}
+		}
+	})
+	return out
+}
+
+func moreAttempts(f *syntax.File) (out []site) {
+	eachStmt(f, func(owner string, st syntax.Stmt) {
+		if r, ok := st.(*syntax.Retry); ok && r.Attempts != nil {
+			out = append(out, site{owner, func() { r.Attempts.Text = "(" + r.Attempts.Text + ") + 1" }})
+		}
+	})
+	return out
+}
+
+func longerBackoff(f *syntax.File) (out []site) {
+	eachStmt(f, func(owner string, st syntax.Stmt) {
+		if r, ok := st.(*syntax.Retry); ok && r.Backoff != nil {
+			out = append(out, site{owner, func() { r.Backoff.Text = "(" + r.Backoff.Text + ") * 2" }})
+		}
+	})
+	return out
+}
+
+func longerTimeout(f *syntax.File) (out []site) {
+	eachStmt(f, func(owner string, st syntax.Stmt) {
+		switch st := st.(type) {
+		case *syntax.Timeout:
+			out = append(out, site{"timeout of " + owner, func() { st.Value.Text = "(" + st.Value.Text + ") * 2" }})
+		case *syntax.Within:
+			out = append(out, site{"within of " + owner, func() { st.Value.Text = "(" + st.Value.Text + ") * 2" }})
+		}
+	})
+	return out
+}
+
+// pair is a field of an object as it is written: where it begins, its value, its end.
+type pair struct {
+	key             string
+	from, value, to int
+}
+
+// pairs lists the fields of an object; none of another expression.
+func pairs(text string) (out []pair) {
+	tokens := scan(text)
+	if len(tokens) < 3 || tokens[0].text != "{" {
+		return nil
+	}
+	for i := 1; i < len(tokens)-1; i++ {
+		if tokens[i].depth != 1 || tokens[i].text != ":" {
+			continue
+		}
+		p := pair{key: tokens[i-1].text, from: tokens[i-1].Start, value: tokens[i+1].Start}
+		j := i + 1
+		for ; j < len(tokens) && !(tokens[j].depth == 1 && (tokens[j].text == "," || tokens[j].Kind == token.Newline)) && tokens[j].depth > 0; j++ {
+		}
+		p.to = tokens[j-1].End
+		out = append(out, p)
+		i = j
+	}
+	return out
+}
+
+func omitted(f *syntax.File) (out []site) {
+	eachValue(f, func(what, owner string, e *syntax.Expr) {
+		text := e.Text
+		for _, p := range pairs(text) {
+			to := p.to
+			for to < len(text) && strings.IndexByte(", \n", text[to]) >= 0 {
+				to++
+			}
+			out = append(out, site{fmt.Sprintf("%s of %s in %s", p.key, what, owner), func() { e.Text = text[:p.from] + text[to:] }})
+		}
+	})
+	return out
+}
+
+func mixed(f *syntax.File) (out []site) {
+	eachValue(f, func(what, owner string, e *syntax.Expr) {
+		text := e.Text
+		all := pairs(text)
+		for i := 1; i < len(all); i++ {
+			a, b := all[i-1], all[i]
+			if text[a.value:a.to] == text[b.value:b.to] {
+				continue
+			}
+			out = append(out, site{fmt.Sprintf("%s and %s of %s in %s", a.key, b.key, what, owner), func() {
+				e.Text = text[:a.value] + text[b.value:b.to] + text[a.to:b.value] + text[a.value:a.to] + text[b.to:]
+			}})
+		}
+	})
+	return out
+}
+
+func unruled(f *syntax.File) (out []site) {
+	syntax.Walk(f, func(n any) bool {
+		if _, ok := n.(*syntax.Service); ok {
+			return false
+		}
+		if field, ok := n.(*syntax.Field); ok {
+			for i, r := range field.Rules {
+				out = append(out, site{fmt.Sprintf("%s of %s", r.Word(), field.Name.Text), func() { field.Rules = slices.Delete(slices.Clone(field.Rules), i, i+1) }})
+			}
+		}
+		return true
+	})
+	return out
 }
