@@ -17,6 +17,7 @@ import (
 
 	"wf/builtins"
 	"wf/lang"
+	"wf/lang/graph"
 	"wf/lang/syntax"
 	"wf/mocks"
 	"wf/workflows"
@@ -112,6 +113,7 @@ func TestLayoutMeansNothing(t *testing.T) {
 		}
 		folders[name] = folder
 	}
+	folders["cramped"] = fstest.MapFS{"x.wf": {Data: []byte("service s{operation o{200{a int}}}\nworkflow w{step a{call s.o\non 200 when body.a==1{fail NO}\non 200{return body.a}}\noutput a}\n")}}
 	reg := builtins.New()
 	mocks.Register(reg, mocks.Options{Seed: 1})
 	changed := 0
@@ -153,6 +155,13 @@ func meaning(t *testing.T, fsys fs.FS, name string, opts lang.Options) (out []st
 			t.Fatal(err)
 		}
 		out = append(out, string(text))
+		for _, s := range g.Steps { // what traces call the clauses
+			graph.EachCall(s.Body, func(c *graph.Call) {
+				for _, clause := range c.Clauses {
+					out = append(out, clause.Label)
+				}
+			})
+		}
 	}
 	for _, d := range problems {
 		out = append(out, fmt.Sprintf("%s %s: %s (%s)", d.Severity, d.Code, strings.Join(strings.Fields(d.Summary), " "), d.Hint))

@@ -28,6 +28,7 @@ func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, more b
 		c := &graph.Clause{On: pats, Label: label(on), Span: on.Span}
 		if on.When != nil {
 			c.When = s.expectIn(on.When, inner, value.TBool, "when")
+			c.Label += " when " + c.When.String()
 			inner.assume(c.When, true)
 		}
 		var clauseFalls bool
@@ -57,16 +58,14 @@ func joinBody(a, b *value.Type) *value.Type {
 	return value.Join(a, b)
 }
 
+// label is a clause up to its condition, which is added in one spelling: the layout of a
+// file changes no trace.
 func label(on *syntax.On) string {
 	words := make([]string, len(on.Outcomes))
 	for i, o := range on.Outcomes {
 		words[i] = pattern(o).String()
 	}
-	text := "on " + strings.Join(words, ", ")
-	if on.When != nil {
-		text += " when " + strings.Join(strings.Fields(on.When.Text), " ")
-	}
-	return text
+	return "on " + strings.Join(words, ", ")
 }
 
 func hasVerdict(pats []value.Pattern) bool {

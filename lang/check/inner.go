@@ -352,6 +352,7 @@ func (s *stepFlow) groupClause(on *syntax.On, sc *scope) (c *graph.Clause, ends 
 	c = &graph.Clause{On: patterns(on.Outcomes), Label: label(on), Span: on.Span}
 	if on.When != nil {
 		c.When = s.expectIn(on.When, inner, value.TBool, "when")
+		c.Label += " when " + c.When.String()
 		inner.assume(c.When, true)
 	}
 	var falls bool
