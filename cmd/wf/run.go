@@ -272,7 +272,7 @@ func printFailure(e *env, p *lang.Program, r *machine.Result) {
 	}
 	d := diag.Errorf(diag.Code(r.Error.Code), r.Error.Span, "%s", r.Error.Message)
 	if r.Error.Step != "" {
-		d.Summary += " (step " + r.Error.Step + ")"
+		d.Summary = strings.TrimPrefix(d.Summary+" (step "+r.Error.Step+")", " ")
 	}
 	// a broken pipe on stderr leaves nobody to tell
 	_ = diag.Write(e.stderr, p.Sources, diag.List{d}, diag.Options{Color: e.color})

@@ -168,22 +168,26 @@ func (w with) Open(name string) (fs.File, error) {
 func skeleton(g *graph.Graph, definition, name string, services Services) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "import %s\n", text(relative(path.Dir(name), definition)))
-	var builtIn, own []string
+	var order []string // of services
 	ops := map[string][]*value.Signature{}
-	for _, s := range g.Steps {
-		graph.EachCall(s.Body, func(c *graph.Call) {
-			sig := c.Sig
-			switch {
-			case slices.Contains(ops[sig.Service], sig):
-				return
-			case len(ops[sig.Service]) > 0 || sig.Handler:
-			case len(services.Operations(sig.Service)) > 0:
-				builtIn = append(builtIn, sig.Service)
-			default:
-				own = append(own, sig.Service)
-			}
-			ops[sig.Service] = append(ops[sig.Service], sig)
-		})
+	g.EachCall(func(c *graph.Call) {
+		sig := c.Sig
+		if slices.Contains(ops[sig.Service], sig) {
+			return
+		}
+		if len(ops[sig.Service]) == 0 && !sig.Handler {
+			order = append(order, sig.Service)
+		}
+		ops[sig.Service] = append(ops[sig.Service], sig)
+	})
+	var builtIn, own []string
+	for _, service := range order {
+		missing := func(sig *value.Signature) bool { return services.Signature(sig.Service, sig.Operation) == nil }
+		if slices.ContainsFunc(ops[service], missing) { // perhaps another one of that name is built in
+			own = append(own, service)
+		} else {
+			builtIn = append(builtIn, service)
+		}
 	}
 	if len(builtIn) > 0 {
 		fmt.Fprintf(&b, "\nmock %s { pass }\n", strings.Join(builtIn, ", "))

@@ -140,11 +140,14 @@ func (s *search) block(body []graph.Stmt, prefix, step string) {
 	}
 }
 
-var item = regexp.MustCompile(`\[[^\]]*\]`)
+var (
+	item    = regexp.MustCompile(`\[[^\]]*\]`)
+	request = regexp.MustCompile(`#\d+`) // that is undone
+)
 
 // call is the call at a place of a run; nil if there is none.
 func (s *search) call(place string) *graph.Call {
-	return s.calls[item.ReplaceAllString(place, "[…]")]
+	return s.calls[request.ReplaceAllString(item.ReplaceAllString(place, "[…]"), "")]
 }
 
 // found is a scenario that reaches points no other one reaches.

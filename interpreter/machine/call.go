@@ -197,12 +197,15 @@ func (m *Machine) command(x *exec, cs *callState) Call {
 // key is the idempotency key of a request. Attempts whose outcome may be unknown repeat
 // the request, with its key; after an answer that settles it a clause may retry too,
 // and that is another request: with the same key a service would repeat its answer.
-func (m *Machine) key(cs *callState) string {
-	key := m.cfg.RunID + ":" + cs.place
+func (m *Machine) key(cs *callState) string { return m.cfg.RunID + ":" + cs.request() }
+
+// request is the place of the call, and the attempt that began the present request unless
+// it is the first.
+func (cs *callState) request() string {
 	if cs.first > 0 {
-		key += "#" + strconv.Itoa(cs.first)
+		return cs.place + "#" + strconv.Itoa(cs.first)
 	}
-	return key
+	return cs.place
 }
 
 // settled reports whether the answer settles the request: nothing but a clause would

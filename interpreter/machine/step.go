@@ -239,7 +239,7 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		owner := m.leave(x)
 		x.call = owner
 		if owner.settled() {
-			owner.first = owner.attempt + 1
+			owner.first, owner.effect = owner.attempt+1, nil // another request, with effects of its own
 		}
 		m.again(x, owner, st.Policy, owner.count(st))
 		return true

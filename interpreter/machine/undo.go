@@ -36,7 +36,7 @@ func (m *Machine) affected(x *exec, cs *callState, body any) {
 	}
 	e := cs.effect
 	if e == nil {
-		e = &effect{call: cs.call, place: cs.place, step: x.step}
+		e = &effect{call: cs.call, place: cs.request(), step: x.step}
 		for s := x.scope; s.of != nil; s = s.of.scope {
 			e.names = slices.Concat(s.of.names, s.names, e.names)
 		}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -222,7 +223,7 @@ func (s *stepFlow) arguments(t *syntax.Call, sig *value.Signature, args *expr.Pr
 			if !sig.Input.Open {
 				d := diag.Errorf(CodeUnknownArgument, a.Span, "%s takes no argument %s", sig.Name(), a.Name)
 				if d.Hint = diag.DidYouMean(a.Name, sig.Input.FieldNames()); d.Hint == "" {
-					d.Hintf("it takes %s", strings.Join(sig.Input.FieldNames(), ", "))
+					d.Hintf("it takes %s", cmp.Or(strings.Join(sig.Input.FieldNames(), ", "), "no arguments"))
 				}
 				s.add(d)
 			}

@@ -507,12 +507,29 @@ func (c *checker) answers(s *space, a *syntax.Answer) []value.Outcome {
 			c.add(diag.Errorf(CodeReserved, o.Span, "%s is always possible and never declared", p.Name).Hintf("remove it"))
 		case p.Name == value.Exhausted || p.Name == value.Failed:
 			c.add(diag.Errorf(CodeReserved, o.Span, "%s is a verdict of the policy, not an answer", p.Name).Hintf("it stands only after `on`"))
+		case noOutcomes[p.Name] != "":
+			c.add(diag.Errorf(CodeReserved, o.Span, "%s is no outcome of an operation", p.Name).Hintf("%s", noOutcomes[p.Name]))
 		default:
 			out = append(out, value.Outcome{Pattern: p, Body: body})
 		}
 	}
 	return out
 }
+
+// noOutcomes are words that stand where an outcome does, and are meant otherwise.
+var noOutcomes = func() map[string]string {
+	out := map[string]string{}
+	for hint, words := range map[string][]string{
+		"an answer is declared by its status: 200 { … }":                                   {"output", "outputs", "return", "returns", "response", "responses", "result", "results", "success", "ok"},
+		"an error is declared by its status, or by a name of its own: 404 { … }, SOLD_OUT": {"error", "errors", "failure", "throws", "raises"},
+		"the arguments are declared so: input { … }":                                       {"inputs", "args", "arguments", "params", "parameters", "request", "body"},
+	} {
+		for _, w := range words {
+			out[w] = hint
+		}
+	}
+	return out
+}()
 
 func pattern(o syntax.Outcome) value.Pattern {
 	return value.Pattern{Status: o.Status, Class: int(o.Class), Name: o.Name}
