@@ -120,10 +120,20 @@ func (s *scenario) named(ref *suite.Step) (st *machine.StepResult, why string) {
 
 // part finds a step in a group, or an item of a loop; of nil in the run.
 func (s *scenario) part(of *machine.StepResult, part suite.Part) (st *machine.StepResult, why string) {
-	if of == nil {
+	closing := s.last.result.Closing
+	switch {
+	case of == nil && part.Name == "run":
+		return &machine.StepResult{Name: part.Name, Ending: s.last.result.Ending, Steps: closing}, ""
+	case of == nil:
 		return find(s.last.result.Steps, part.Name), ""
 	}
 	name := of.Name + "." + part.Name
+	if st = find(closing, name); st != nil {
+		return st, ""
+	}
+	if part.Name == "undo" || of.Name == "run" {
+		return &machine.StepResult{Name: name, Ending: machine.NotRun, Reason: "there was no need"}, ""
+	}
 	if part.Key != nil {
 		key, err := part.Key.Eval(s.eval, s.names(part.Key))
 		if err != nil {

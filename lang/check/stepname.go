@@ -76,6 +76,10 @@ func (r *stepReader) part() (suite.Part, *diag.Diagnostic) {
 	if r.found != nil && r.steps == nil {
 		return suite.Part{}, r.nothingInside(word, span)
 	}
+	if asides := asidesOf(r.ran); word == "run" && r.found == nil && r.name == "" && len(asides) > 0 {
+		r.name, r.steps = word, asides
+		return suite.Part{Name: word}, nil
+	}
 	i := slices.IndexFunc(r.steps, func(s *graph.Step) bool { return s != nil && s.Name == word })
 	if i < 0 {
 		return suite.Part{}, r.noStep(word, span)
@@ -87,10 +91,25 @@ func (r *stepReader) part() (suite.Part, *diag.Diagnostic) {
 func (r *stepReader) enter(s *graph.Step, name string) {
 	r.found, r.name, r.steps = s, name, nil
 	for _, st := range s.Body {
-		if g, ok := st.(*graph.Group); ok {
-			r.steps = g.Steps
+		switch st := st.(type) {
+		case *graph.Group:
+			r.steps = st.Steps
+		case *graph.Call:
+			if st.Undo != nil && st.Place == s.Name {
+				r.steps = st.Undo.Steps
+			}
 		}
 	}
+}
+
+// asidesOf is what a run does at its end: run.on_failed and run.finally.
+func asidesOf(g *graph.Graph) (out []*graph.Step) {
+	for _, b := range []*graph.Block{g.OnFailed, g.Finally} {
+		if b != nil {
+			out = append(out, b.Steps...)
+		}
+	}
+	return out
 }
 
 // loopOf is the loop that a step is; nil if it is none.
@@ -173,6 +192,9 @@ func (r *stepReader) keyHint(d *diag.Diagnostic, text string) *diag.Diagnostic {
 
 func (r *stepReader) nothingInside(word string, span diag.Span) *diag.Diagnostic {
 	loop := loopOf(r.found)
+	if word == "undo" {
+		return diag.Errorf(CodeUnknownStep, span, "the call of %s has no undo", r.name)
+	}
 	if loop == nil {
 		return diag.Errorf(CodeUnknownStep, span, "%s has no steps inside", r.name)
 	}
