@@ -257,6 +257,10 @@ func eachBlock(f *syntax.File, visit func(owner string, block *[]syntax.Stmt)) {
 			visit(step, &n.Stmts)
 		case *syntax.On:
 			visit(step, &n.Stmts)
+		case *syntax.Undo:
+			visit("the undo of "+step, &n.Stmts)
+		case *syntax.Finally:
+			visit("finally", &n.Stmts)
 		}
 		return true
 	})
@@ -292,6 +296,10 @@ func dropped(f *syntax.File) (out []site) {
 				what = "ensure"
 			case *syntax.On:
 				what = "on " + outcomes(st)
+			case *syntax.Undo:
+				what = "undo"
+			case *syntax.Finally:
+				what = "finally"
 			}
 			if what != "" {
 				out = append(out, site{what + " of " + owner, func() { *block = slices.Delete(slices.Clone(*block), i, i+1) }})

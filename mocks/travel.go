@@ -12,21 +12,22 @@ import (
 // card whose number ends in 0002 is declined.
 var travel = domain{
 	profiles: map[string]profile{
-		"flights":     {"flight-broker", "7.1.0", 150, 600},
-		"hotels":      {"hotel-broker", "3.0.2", 100, 400},
-		"acquirer":    {"card-acquirer", "2025-11", 300, 1200},
-		"itineraries": {"itinerary-mailer", "1.2.0", 30, 120},
-		"back_office": {"back-office", "1.0.0", 10, 40},
+		"flights":        {"flight-broker", "7.1.0", 150, 600},
+		"hotels":         {"hotel-broker", "3.0.2", 100, 400},
+		"acquirer":       {"card-acquirer", "2025-11", 300, 1200},
+		"traveller_mail": {"traveller-mailer", "1.2.0", 30, 120},
+		"back_office":    {"back-office", "1.0.0", 10, 40},
 	},
 	operations: map[string]operation{
-		"flights.reserve":       reserveFlight,
-		"flights.release":       releaseOf("flights"),
-		"hotels.reserve":        reserveRoom,
-		"hotels.release":        releaseOf("rooms"),
-		"acquirer.charge":       chargeTrip,
-		"acquirer.void":         voidCharge,
-		"itineraries.send":      sendItinerary,
-		"back_office.open_case": openCase,
+		"flights.reserve":           reserveFlight,
+		"flights.release":           releaseOf("flights"),
+		"hotels.reserve":            reserveRoom,
+		"hotels.release":            releaseOf("rooms"),
+		"acquirer.charge":           chargeTrip,
+		"acquirer.void":             voidCharge,
+		"traveller_mail.itinerary":  mailTraveller,
+		"traveller_mail.not_booked": mailTraveller,
+		"back_office.open_case":     openCase,
 	},
 }
 
@@ -55,7 +56,7 @@ func reserveFlight(w *World, c builtins.Call) reply {
 	if c.Args["destination"] == "XXX" || w.standing("flights", "route", route) >= 3 {
 		return reply{class: "SOLD_OUT", body: map[string]any{"error": "no seats on " + route}}
 	}
-	row := w.insert("flights", c, map[string]any{"reference": c.Args["reference"], "route": route})
+	row := w.insert("flights", c, map[string]any{"key": c.Key, "route": route})
 	return reply{status: 201, body: map[string]any{"reservation_id": fmt.Sprintf("FL%d", row["id"]), "price_cents": 18000 + spread(route, 200)*100}}
 }
 
@@ -64,19 +65,19 @@ func reserveRoom(w *World, c builtins.Call) reply {
 	if city == "Atlantis" || w.standing("rooms", "city", city) >= 2 {
 		return reply{status: 409, body: map[string]any{"error": "no room in " + city}}
 	}
-	row := w.insert("rooms", c, map[string]any{"reference": c.Args["reference"], "city": city})
+	row := w.insert("rooms", c, map[string]any{"key": c.Key, "city": city})
 	price := c.Args["nights"].(int) * (8000 + spread(city, 70)*100)
 	return reply{status: 201, body: map[string]any{"reservation_id": fmt.Sprintf("HT%d", row["id"]), "price_cents": price, "address": "12 Station Road, " + city}}
 }
 
-// releaseOf takes back what was reserved in a table under a reference.
+// releaseOf takes back what was reserved in a table with an idempotency key.
 func releaseOf(table string) operation {
 	return func(w *World, c builtins.Call) reply {
-		row := w.Table(table).Find("reference", c.Args["reference"])
+		row := w.Table(table).Find("key", c.Args["key"])
 		if row != nil {
 			row["released"] = true
 		}
-		return reply{status: 200, body: map[string]any{"reference": c.Args["reference"], "released": row != nil}}
+		return reply{status: 200, body: map[string]any{"released": row != nil}}
 	}
 }
 
@@ -84,30 +85,30 @@ func chargeTrip(w *World, c builtins.Call) reply {
 	if card := c.Args["card"].(string); len(card) >= 4 && card[len(card)-4:] == "0002" {
 		return reply{status: 402, body: map[string]any{"error": "the bank declined the card", "decline_code": "insufficient_funds"}}
 	}
-	row := w.insert("charges", c, pick(c.Args, "reference", "amount_cents"))
+	row := w.insert("charges", c, map[string]any{"key": c.Key, "amount_cents": c.Args["amount_cents"]})
 	return reply{status: 201, body: map[string]any{"charge_id": fmt.Sprintf("CH%d", row["id"]), "amount_cents": row["amount_cents"]}}
 }
 
 func voidCharge(w *World, c builtins.Call) reply {
-	row := w.Table("charges").Find("reference", c.Args["reference"])
+	row := w.Table("charges").Find("key", c.Args["key"])
 	if row == nil {
-		return reply{status: 200, body: map[string]any{"reference": c.Args["reference"], "voided": false, "amount_cents": 0}}
+		return reply{status: 200, body: map[string]any{"voided": false, "amount_cents": 0}}
 	}
 	row["voided"] = true
-	return reply{status: 200, body: map[string]any{"reference": row["reference"], "voided": true, "amount_cents": row["amount_cents"]}}
+	return reply{status: 200, body: map[string]any{"voided": true, "amount_cents": row["amount_cents"]}}
 }
 
-// itinerariesPerMinute is how many mails a traveller gets in one minute of the clock.
-const itinerariesPerMinute = 3
+// mailsPerMinute is how many mails a traveller gets in one minute of the clock.
+const mailsPerMinute = 3
 
-func sendItinerary(w *World, c builtins.Call) reply {
-	slot := fmt.Sprintf("itineraries %v %s", c.Args["to"], c.At.UTC().Truncate(time.Minute).Format(time.RFC3339))
-	if w.sent[slot] >= itinerariesPerMinute {
+func mailTraveller(w *World, c builtins.Call) reply {
+	slot := fmt.Sprintf("mail %v %s", c.Args["to"], c.At.UTC().Truncate(time.Minute).Format(time.RFC3339))
+	if w.sent[slot] >= mailsPerMinute {
 		return reply{status: 429, headers: map[string]string{"retry-after": "60"}, body: map[string]any{"error": "slow down", "retry_after": 60}}
 	}
 	w.count(slot, 1)
-	row := w.insert("itineraries", c, c.Args)
-	return reply{status: 202, body: map[string]any{"message_id": fmt.Sprintf("it_%d", row["id"])}}
+	row := w.insert("mails", c, c.Args)
+	return reply{status: 202, body: map[string]any{"message_id": fmt.Sprintf("mail_%d", row["id"])}}
 }
 
 func openCase(w *World, c builtins.Call) reply {

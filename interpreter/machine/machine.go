@@ -373,6 +373,10 @@ func (m *Machine) finish() {
 		r.Output = m.outcome
 	case len(m.left) > 0 && r.Ending == Cancelled:
 		r.Ending, r.Error = Failed, &RunError{Code: CodeUndo, Message: "the run was cancelled, and an undo failed: " + strings.Join(m.left, ", ")}
+	case len(m.left) > 0 && r.Error != nil:
+		e := *r.Error
+		e.Message = strings.TrimPrefix(e.Message+", and an undo failed: ", ", and ") + strings.Join(m.left, ", ")
+		r.Error = &e
 	case len(m.left) == 0 && r.Ending == Failed && m.compensated:
 		r.Ending = Compensated
 	}
