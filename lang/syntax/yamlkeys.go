@@ -27,7 +27,7 @@ var workflowKeys = map[string]yamlKey{
 	"name": {}, "namespace_name": {}, "namespace": {to: "namespace_name"}, "version": {}, "description": {}, "describe": {to: "description"},
 	"imports": {}, "import": {to: "imports"}, "schema": {}, "input_schema": {to: "schema"}, "input": {to: "schema"},
 	"retry": {}, "timeout": {}, "within": {}, "limit": {}, "use": {}, "retryable": {}, "permanent": {}, "do": {},
-	"steps": {}, "step_templates": {to: "steps"}, "output": {}, "environments": {}, "named_steps": {}, "concurrent": {},
+	"steps": {}, "step_templates": {to: "steps"}, "on_failed": {}, "finally": {}, "output": {}, "environments": {}, "named_steps": {}, "concurrent": {},
 	"task_handler_class": {inert: rubyClass}, "module_namespace": {inert: rubyClass},
 	"default_dependent_system": {inert: noteOnly}, "system_dependencies": {inert: noteOnly}, "metadata": {inert: noteOnly}, "annotations": {inert: noteOnly},
 	"custom_events": {inert: noEvents}, "domain_events": {inert: noEvents}, "loaded_from": {inert: noteOnly},
@@ -38,7 +38,7 @@ var workflowKeys = map[string]yamlKey{
 // statementKeys are the keys of a statement; steps, clauses and the items of `do`
 // have them in common.
 var statementKeys = map[string]yamlKey{
-	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {},
+	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {},
 }
 
 var stepKeys = with(statementKeys, map[string]yamlKey{
@@ -54,6 +54,10 @@ var stepKeys = with(statementKeys, map[string]yamlKey{
 })
 
 var clauseKeys = with(statementKeys, map[string]yamlKey{"outcome": {}, "outcomes": {to: "outcome"}, "when": {}, "do": {}})
+
+// asideKeys are those of what is executed like a step and is none: undo, on_failed and
+// finally.
+var asideKeys = with(statementKeys, map[string]yamlKey{"do": {}, "timeout": {}, "within": {}, "use": {}, "retryable": {}, "permanent": {}})
 
 var retryKeys = map[string]yamlKey{
 	"attempts": {}, "max_attempts": {to: "attempts"}, "limit": {to: "attempts"}, "backoff": {}, "max_backoff": {}, "jitter": {},

@@ -61,6 +61,7 @@ func (r *yamlReader) statements(entries []yentry, in where) []Stmt {
 			if c := r.call(e, entries); c != nil {
 				out = append(out, r.bound(c, entries, e))
 				out = append(out, r.clauses(entries)...)
+				out = append(out, r.undo(entries)...)
 			}
 		case "handler_class", "handler":
 			if c := r.handlerCall(entries, e); c != nil {
@@ -101,7 +102,7 @@ func (r *yamlReader) strays(entries []yentry) {
 	for _, e := range entries {
 		needs := ""
 		switch {
-		case e.name == "with" && !has("call"), e.name == "on" && !has("call", "handler_class", "handler"):
+		case e.name == "with" && !has("call"), e.name == "undo" && !has("call"), e.name == "on" && !has("call", "handler_class", "handler"):
 			needs = "call"
 		case e.name == "message" && !has("fail"):
 			needs = "fail"
@@ -330,6 +331,30 @@ func (r *yamlReader) clauses(entries []yentry) []Stmt {
 		}
 	}
 	return out
+}
+
+// undo reads how the call of a mapping is taken back.
+func (r *yamlReader) undo(entries []yentry) []Stmt {
+	e := find(entries, "undo")
+	if e == nil {
+		return nil
+	}
+	return []Stmt{&Undo{e.at(), r.aside(*e)}}
+}
+
+// aside reads a block that is executed like a step and is none: a list of statements, or
+// a mapping with settings, too.
+func (r *yamlReader) aside(e yentry) []Stmt {
+	switch {
+	case e.value.kind == yList:
+		return r.block(e.value, inStep)
+	case e.value.kind != yMap:
+		r.errorf(CodeYAMLType, e.value.span, "%s takes a list of statements, not %s", e.key.text, e.value.describe())
+		r.gaps = true
+		return nil
+	}
+	entries := r.entries(e.value, asideKeys, e.key.text)
+	return append(r.settings(entries, e.key.text), r.statements(entries, inStep)...)
 }
 
 func (r *yamlReader) clause(v *yvalue) *On {

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"wf/lang/diag"
+	"wf/lang/value"
 )
 
 // document reads the top-level mapping.
@@ -159,6 +160,13 @@ func (r *yamlReader) workflow(root *yvalue, entries []yentry) *Workflow {
 	settings := r.settings(entries, "workflow")
 	w.Stmts = append(w.Stmts, settings...)
 	w.Stmts = append(w.Stmts, r.steps(root, entries, hasRetry(settings))...)
+	if e := find(entries, "on_failed"); e != nil {
+		failed := Outcome{Node: Node{Span: e.key.span}, Name: value.Failed}
+		add(&On{Node: e.at(), Outcomes: []Outcome{failed}, Stmts: r.aside(*e)})
+	}
+	if e := find(entries, "finally"); e != nil {
+		add(&Finally{e.at(), r.aside(*e)})
+	}
 	if e := find(entries, "output"); e != nil {
 		add(&Output{e.at(), r.expr(e.value)})
 	}
