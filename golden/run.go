@@ -59,7 +59,7 @@ type Options struct {
 }
 
 // Files are the golden files of a test file. Names are relative to the folder that the
-// definition was loaded from.
+// definition was loaded from. Tests that run at once write at once, each its own files.
 type Files interface {
 	fs.FS
 	Write(name string, data []byte) error

@@ -32,7 +32,7 @@ func runTestFiles(t *testing.T, ar *txtar.Archive) []txtar.File {
 		FailFast bool   `json:"fail_fast"`
 		ReadOnly bool   `json:"read_only"`
 	}{}
-	files := memory{fsys: fstest.MapFS{}, written: map[string]string{}}
+	files := &memory{fsys: fstest.MapFS{}, written: map[string]string{}}
 	for _, f := range ar.Files {
 		switch {
 		case strings.HasPrefix(f.Name, "out/"):
@@ -97,16 +97,23 @@ func sourcesOf(programs []*lang.Program, r *Result) diag.Sources {
 	return nil
 }
 
-// memory is golden files that are kept in memory.
+// memory is golden files that are kept in memory. Tests that run at once write them.
 type memory struct {
+	mu       sync.Mutex
 	fsys     fstest.MapFS
 	written  map[string]string
 	readOnly bool
 }
 
-func (m memory) Open(name string) (fs.File, error) { return m.fsys.Open(name) }
+func (m *memory) Open(name string) (fs.File, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.fsys.Open(name)
+}
 
-func (m memory) Write(name string, data []byte) error {
+func (m *memory) Write(name string, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.readOnly {
 		return errors.New("read-only file system")
 	}
@@ -114,7 +121,9 @@ func (m memory) Write(name string, data []byte) error {
 	return nil
 }
 
-func (m memory) Remove(name string) error {
+func (m *memory) Remove(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	delete(m.fsys, name)
 	return nil
 }
@@ -138,8 +147,8 @@ func TestWorkersAgree(t *testing.T) {
 	}
 	all := func(workers int) string {
 		var b bytes.Buffer
-		files := memory{fsys: fstest.MapFS{}, written: map[string]string{}}
-		results := RunAll(programs, Options{Workers: workers, Update: true, Files: &locked{memory: files}, Seed: 5,
+		files := &memory{fsys: fstest.MapFS{}, written: map[string]string{}}
+		results := RunAll(programs, Options{Workers: workers, Update: true, Files: files, Seed: 5,
 			Builtins: func() builtins.Services { return mocks.NewWorld(mocks.Options{Seed: 5}) }})
 		for _, r := range results {
 			if err := WriteResult(&b, sourcesOf(programs, r), r, diag.Options{}); err != nil {
@@ -160,16 +169,4 @@ func TestWorkersAgree(t *testing.T) {
 			t.Errorf("%d workers give something else (-1 +%d):\n%s", workers, workers, cmp.Diff(one, many))
 		}
 	}
-}
-
-// locked is files that are written by several tests at once.
-type locked struct {
-	memory
-	mu sync.Mutex
-}
-
-func (l *locked) Write(name string, data []byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.memory.Write(name, data)
 }
