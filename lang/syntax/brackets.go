@@ -20,7 +20,7 @@ type row struct{ from, to, indent int }
 // missing or one too many. A declaration that begins in the first column begins anew,
 // so that a missing brace costs no more than its own declaration.
 func (m *mender) brackets() {
-	if m.balanced(0, len(m.all)) {
+	if balanced(m.text, m.all) {
 		return
 	}
 	lines := m.lines()
@@ -29,7 +29,7 @@ func (m *mender) brackets() {
 		for to < len(lines) && !m.beginsDeclaration(lines[to]) {
 			to++
 		}
-		if !m.balanced(lines[from].from, lines[to-1].to) {
+		if !balanced(m.text, m.all[lines[from].from:lines[to-1].to]) {
 			b := &balancer{mender: m, lines: lines[from:to]}
 			b.run()
 		}
@@ -38,13 +38,13 @@ func (m *mender) brackets() {
 }
 
 // balanced reports whether every bracket of some tokens has its partner among them.
-func (s *source) balanced(from, to int) bool {
+func balanced(text string, tokens []token.Token) bool {
 	var open []string
-	for i := from; i < to; i++ {
-		if s.all[i].Kind != token.Op {
+	for _, t := range tokens {
+		if t.Kind != token.Op {
 			continue
 		}
-		switch word := s.word(i); nesting(word) {
+		switch word := text[t.Start:t.End]; nesting(word) {
 		case 1:
 			open = append(open, closer(word))
 		case -1:

@@ -360,7 +360,7 @@ func (m *mender) headers() {
 		if n+1 == len(lines) || m.all[l.from].Kind != token.Ident {
 			continue
 		}
-		if !m.balanced(l.from, l.to) || slices.ContainsFunc(m.all[l.from:l.to], func(t token.Token) bool { return t.Kind == token.Op && m.text[t.Start:t.End] == "{" }) {
+		if !balanced(m.text, m.all[l.from:l.to]) || slices.ContainsFunc(m.all[l.from:l.to], func(t token.Token) bool { return t.Kind == token.Op && m.text[t.Start:t.End] == "{" }) {
 			continue
 		}
 		next, end := lines[n+1], m.all[l.to-1].End
@@ -369,7 +369,7 @@ func (m *mender) headers() {
 			what = m.text[m.all[l.from].Start:m.all[l.from+1].End]
 		}
 		switch {
-		case block && m.is(next.from, "{") && !m.balanced(next.from, next.to):
+		case block && m.is(next.from, "{") && !balanced(m.text, m.all[next.from:next.to]):
 			m.report(CodeUnexpected, m.all[next.from].Start, m.all[next.from].End, "the { of %s stands on the same line", what).Hintf("write %s {", what)
 			m.edit(end, m.all[next.from].Start, " ")
 		case surplus > 0 && next.indent > l.indent && m.all[next.from].Kind != token.Op && !m.is(next.from, "else") && !binaryWords[m.word(next.from)] && m.ends(l.to-1):

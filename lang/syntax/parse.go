@@ -129,7 +129,7 @@ func (s *source) parse() *File {
 // brackets do not match, because nobody knows then where a step ends.
 func (s *source) cut() (rest []token.Token, steps [][]token.Token) {
 	whole := &parser{source: s, tokens: s.all}
-	if !whole.balanced() {
+	if !balanced(s.text, s.all) {
 		return slices.Clone(s.all), nil
 	}
 	depth, decl := 0, ""
@@ -438,26 +438,6 @@ func (p *parser) balance() bool {
 		p.closers = append(p.closers, closer(p.text[p.tokens[i].Start:p.tokens[i].End]))
 	}
 	return true
-}
-
-// balanced reports whether every bracket has its partner.
-func (p *parser) balanced() bool {
-	var open []string
-	for _, t := range p.tokens {
-		if t.Kind != token.Op {
-			continue
-		}
-		switch word := p.text[t.Start:t.End]; nesting(word) {
-		case 1:
-			open = append(open, closer(word))
-		case -1:
-			if len(open) == 0 || open[len(open)-1] != word {
-				return false
-			}
-			open = open[:len(open)-1]
-		}
-	}
-	return len(open) == 0
 }
 
 // unclosed lists the indexes of brackets that are never closed.
