@@ -173,6 +173,17 @@ type diagObject struct {
 	Message string          `json:"message"`
 	Hint    string          `json:"hint,omitempty"`
 	Related []relatedObject `json:"related,omitempty"`
+	Fixes   []fixObject     `json:"fixes,omitempty"`
+}
+
+type fixObject struct {
+	Title string       `json:"title"`
+	Edits []editObject `json:"edits"`
+}
+
+type editObject struct {
+	place
+	New string `json:"new"`
 }
 
 func writeJSONLines(e *env, all diag.List, sources diag.Sources) error {
@@ -191,19 +202,40 @@ func diagnosticObject(sources diag.Sources, d *diag.Diagnostic) diagObject {
 	for _, r := range d.Related {
 		o.Related = append(o.Related, relatedObject{placeOf(sources, r.Span), r.Message})
 	}
+	for _, f := range d.Fixes {
+		fix := fixObject{Title: f.Title}
+		for _, e := range f.Edits {
+			fix.Edits = append(fix.Edits, editObject{placeOf(sources, e.Span), e.New})
+		}
+		o.Fixes = append(o.Fixes, fix)
+	}
 	return o
 }
 
 // writeSARIF writes SARIF 2.1.0 (OASIS), which code hosts show in reviews.
 func writeSARIF(e *env, all diag.List, sources diag.Sources) error {
 	type m = map[string]any
+	region := func(p place) m {
+		return m{"startLine": p.Line, "startColumn": p.Column, "endLine": p.EndLine, "endColumn": p.EndColumn}
+	}
 	location := func(s diag.Span) m {
 		p := placeOf(sources, s)
 		at := m{"artifactLocation": m{"uri": uri(p.File)}}
 		if p.Line > 0 {
-			at["region"] = m{"startLine": p.Line, "startColumn": p.Column, "endLine": p.EndLine, "endColumn": p.EndColumn}
+			at["region"] = region(p)
 		}
 		return m{"physicalLocation": at}
+	}
+	fix := func(f diag.Fix) m {
+		var changes []m // one for each file
+		for i, e := range f.Edits {
+			if i == 0 || f.Edits[i-1].Span.File != e.Span.File {
+				changes = append(changes, m{"artifactLocation": m{"uri": uri(e.Span.File)}, "replacements": []m{}})
+			}
+			last := changes[len(changes)-1]
+			last["replacements"] = append(last["replacements"].([]m), m{"deletedRegion": region(placeOf(sources, e.Span)), "insertedContent": m{"text": e.New}})
+		}
+		return m{"description": m{"text": f.Title}, "artifactChanges": changes}
 	}
 	results, rules, known := []m{}, []m{}, map[diag.Code]bool{}
 	for _, d := range all {
@@ -229,6 +261,13 @@ func writeSARIF(e *env, all diag.List, sources diag.Sources) error {
 		}
 		if related != nil {
 			r["relatedLocations"] = related
+		}
+		var fixes []m
+		for _, f := range d.Fixes {
+			fixes = append(fixes, fix(f))
+		}
+		if fixes != nil {
+			r["fixes"] = fixes
 		}
 		results = append(results, r)
 	}

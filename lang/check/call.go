@@ -136,7 +136,7 @@ func (s *stepFlow) whole(d *syntax.Service, sig *value.Signature) *value.Signatu
 
 func (s *stepFlow) unknownOperation(service, op syntax.Name, names []string) *diag.Diagnostic {
 	d := diag.Errorf(CodeUnknownOp, op.Span, "service %s has no operation %s", service.Text, op.Text)
-	if d.Hint = diag.DidYouMean(op.Text, names); d.Hint == "" {
+	if !d.Suggest(op.Span, op.Text, names) {
 		d.Hintf("it has %s", strings.Join(names, ", "))
 	}
 	s.add(d)
@@ -149,7 +149,7 @@ func (s *stepFlow) unknownService(service syntax.Name) {
 		names = append(names, s.opts.Catalog.Services()...)
 	}
 	d := diag.Errorf(CodeUnknownService, service.Span, "there is no service %s", service.Text)
-	if d.Hint = diag.DidYouMean(service.Text, names); d.Hint == "" {
+	if !d.Suggest(service.Span, service.Text, names) {
 		d.Hintf(`declare it in a file and import that: import "services/…"`)
 	}
 	s.add(d)
@@ -221,8 +221,8 @@ func (s *stepFlow) arguments(t *syntax.Call, sig *value.Signature, args *expr.Pr
 		f := sig.Input.Field(a.Name)
 		if f == nil {
 			if !sig.Input.Open {
-				d := diag.Errorf(CodeUnknownArgument, a.Span, "%s takes no argument %s", sig.Name(), a.Name)
-				if d.Hint = diag.DidYouMean(a.Name, sig.Input.FieldNames()); d.Hint == "" {
+				d := diag.Errorf(CodeUnknownArgument, a.Key, "%s takes no argument %s", sig.Name(), a.Name)
+				if !d.Suggest(a.Key, a.Name, sig.Input.FieldNames()) {
 					d.Hintf("it takes %s", cmp.Or(strings.Join(sig.Input.FieldNames(), ", "), "no arguments"))
 				}
 				s.add(d)

@@ -99,7 +99,7 @@ func (s *stepFlow) possible(sig *value.Signature, on *syntax.On) {
 		names = append(names, value.Exhausted, value.Failed)
 		if own := verdicts[strings.ToLower(p.Name)]; own != "" {
 			d.Hint = own
-		} else if d.Hint = diag.DidYouMean(p.String(), names); d.Hint == "" || p.Name == "" {
+		} else if p.Name == "" || !d.Suggest(o.Span, p.Name, names) {
 			d.Hintf("it answers %s", known)
 		}
 		s.add(d)

@@ -160,8 +160,11 @@ func (c *checker) shape(s *space, sh syntax.Shape) *value.Type {
 		d := diag.Errorf(CodeUnknownType, sh.Span, "there is no type %s", sh.Name)
 		if own, ok := foreignTypes[sh.Name]; ok {
 			d.Hintf("write %s", own)
+			if slices.Contains(primitives, own) {
+				d.Fix("write "+own, diag.Edit{Span: sh.Span, New: own})
+			}
 		} else {
-			d.Hint = diag.DidYouMean(sh.Name, names)
+			d.Suggest(sh.Span, sh.Name, names)
 		}
 		c.add(d)
 		return value.TUnknown
@@ -452,7 +455,7 @@ var inPath = regexp.MustCompile(`\{([^{}/]*)\}`)
 func (c *checker) route(h *syntax.HTTP, input *value.Type, partial bool) {
 	if !slices.Contains(methods, h.Method.Text) {
 		d := diag.Errorf(CodeRoute, h.Method.Span, "there is no HTTP method %s", h.Method.Text)
-		if d.Hint = diag.DidYouMean(h.Method.Text, methods); d.Hint == "" {
+		if !d.Suggest(h.Method.Span, h.Method.Text, methods) {
 			d.Hintf("known methods: %s", strings.Join(methods, ", "))
 		}
 		c.add(d)
@@ -472,7 +475,7 @@ func (c *checker) route(h *syntax.HTTP, input *value.Type, partial bool) {
 		case partial:
 		case f == nil:
 			d := diag.Errorf(CodeRoute, span, "the path needs %s, which is no field of input", name)
-			if d.Hint = diag.DidYouMean(name, input.FieldNames()); d.Hint == "" {
+			if !d.Suggest(diag.Span{File: span.File, Start: span.Start + 1, End: span.End - 1}, name, input.FieldNames()) {
 				d.Hintf("input has %s", orNone(input.FieldNames()))
 			}
 			c.add(d)
@@ -569,7 +572,7 @@ func (c *checker) classification(stmts []*syntax.Classify, names []string) []val
 				c.add(diag.Errorf(CodeReserved, o.Span, "%s is a verdict of the policy, not an answer", p.Name).Hintf("it stands only after `on`"))
 			case p.Name != "" && !slices.Contains(names, p.Name):
 				d := diag.Errorf(CodeImpossible, o.Span, "nothing answers %s", p)
-				d.Hint = diag.DidYouMean(p.Name, names)
+				d.Suggest(o.Span, p.Name, names)
 				c.add(d)
 			case by >= 0:
 				c.add(diag.Errorf(CodeUnreachable, o.Span, "this never decides: %s above takes every %s", out[by], p).Hintf("the first rule that matches wins; put the narrower one first"))

@@ -230,7 +230,7 @@ func isCall(st syntax.Stmt) bool {
 // notHere explains the name of a step to wait for that is none of its level.
 func (f *flow) notHere(name syntax.Name) *diag.Diagnostic {
 	d := diag.Errorf(CodeUnknownStep, name.Span, "there is no step %s", name.Text)
-	if d.Hint = diag.DidYouMean(name.Text, f.stepNames()); d.Hint != "" || f.tree == nil {
+	if d.Suggest(name.Span, name.Text, f.stepNames()) || f.tree == nil {
 		return d
 	}
 	if len(f.path) > 0 {

@@ -119,7 +119,7 @@ func (f *flow) policyNamed(st *syntax.Use, sc *scope) parts {
 	d := f.space.policies.byName[st.Name.Text]
 	if d == nil {
 		problem := diag.Errorf(CodeUnknownPolicy, st.Name.Span, "there is no policy %s", st.Name.Text)
-		problem.Hint = diag.DidYouMean(st.Name.Text, f.space.policies.names)
+		problem.Suggest(st.Name.Span, st.Name.Text, f.space.policies.names)
 		f.add(problem)
 		return parts{}
 	}

@@ -84,17 +84,17 @@ func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 		return inside
 	}
 	if own, ok := foreign[name]; ok {
-		return d.Hintf("write %s", own)
+		return d.Hintf("write %s", own).Fix("write "+own, diag.Edit{Span: span, New: own})
 	}
 	if slices.Contains(answerNames, name) {
 		return d.Hintf("%s is known in a clause, and after the call it belongs to", name)
 	}
 	for _, f := range s.flow.graph.Input.Fields {
 		if f.Name == name {
-			return d.Hintf("did you mean input.%s?", name)
+			return d.Hintf("did you mean input.%s?", name).Fix("write input."+name, diag.Edit{Span: span, New: "input." + name})
 		}
 	}
-	if d.Hint = diag.DidYouMean(name, s.visible()); d.Hint != "" {
+	if d.Suggest(span, name, s.visible()) {
 		return d
 	}
 	if own, ok := otherwise[name]; ok {

@@ -208,7 +208,7 @@ func (r *stepReader) noStep(word string, span diag.Span) *diag.Diagnostic {
 		of = r.name
 	}
 	d := diag.Errorf(CodeUnknownStep, span, "%s has no step %s", of, word)
-	if d.Hint = diag.DidYouMean(word, known); d.Hint != "" {
+	if d.Suggest(span, word, known) {
 		return d
 	}
 	if deep := places(r.ran.Steps, "", word, nil); len(deep) > 0 {

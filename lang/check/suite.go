@@ -424,7 +424,7 @@ func (t *tester) put(p *syntax.Put, sc *scope, service string) *suite.Put {
 		}
 		slices.Sort(known)
 		d := diag.Errorf(CodeUnknownName, p.Table[0].Span.To(name.Span), "there is no table %s", written(p.Table))
-		if d.Hint = diag.DidYouMean(written(p.Table), known); d.Hint == "" {
+		if !d.Suggest(d.Span, written(p.Table), known) {
 			d.Hintf("a mock declares it: table %s { id int, … }", name.Text)
 		}
 		t.add(d)
@@ -433,8 +433,8 @@ func (t *tester) put(p *syntax.Put, sc *scope, service string) *suite.Put {
 	for _, f := range row.Fields() {
 		want := tab.Row.Field(f.Name)
 		if want == nil {
-			d := diag.Errorf(CodeUnknownArgument, f.Span, "rows of %s have no field %s", tab.Name, f.Name)
-			d.Hint = diag.DidYouMean(f.Name, tab.Row.FieldNames())
+			d := diag.Errorf(CodeUnknownArgument, f.Key, "rows of %s have no field %s", tab.Name, f.Name)
+			d.Suggest(f.Key, f.Name, tab.Row.FieldNames())
 			t.add(d)
 			continue
 		}
@@ -522,7 +522,7 @@ func (t *tester) impossible(p value.Pattern, span diag.Span, sig *value.Signatur
 	}
 	names = append(names, value.Unconditional...)
 	d := diag.Errorf(CodeImpossible, span, "%s never answers %s", sig.Name(), p)
-	if d.Hint = diag.DidYouMean(p.String(), names); d.Hint == "" || p.Name == "" {
+	if p.Name == "" || !d.Suggest(span, p.Name, names) {
 		d.Hintf("it answers %s", strings.Join(names, ", "))
 		if p.Status != 0 {
 			d.Hint += fmt.Sprintf("; if it shall do so all the same: %s undeclared", p)
@@ -709,7 +709,7 @@ func (t *tester) workflowNamed(names []syntax.Name) *graph.Graph {
 		return nil
 	}
 	d := diag.Errorf(CodeUnknownName, span, "there is no workflow %s", want)
-	if d.Hint = diag.DidYouMean(want, known); d.Hint == "" {
+	if !d.Suggest(span, want, known) {
 		d.Hintf(`import the file that defines it: import "….wf"`)
 	}
 	t.add(d)
@@ -801,7 +801,7 @@ func (f *testFlow) unknownStep(name syntax.Name, g *graph.Graph) {
 		return
 	}
 	d := diag.Errorf(CodeUnknownStep, name.Span, "%s has no step %s", g.FullName(), name.Text)
-	if d.Hint = diag.DidYouMean(name.Text, stepNamesOf(g.Steps)); d.Hint == "" {
+	if !d.Suggest(name.Span, name.Text, stepNamesOf(g.Steps)) {
 		d.Hintf("it has %s", strings.Join(stepNamesOf(g.Steps), ", "))
 	}
 	f.add(d)
@@ -906,7 +906,7 @@ func (f *testFlow) codeExpected(st *syntax.Expect) {
 		return
 	}
 	d := diag.Errorf(CodeUnknownName, st.Code.Span, "%s never fails with %s", f.ran.FullName(), code)
-	if d.Hint = diag.DidYouMean(code, known); d.Hint == "" {
+	if !d.Suggest(st.Code.Span, code, known) {
 		d.Hintf("a failed call has the code HTTP_nnn, or TIMEOUT, UNREACHABLE, MALFORMED")
 	}
 	f.add(d)

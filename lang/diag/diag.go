@@ -69,6 +69,21 @@ type Diagnostic struct {
 	Summary  string    `json:"message"`           // one sentence: what is wrong
 	Hint     string    `json:"hint,omitempty"`    // the way out; empty if there is none to offer
 	Related  []Related `json:"related,omitempty"` // other places, in reading order
+	Fixes    []Fix     `json:"fixes,omitempty"`   // ways to change the source so that it is gone
+}
+
+// Fix is one way to change the source so that a diagnostic is gone. Of a diagnostic with a
+// single fix that is what its author would do, so a program may do it unasked; several are
+// a choice for a person.
+type Fix struct {
+	Title string `json:"title"` // what it does, "write email"
+	Edits []Edit `json:"edits"` // at least one, in the order of their places; they do not overlap
+}
+
+// Edit puts New in the place of a span; an empty span is where New is inserted.
+type Edit struct {
+	Span Span   `json:"span"`
+	New  string `json:"new"`
 }
 
 // MaxText is how many bytes a message or hint has at most; a longer one is cut.
@@ -106,6 +121,12 @@ func (d *Diagnostic) Hintf(format string, args ...any) *Diagnostic {
 // See adds a related place and returns d, for chaining.
 func (d *Diagnostic) See(span Span, format string, args ...any) *Diagnostic {
 	d.Related = append(d.Related, Related{span, text(format, args...)})
+	return d
+}
+
+// Fix adds a way to change the source and returns d, for chaining.
+func (d *Diagnostic) Fix(title string, edits ...Edit) *Diagnostic {
+	d.Fixes = append(d.Fixes, Fix{Shorten(title), edits})
 	return d
 }
 

@@ -64,7 +64,10 @@ func Near(name string, candidates []string, n int) []string {
 // DidYouMean is the hint for an unknown name: `did you mean "x"?`, or "" when
 // nothing is near.
 func DidYouMean(name string, candidates []string) string {
-	near := Near(name, candidates, 3)
+	return didYou(Near(name, candidates, 3))
+}
+
+func didYou(near []string) string {
 	switch len(near) {
 	case 0:
 		return ""
@@ -72,6 +75,16 @@ func DidYouMean(name string, candidates []string) string {
 		return didYouMean + near[0] + "?"
 	}
 	return didYouMean + strings.Join(near[:len(near)-1], ", ") + " or " + near[len(near)-1] + "?"
+}
+
+// Suggest sets the hint of [DidYouMean] for the unknown name at a place. If one candidate is
+// nearest, to write that is the fix. It reports whether there is anything to suggest.
+func (d *Diagnostic) Suggest(at Span, name string, candidates []string) bool {
+	near := Near(name, candidates, 3)
+	if d.Hint = didYou(near); len(near) == 1 && at.End-at.Start == len(name) {
+		d.Fix("write "+near[0], Edit{at, near[0]})
+	}
+	return d.Hint != ""
 }
 
 const didYouMean = "did you mean "

@@ -55,6 +55,7 @@ type Referrer interface {
 // Field is one field of an expression that is an object literal.
 type Field struct {
 	Name string
+	Key  diag.Span // of the name
 	Span diag.Span // of the value
 	Type *value.Type
 }
@@ -345,7 +346,7 @@ func objectFields(m *ast.MapNode, t *value.Type, c *inferrer) []Field {
 		if !ok {
 			continue
 		}
-		f := Field{Name: key.Value, Span: c.span(pair.Value), Type: value.TUnknown}
+		f := Field{Name: key.Value, Key: c.span(pair.Key), Span: c.span(pair.Value), Type: value.TUnknown}
 		if tf := t.Field(key.Value); tf != nil {
 			f.Type = tf.Type
 		}

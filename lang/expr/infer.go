@@ -375,15 +375,14 @@ func (c *inferrer) field(n *ast.MemberNode, t *value.Type, name *ast.StringNode)
 		return f.ReadType()
 	}
 	if t.Open {
-		if near := diag.DidYouMean(name.Value, t.FieldNames()); near != "" {
-			d := diag.Warnf(CodeField, c.span(name), "no field %s is declared, although others may be given", name.Value)
-			d.Hint = near
+		d := diag.Warnf(CodeField, c.span(name), "no field %s is declared, although others may be given", name.Value)
+		if d.Suggest(d.Span, name.Value, t.FieldNames()) {
 			c.add(d)
 		}
 		return value.TAny
 	}
 	d := diag.Errorf(CodeField, c.span(name), "there is no field %s", name.Value)
-	if d.Hint = diag.DidYouMean(name.Value, t.FieldNames()); d.Hint == "" {
+	if !d.Suggest(d.Span, name.Value, t.FieldNames()) {
 		d.Hintf("it has %s", fieldList(t))
 		if name.Value == "body" || name.Value == "result" || name.Value == "output" || name.Value == "data" {
 			d.Hintf("fields are read directly; it has %s", fieldList(t))

@@ -205,7 +205,7 @@ func (p *parser) unknownWord(at int, word string, span diag.Span) {
 		d.Summary = word + " does not stand " + where
 		d.Hintf("it stands in a %s", elsewhere(word))
 	default:
-		if d.Hint = diag.DidYouMean(word, known); d.Hint == "" {
+		if !d.Suggest(span, word, known) {
 			d.Hintf("known here: %s", strings.Join(known, ", "))
 		}
 	}

@@ -139,7 +139,7 @@ func (r *yamlReader) unknownKey(key *yvalue, keys map[string]yamlKey, what strin
 	}
 	known := slices.Sorted(maps.Keys(keys))
 	d := r.warnf(CodeYAMLUnknown, key.span, "%s has no key %s; it is not read", what, key.text)
-	d.Hint = diag.DidYouMean(key.text, known)
+	d.Suggest(key.span, key.text, known)
 }
 
 // inertUse is an inert key where it was met first, and how often.
