@@ -86,6 +86,9 @@ func TestBadFiles(t *testing.T) {
 	}
 	for _, tt := range badFiles {
 		t.Run(tt.name, func(t *testing.T) {
+			if testing.Short() && len(tt.text) > 1<<18 {
+				t.Skip("a large file")
+			}
 			write(t, "x.wf", tt.text)
 			write(t, "x_test.wf", tt.text)
 			says := func(file string) string { return strings.Replace(tt.says, "x.wf:", file+":", 1) }
