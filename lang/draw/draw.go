@@ -80,22 +80,8 @@ func (in inside) head() []string {
 	return out
 }
 
-// calls lists the operations a step may call itself, in order, each once.
-func (in inside) calls() []string {
-	var out []string
-	if in.steps != nil {
-		return nil
-	}
-	graph.EachCall(in.own, func(c *graph.Call) {
-		if name := c.Sig.Name(); !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	})
-	return out
-}
-
 // marks are short words on what a step does itself when things go wrong.
-func (in inside) marks() []string {
+func (in inside) marks(s *graph.Step) []string {
 	var out []string
 	var retry, degrade, fail bool
 	attempts := ""
@@ -127,6 +113,9 @@ func (in inside) marks() []string {
 		}
 	}
 	walk(in.own)
+	if s.Within != nil {
+		out = append(out, "within "+cutAt(s.Within.Value.String(), 12))
+	}
 	if retry && len(attempts) <= 6 {
 		out = append(out, "↻"+attempts)
 	} else if retry {
@@ -147,6 +136,15 @@ func Mermaid(g *graph.Graph) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "---\ntitle: %q\n---\nflowchart TD\n", strings.TrimSpace(g.FullName()+" "+g.Version))
 	mermaid(&b, g.Steps, "s", "  ")
+	ends := endsOf(g)
+	if len(ends) > 0 {
+		fmt.Fprintf(&b, "  subgraph ends[%q]\n", atTheEnd(g))
+		mermaid(&b, ends, "e", "    ")
+		b.WriteString("  end\n")
+		for _, last := range sinks(g.Steps) {
+			fmt.Fprintf(&b, "  s%d ~~~ ends\n", last.Index)
+		}
+	}
 	return b.Bytes()
 }
 
@@ -155,11 +153,12 @@ func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 	for _, s := range steps {
 		in := insideOf(s)
 		label := "<b>" + mermaidText(s.Name) + "</b>"
-		for _, line := range slices.Concat(in.head(), in.calls()) {
-			label += "<br/>" + mermaidText(line)
-		}
-		if m := in.marks(); len(m) > 0 {
-			label += "<br/><i>" + mermaidText(strings.Join(m, " · ")) + "</i>"
+		for _, line := range in.says(s) {
+			text := mermaidText(line.text)
+			if line.class == classMark {
+				text = "<i>" + text + "</i>"
+			}
+			label += "<br/>" + text
 		}
 		open, shut := "[", "]"
 		switch {
@@ -167,9 +166,6 @@ func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 			open, shut = "{{", "}}"
 		case in.loop != nil && in.steps == nil:
 			open, shut = "[[", "]]"
-		}
-		if s.When != nil {
-			label += "<br/>when " + mermaidText(s.When.String())
 		}
 		if in.steps == nil {
 			fmt.Fprintf(b, "%s%s%d%s\"%s\"%s\n", indent, id, s.Index, open, label, shut)
@@ -192,7 +188,7 @@ func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 
 // mermaidText escapes what Mermaid would take for markup.
 func mermaidText(s string) string {
-	return strings.NewReplacer("&", "&amp;", `"`, "&quot;", "<", "&lt;", ">", "&gt;", "#", "&num;").Replace(s)
+	return strings.NewReplacer("&", "&amp;", `"`, "&quot;", "<", "&lt;", ">", "&gt;", "#", "&num;").Replace(plain(s))
 }
 
 // DOT draws for Graphviz; an edge that only orders is dashed, and steps with steps inside
@@ -200,10 +196,21 @@ func mermaidText(s string) string {
 func DOT(g *graph.Graph) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "digraph %q {\n  label=%q\n  labelloc=t\n  node [shape=box, style=rounded, fontname=\"sans-serif\"]\n", g.FullName(), strings.TrimSpace(g.FullName()+" "+g.Version))
-	if slices.ContainsFunc(g.Steps, func(s *graph.Step) bool { return insideOf(s).steps != nil }) {
+	ends := endsOf(g)
+	if len(ends) > 0 || slices.ContainsFunc(g.Steps, func(s *graph.Step) bool { return insideOf(s).steps != nil }) {
 		b.WriteString("  compound=true\n")
 	}
 	dot(&b, g.Steps, "s", "  ")
+	if len(ends) > 0 {
+		fmt.Fprintf(&b, "  subgraph cluster_ends {\n    label=%q\n    style=\"rounded,dashed\"\n", atTheEnd(g))
+		dot(&b, ends, "e", "    ")
+		b.WriteString("  }\n")
+		for _, last := range sinks(g.Steps) {
+			from, _ := end(last, "s", true)
+			to, _ := end(ends[0], "e", false)
+			fmt.Fprintf(&b, "  %s -> %s [style=invis]\n", from, to)
+		}
+	}
 	b.WriteString("}\n")
 	return b.Bytes()
 }
@@ -212,12 +219,9 @@ func DOT(g *graph.Graph) []byte {
 func dot(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 	for _, s := range steps {
 		in := insideOf(s)
-		label := slices.Concat([]string{s.Name}, in.head(), in.calls())
-		if m := in.marks(); len(m) > 0 {
-			label = append(label, strings.Join(m, " · "))
-		}
-		if s.When != nil {
-			label = append(label, "when "+s.When.String())
+		label := []string{s.Name}
+		for _, line := range in.says(s) {
+			label = append(label, plain(line.text))
 		}
 		text := strings.Join(label, "\n")
 		switch {

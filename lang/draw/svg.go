@@ -6,8 +6,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"wf/lang/graph"
 )
@@ -18,7 +16,9 @@ const (
 	boxPad    = 14
 	lineH     = 18
 	gapX      = 34
+	gapBend   = 8 // between edges side by side
 	gapY      = 58
+	endsH     = 74 // between the steps and what a run does at its end
 	titleH    = 46
 	aboutH    = 18  // of a line of the description
 	aboutW    = 6.4 // of a letter of the description and the legend
@@ -36,6 +36,7 @@ const (
 // box is one step, or a bend of an edge that passes a layer (step nil).
 type box struct {
 	step   *graph.Step
+	name   string   // as it is written
 	head   []phrase // below the name
 	note   *Note    // nil: none
 	inner  *drawing // of the steps inside; nil: there are none
@@ -50,9 +51,6 @@ type box struct {
 	up     []*box
 	down   []*box
 }
-
-// phrase is a line of a box.
-type phrase struct{ class, text string }
 
 // line is one edge, from step to step over its bends.
 type line struct {
@@ -104,11 +102,13 @@ type drawing struct {
 	prefix string // of their names
 	notes  Notes
 	boxes  []*box // of steps, by index
+	ends   []*box // what a run does at its end, one after the other
 	layers [][]*box
 	lines  []*line
 	bends  map[bend]*box
 	joined map[[2]*box]bool // bends that are neighbours already
 	about  []string         // the description, in lines
+	endsY  float64          // of the line above the ends
 	width  float64
 	height float64
 }
@@ -142,6 +142,18 @@ func (d *drawing) place() {
 		d.boxes[i].layer = layer[i]
 	}
 	d.rows()
+	if d.g != nil {
+		inEnds := *d
+		inEnds.prefix = "run."
+		for _, s := range endsOf(d.g) {
+			b := inEnds.box(s)
+			if b.layer = len(d.layers); len(d.ends) > 0 {
+				b.layer--
+			}
+			d.ends = append(d.ends, b)
+			d.add(b)
+		}
+	}
 	followers := make([]int, len(d.steps))
 	for _, s := range d.steps {
 		for _, need := range s.Needs {
@@ -173,31 +185,23 @@ func (d *drawing) box(s *graph.Step) *box {
 	if in.loop != nil {
 		b.stack = behind
 	}
-	for _, text := range in.head() {
-		b.head = append(b.head, phrase{"call", cut(text)})
-	}
-	for _, c := range in.calls() {
-		b.head = append(b.head, phrase{"call", cutCall(c)})
-	}
-	if s.When != nil {
-		for _, text := range wrap("when " + s.When.String()) {
-			b.head = append(b.head, phrase{"call", text})
+	b.name = cut(plain(s.Name))
+	for _, p := range in.says(s) {
+		for _, text := range wrap(plain(p.text)) {
+			b.head = append(b.head, phrase{p.class, text})
 		}
-	}
-	if m := in.marks(); len(m) > 0 {
-		b.head = append(b.head, phrase{"mark", strings.Join(m, " · ")})
 	}
 	if d.notes.Step != nil {
 		b.note = d.notes.Step(d.prefix+s.Name, s)
 	}
 	if b.note != nil {
 		for _, text := range b.note.Lines {
-			b.head = append(b.head, phrase{"note", text})
+			b.head = append(b.head, phrase{classNote, cut(plain(text))})
 		}
 	}
-	b.w = nameWidth(cut(s.Name))
+	b.w = nameWidth(b.name)
 	for _, l := range b.head {
-		b.w = max(b.w, float64(utf8.RuneCountInString(l.text))*smallW)
+		b.w = max(b.w, float64(columns(l.text))*smallW)
 	}
 	b.w += 2*boxPad + b.stack
 	b.h = float64(2*boxPad-6+lineH) + float64(len(b.head))*(lineH-2) + b.stack
@@ -400,19 +404,28 @@ func (d *drawing) rank(layer []*box, near func(*box) []*box) {
 // coordinates gives every box its place.
 func (d *drawing) coordinates() {
 	for _, layer := range d.layers {
-		w := -float64(gapX)
-		for _, b := range layer {
-			w += b.w + gapX
-		}
-		d.width = max(d.width, w)
-		x := -w / 2
-		for _, b := range layer {
+		x := 0.0
+		for i, b := range layer {
+			if i > 0 {
+				x += gap(layer[i-1], b)
+			}
 			b.x = x
-			x += b.w + gapX
+			x += b.w
+		}
+		d.width = max(d.width, x)
+		for _, b := range layer {
+			b.x -= x / 2
 		}
 	}
 	y, side := d.above()
 	for _, layer := range d.layers {
+		if len(d.ends) > 0 && layer[0] == d.ends[0] {
+			y += endsH - gapY
+			if len(d.steps) == 0 {
+				y += gapY
+			}
+			d.endsY = y - endsH/2
+		}
 		h := 0.0
 		for _, b := range layer {
 			h = max(h, b.h)
@@ -433,18 +446,32 @@ func (d *drawing) coordinates() {
 	d.shift(side)
 }
 
+// gap is the room between neighbours; edges that pass side by side need less than boxes.
+func gap(a, b *box) float64 {
+	switch {
+	case a.step == nil && b.step == nil:
+		return gapBend
+	case a.step == nil || b.step == nil:
+		return (gapX + gapBend) / 2
+	}
+	return gapX
+}
+
 // above lays out what stands above the steps, and returns where they begin and how much
 // room is beside them.
 func (d *drawing) above() (y, side float64) {
 	if d.g == nil {
 		return 0, innerPad
 	}
-	d.width = max(d.width, float64(utf8.RuneCountInString(d.g.FullName()+d.g.Version+d.notes.Title)+4)*11)
+	d.width = max(d.width, float64(columns(d.g.FullName()+d.g.Version+d.notes.Title)+4)*11)
 	if d.g.Describe != "" {
-		d.width = max(d.width, min(float64(utf8.RuneCountInString(d.g.Describe)), 84)*aboutW)
-		d.about = wrapAt(d.g.Describe, int(d.width/aboutW), 3)
+		d.width = max(d.width, min(float64(columns(d.g.Describe)), 84)*aboutW)
+		d.about = wrapAt(plain(d.g.Describe), int(d.width/aboutW), 3)
 	}
 	d.width = max(d.width, d.legendWidth())
+	if len(d.ends) > 0 {
+		d.width = max(d.width, float64(len(atTheEnd(d.g)))*aboutW)
+	}
 	return float64(margin + titleH + len(d.about)*aboutH), margin
 }
 
@@ -462,13 +489,20 @@ func (d *drawing) legend() []key {
 		out = nil
 	}
 	has := func(is func(*box) bool) bool {
-		return d.any(func(d *drawing) bool { return slices.ContainsFunc(d.boxes, is) })
+		return d.any(func(d *drawing) bool { return slices.ContainsFunc(d.boxes, is) || slices.ContainsFunc(d.ends, is) })
 	}
 	if d.notes.Step == nil && has(func(b *box) bool { return b.step.When != nil }) {
 		out = append(out, key{"box when", "under a condition"})
 	}
 	if has(func(b *box) bool { return b.stack > 0 }) {
 		out = append(out, key{"box items", "for each item"})
+	}
+	for _, k := range []key{{classAfter, "after an outcome"}, {classUndo, "undoes it"}} {
+		if has(func(b *box) bool {
+			return slices.ContainsFunc(b.head, func(p phrase) bool { return p.class == k.class })
+		}) {
+			out = append(out, k)
+		}
 	}
 	return out
 }
@@ -499,6 +533,10 @@ func (d *drawing) writeLegend(b *bytes.Buffer) {
 	x, y := float64(margin), d.height-margin/2-4
 	for _, k := range d.legend() {
 		switch k.class {
+		case classAfter:
+			fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, k.class, x+20, y, signAfter[:len(signAfter)-1])
+		case classUndo:
+			fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, k.class, x+20, y, signUndo[:len(signUndo)-1])
 		case "box items":
 			fmt.Fprintf(b, `<rect class="box" x="%.1f" y="%.1f" width="22" height="13" rx="4"/>`, x+8, y-7)
 			fallthrough
@@ -544,10 +582,10 @@ func settle(row []*box, upwards bool) {
 		}
 		want = want/float64(len(near)) - b.w/2
 		if i > 0 {
-			want = max(want, row[i-1].x+row[i-1].w+gapX)
+			want = max(want, row[i-1].x+row[i-1].w+gap(row[i-1], b))
 		}
 		if i+1 < len(row) {
-			want = min(want, row[i+1].x-gapX-b.w)
+			want = min(want, row[i+1].x-gap(b, row[i+1])-b.w)
 		}
 		b.x = want
 	}
@@ -609,75 +647,17 @@ func (d *drawing) shift(margin float64) {
 	d.width = max(d.width, most-least) + 2*margin
 }
 
-// nameWidth is how wide a step's name is, generously.
-func nameWidth(name string) float64 {
-	w := 0.0
-	for _, r := range name {
-		switch {
-		case strings.ContainsRune("mwMW", r):
-			w += 15
-		case strings.ContainsRune("ijltfr", r):
-			w += 6.8
-		case r == '_':
-			w += 7
-		case r >= 'A' && r <= 'Z':
-			w += 11.6
-		default:
-			w += 9.8
-		}
-	}
-	return w
-}
-
-// wrap breaks a condition between words.
-func wrap(s string) []string { return wrapAt(s, maxLetter, maxWhen) }
-
-// wrapAt breaks a text between words into lines; what is too much is cut.
-func wrapAt(s string, letters, lines int) []string {
-	var out []string
-	for len(out) < lines-1 && utf8.RuneCountInString(s) > letters {
-		runes := []rune(s)
-		at := letters
-		for at > letters/2 && runes[at] != ' ' {
-			at--
-		}
-		if runes[at] != ' ' {
-			break
-		}
-		out, s = append(out, string(runes[:at])), string(runes[at+1:])
-	}
-	return append(out, cutAt(s, letters))
-}
-
-func cut(s string) string { return cutAt(s, maxLetter) }
-
-func cutAt(s string, letters int) string {
-	if utf8.RuneCountInString(s) <= letters {
-		return s
-	}
-	return string([]rune(s)[:letters-1]) + "…"
-}
-
-// cutCall shortens the name of an operation. Of the class of a handler the end tells more
-// than the beginning.
-func cutCall(s string) string {
-	if i := strings.LastIndex(s, "::"); i >= 0 && utf8.RuneCountInString(s) > maxLetter {
-		s = "…" + s[i:]
-	}
-	return cut(s)
-}
-
 const style = `
   .page { fill: #ffffff } .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .version { font-weight: 400; fill: #6b7785 } .about { font: 12px system-ui, sans-serif; fill: #6b7785 }
   .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
   .group { fill: #fdfdfe; stroke: #cbd4dd } .when { fill: #fff9ea; stroke: #d9b95b }
-  .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f }
+  .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f } .next { fill: #6b7785 } .undo { fill: #7a55a3 } .rule { fill: none; stroke: #cbd4dd; stroke-dasharray: 2 4 }
   .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .after { stroke-dasharray: 4 4 } .implied { stroke-width: 1; stroke: #ccd5de } .head { fill: #8496a8 } .pale { fill: #ccd5de }
   .good { fill: #f0f9f3; stroke: #7fbf97 } .fair { fill: #fff9ea; stroke: #d9b95b } .bad { fill: #fdf1f0; stroke: #d99a94 } .note { font: 11px system-ui, sans-serif; fill: #6b7785 }
   .bar { fill: #dfe5eb } .good ~ .filled { fill: #3f9a63 } .fair ~ .filled { fill: #d0a02e } .bad ~ .filled { fill: #c8554b }
   @media (prefers-color-scheme: dark) {
     .page { fill: #12181f } .title, .name { fill: #e7edf3 } .version, .about { fill: #8d9aa8 } .box { fill: #1d2630; stroke: #42505f } .group { fill: #161d25; stroke: #36424f } .when { fill: #2b2716; stroke: #8a743a }
-    .call { fill: #a9b7c5 } .mark { fill: #d8b968 } .edge { stroke: #6d7f91 } .implied { stroke: #39444f } .head { fill: #6d7f91 } .pale { fill: #39444f }
+    .call { fill: #a9b7c5 } .mark { fill: #d8b968 } .next { fill: #8d9aa8 } .undo { fill: #c3a3e6 } .rule { stroke: #36424f } .edge { stroke: #6d7f91 } .implied { stroke: #39444f } .head { fill: #6d7f91 } .pale { fill: #39444f }
     .good { fill: #16271d; stroke: #3d7a55 } .fair { fill: #2b2716; stroke: #8a743a } .bad { fill: #2d1a19; stroke: #87453f } .note { fill: #93a1af } .bar { fill: #303b46 }
   }`
 
@@ -715,6 +695,23 @@ func (d *drawing) content(b *bytes.Buffer) {
 		}
 	}
 	for _, s := range d.boxes {
+		s.write(b)
+	}
+	d.writeEnds(b)
+}
+
+// writeEnds draws what a run does at its end, below a line of its own.
+func (d *drawing) writeEnds(b *bytes.Buffer) {
+	if len(d.ends) == 0 {
+		return
+	}
+	fmt.Fprintf(b, `<path class="rule" d="M%d,%.1f H%.1f"/><text class="about" x="%d" y="%.1f">%s</text>`+"\n", margin, d.endsY, d.width-margin, margin, d.endsY+18, escape(atTheEnd(d.g)))
+	for i, s := range d.ends {
+		if i > 0 {
+			before := d.ends[i-1]
+			y := before.y + before.h/2
+			fmt.Fprintf(b, `<path class="%s" d="M%.1f,%.1f H%.1f" marker-end="url(#head)"/>`+"\n", waits, before.x+before.w, y, s.x-2)
+		}
 		s.write(b)
 	}
 }
@@ -769,7 +766,7 @@ func (s *box) write(b *bytes.Buffer) {
 	}
 	s.rect(b, class, 0)
 	y := s.y + boxPad + 9
-	fmt.Fprintf(b, `<text class="name" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, escape(cut(s.step.Name)))
+	fmt.Fprintf(b, `<text class="name" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, escape(s.name))
 	for _, l := range s.head {
 		y += lineH - 2
 		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, l.class, s.x+boxPad, y, escape(l.text))

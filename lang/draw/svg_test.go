@@ -2,13 +2,18 @@ package draw
 
 import (
 	"bytes"
+	"encoding/xml"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rivo/uniseg"
 	"pgregory.net/rapid"
 
 	"wf/lang/graph"
+	"wf/lang/value"
 )
 
 // diamond is a → b → c → d, where d also reads a and b.
@@ -51,7 +56,7 @@ func TestConditionsAreBrokenBetweenWords(t *testing.T) {
 // the same picture.
 func TestPicturesHaveNoOverlap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		g := &graph.Graph{Name: "w", Steps: someSteps(t, 25, 2)}
+		g := someGraph(t)
 		d := newDrawing(g, Notes{})
 		d.layout()
 		fits(t, d)
@@ -59,6 +64,109 @@ func TestPicturesHaveNoOverlap(t *testing.T) {
 			t.Fatal("two pictures of one graph differ")
 		}
 	})
+}
+
+// odd is text as people write it, and as they do not.
+func odd(t *rapid.T, label string) string {
+	return rapid.OneOf(
+		rapid.StringMatching(`[a-z_]{1,40}`),
+		rapid.SampledFrom([]string{"", "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm", "تسجيل المستخدم", "שלום \u202eabc", "注文を確認する注文を確認する注文を確認する注文を確認する", "👩‍👩‍👧‍👦🏳️‍🌈", "a\x00b\x1b[0m", "<b>&\"'</b>]]>", "é̂̃é", "two\nlines", "\xff\xfe"}),
+		rapid.String(),
+	).Draw(t, label)
+}
+
+// someGraph makes up a graph, with all that a picture can show.
+func someGraph(t *rapid.T) *graph.Graph {
+	g := &graph.Graph{Name: "w", Version: odd(t, "version"), Describe: odd(t, "description"), Steps: someSteps(t, 25, 2)}
+	block := func(name string) *graph.Block {
+		if !rapid.Bool().Draw(t, name) {
+			return nil
+		}
+		return &graph.Block{Steps: []*graph.Step{{Name: name, Body: []graph.Stmt{someCall(t)}}}}
+	}
+	g.OnFailed, g.Finally = block("on_failed"), block("finally")
+	return g
+}
+
+func someCall(t *rapid.T) *graph.Call {
+	c := &graph.Call{Sig: &value.Signature{Service: "service", Operation: odd(t, "operation")}}
+	if rapid.Bool().Draw(t, "undone") {
+		c.Undo = &graph.Block{Steps: []*graph.Step{{Body: []graph.Stmt{&graph.Call{Sig: &value.Signature{Service: "service", Operation: odd(t, "undo")}}}}}}
+	}
+	if rapid.Bool().Draw(t, "handled") {
+		c.Clauses = []*graph.Clause{{Body: []graph.Stmt{&graph.Call{Sig: &value.Signature{Service: "other", Operation: odd(t, "next")}}, &graph.Degrade{}}}}
+	}
+	return c
+}
+
+// TestTextIsWellFormedAndInItsBox: whatever names, descriptions and operations there are,
+// a picture is XML, and no text is wider than the box it stands in.
+func TestTextIsWellFormedAndInItsBox(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		svg := SVG(someGraph(t))
+		var box float64
+		for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
+			tok, err := d.Token()
+			if err == io.EOF {
+				return
+			} else if err != nil {
+				t.Fatalf("%v in\n%s", err, svg)
+			}
+			start, ok := tok.(xml.StartElement)
+			if !ok {
+				continue
+			}
+			attr := map[string]string{}
+			for _, a := range start.Attr {
+				attr[a.Name.Local] = a.Value
+			}
+			switch {
+			case start.Name.Local == "rect" && strings.HasPrefix(attr["class"], "box"):
+				if _, err := fmt.Sscan(attr["width"], &box); err != nil {
+					t.Fatal(err)
+				}
+			case start.Name.Local == "text" && strings.HasPrefix(attr["class"], "call"):
+				var text string
+				if err := d.DecodeElement(&text, &start); err != nil {
+					t.Fatal(err)
+				}
+				if w := float64(uniseg.StringWidth(text)) * 6.7; w > box-boxPad {
+					t.Fatalf("%q is %.0f wide, and its box %.0f", text, w, box)
+				}
+				if strings.ContainsAny(text, "\u202e\n") {
+					t.Fatalf("%q turns the text around it", text)
+				}
+			}
+		}
+	})
+}
+
+// TestPicturesSayWhatTakesEffectsBack: calls of undos are told apart, and what a run does
+// at its end stands below its steps.
+func TestPicturesSayWhatTakesEffectsBack(t *testing.T) {
+	op := func(name string) *graph.Call {
+		return &graph.Call{Sig: &value.Signature{Service: "s", Operation: name}}
+	}
+	book := op("book")
+	book.Undo = &graph.Block{Steps: []*graph.Step{{Body: []graph.Stmt{op("release")}}}}
+	book.Clauses = []*graph.Clause{{Body: []graph.Stmt{op("look")}}}
+	end := func(name string) *graph.Block {
+		return &graph.Block{Steps: []*graph.Step{{Body: []graph.Stmt{op(name)}}}}
+	}
+	g := &graph.Graph{Name: "w", Steps: []*graph.Step{{Name: "a", Body: []graph.Stmt{book}}}, OnFailed: end("tell"), Finally: end("close")}
+	for name, text := range map[string]string{"svg": string(SVG(g)), "mermaid": string(Mermaid(g)), "dot": string(DOT(g))} {
+		at := -1
+		for _, want := range []string{"s.book", "↳ s.look", "↶ s.release", "on failed", "s.tell", "finally", "s.close"} {
+			i := strings.Index(text[at+1:], want)
+			if i < 0 {
+				t.Fatalf("%s lacks %q, or it stands too early:\n%s", name, want, text)
+			}
+			at += 1 + i
+		}
+		if !strings.Contains(text, "if it failed, after its effects are undone") {
+			t.Errorf("%s does not say when:\n%s", name, text)
+		}
+	}
 }
 
 // someSteps makes up steps, some of them groups and loops.
@@ -71,6 +179,9 @@ func someSteps(t *rapid.T, most, depth int) []*graph.Step {
 				s.Needs = append(s.Needs, graph.Need{Step: at, Data: rapid.Bool().Draw(t, "reads")})
 			}
 		}
+		if rapid.Bool().Draw(t, "calls") {
+			s.Name, s.Body = odd(t, "odd"), []graph.Stmt{someCall(t)}
+		}
 		if depth > 0 && rapid.IntRange(0, 3).Draw(t, "nests") == 0 {
 			s.Body = []graph.Stmt{&graph.Group{Steps: someSteps(t, 5, depth-1)}}
 		}
@@ -80,11 +191,12 @@ func someSteps(t *rapid.T, most, depth int) []*graph.Step {
 }
 
 func fits(t *rapid.T, d *drawing) {
-	for i, a := range d.boxes {
+	boxes := slices.Concat(d.boxes, d.ends)
+	for i, a := range boxes {
 		if a.x < 0 || a.y < 0 || a.x+a.w > d.width || a.y+a.h > d.height {
 			t.Fatalf("step %d is not on the page", i)
 		}
-		for j, b := range d.boxes[:i] {
+		for j, b := range boxes[:i] {
 			if a.x < b.x+b.w && b.x < a.x+a.w && a.y < b.y+b.h && b.y < a.y+a.h {
 				t.Fatalf("steps %d and %d overlap", i, j)
 			}
