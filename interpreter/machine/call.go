@@ -431,7 +431,14 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 			m.fail(x, err)
 			return
 		}
-		if ok {
+		switch {
+		case !ok:
+		case disposition != value.Success && forFailures(c): // it is for this failure and others
+			why := cs.failure()
+			m.tell(x, why)
+			m.enter(x, cs, c, why)
+			return
+		default:
 			m.enter(x, cs, c, nil)
 			return
 		}
@@ -613,6 +620,11 @@ func (m *Machine) again(x *exec, cs *callState, p *graph.Policy, n int) {
 // verdict ends a call that failed: by its clause for exhausted or failed, else the
 // step fails.
 func (m *Machine) verdict(x *exec, cs *callState, class string) {
+	m.conclude(x, cs, cs.call.Clauses, class, cs.failure())
+}
+
+// failure is that of a call by its answer.
+func (cs *callState) failure() *RunError {
 	a := cs.answer
 	msg := a.message
 	if msg == "" {
@@ -621,7 +633,12 @@ func (m *Machine) verdict(x *exec, cs *callState, class string) {
 	if cs.attempt > 1 {
 		msg += fmt.Sprintf(", after %d attempts", cs.attempt)
 	}
-	m.conclude(x, cs, cs.call.Clauses, class, &RunError{Code: a.code(), Message: msg, Place: cs.place, Attempt: cs.attempt, Span: cs.call.Span})
+	return &RunError{Code: a.code(), Message: msg, Place: cs.place, Attempt: cs.attempt, Span: cs.call.Span}
+}
+
+// forFailures reports whether a clause is for exhausted or failed, beside what it names.
+func forFailures(c *graph.Clause) bool {
+	return slices.ContainsFunc(c.On, func(p value.Pattern) bool { return p.Name == value.Exhausted || p.Name == value.Failed })
 }
 
 // conclude looks for the clause of a verdict. exhausted is a failure too. cs is the

@@ -80,7 +80,7 @@ func drawModel(t *rapid.T) model {
 // source writes the model as an author would.
 func (m model) source() string {
 	var b strings.Builder
-	b.WriteString("service s { 5xx\n operation do { input { seen [any] = [] }, 200, 404, 409 } }\nworkflow w {\n  input { yes bool = true }\n")
+	b.WriteString("service s { 5xx\n permanent 409\n operation do { input { seen [any] = [] }, 200, 404, 409 } }\nworkflow w {\n  input { yes bool = true }\n")
 	if m.limit > 0 {
 		fmt.Fprintf(&b, "  limit %d\n", m.limit)
 	}

@@ -35,6 +35,7 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	}
 	ons = s.undo(g, ons, sc)
 	body, falls := s.clauses(g, level, ons, more || in != nil, sc)
+	s.handled(t, g, ons)
 	if bind != nil {
 		b := sc.define(*bind, body)
 		s.lets = append(s.lets, b)

@@ -374,7 +374,10 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 	for _, item := range d.Items {
 		switch item := item.(type) {
 		case *syntax.Answer:
-			common = append(common, c.answers(s, item)...)
+			for _, o := range c.answers(s, item) {
+				o.Common = true
+				common = append(common, o)
+			}
 		case *syntax.Classify:
 			classes = append(classes, item)
 		}

@@ -44,7 +44,10 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 	info := &stepInfo{tree: &syntax.Step{Node: t.Node, Name: syntax.Name{Node: t.Name.Node}}, around: s.info, edges: s.info.edges, cyclic: s.info.cyclic}
 	item := &stepFlow{flow: s.flow, info: info, graph: &graph.Step{Span: t.Name.Span}, policy: s.policy, own: s.own, places: map[string]int{}}
 	item.policy.first, item.policy.limit = nil, nil
+	caught := s.caught
+	s.caught = caught || g.First != nil || g.Tolerate != nil || g.Share > 0
 	item.body(slices.DeleteFunc(slices.Clone(t.Stmts), ofLoop), sc)
+	s.caught = caught
 	s.info.told = info.told
 	g.Steps = []*graph.Step{item.graph}
 	s.graph.Body = []graph.Stmt{g}
@@ -115,7 +118,7 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (falls bool) 
 	before, after := s.around(stmts[:from]), s.around(stmts[to+clauses:])
 	g := &graph.Group{First: s.policy.first, Limit: s.policy.limit, Span: steps[0].(*syntax.Step).Name.Span}
 	body, _ := s.block(before, sc, nil)
-	inner := s.inside(steps, sc)
+	inner := s.inside(steps, sc, g.First != nil || slices.ContainsFunc(stmts[to:to+clauses], isOn))
 	g.Steps = inner.made
 	s.enough(g.First, len(g.Steps), "steps")
 
@@ -313,15 +316,21 @@ func isReturn(st syntax.Stmt) bool {
 	return ok
 }
 
+func isOn(st syntax.Stmt) bool {
+	_, ok := st.(*syntax.On)
+	return ok
+}
+
 func isFirst(st syntax.Stmt) bool {
 	_, ok := st.(*syntax.First)
 	return ok
 }
 
 // inside checks the steps of a group. They read what stands above them in their step.
-func (s *stepFlow) inside(steps []syntax.Stmt, sc *scope) level {
+func (s *stepFlow) inside(steps []syntax.Stmt, sc *scope, caught bool) level {
 	outer := s.level
 	s.level = newLevel()
+	s.caught = caught || outer.caught
 	s.path = append(outer.path[:len(outer.path):len(outer.path)], s.info.name())
 	s.base = s.policy
 	s.base.within, s.base.limit, s.base.first, s.base.tolerate, s.base.share = nil, nil, nil, nil, nil

@@ -71,7 +71,10 @@ func (f *flow) aside(what, name string, n syntax.Node, stmts []syntax.Stmt, sc *
 		f.misplaced(stmts[i], "here are no steps; statements are executed from top to bottom")
 		return nil
 	}
+	caught := s.caught
+	s.caught = false
 	s.body(stmts, sc)
+	s.caught = caught
 	return &graph.Block{Steps: []*graph.Step{s.graph}, Span: n.Span}
 }
 

@@ -35,6 +35,7 @@ type level struct {
 	base     parts       // the policy around them
 	policies map[string]*graph.Policy
 	made     []*graph.Step // by index
+	caught   bool          // a failure in them is taken care of around them
 	path     []string      // names of the steps around them, outermost first; nil: those of the workflow
 }
 

@@ -35,7 +35,8 @@ type Route struct{ Method, Path string }
 // Body says nothing about it.
 type Outcome struct {
 	Pattern
-	Body *Type
+	Body   *Type
+	Common bool // declared for all operations of the service
 }
 
 // Rule classifies outcomes: retried while attempts are left, or permanent.
