@@ -47,7 +47,7 @@ another; the kind of each tells what it is:
 	                           line of each step's end and of the run's
 	wf [json] [wf mocks] jsonl the trace as JSON
 	wf order.wf, fetch.wf      the workflows that the examples of tests import
-	yaml packing.yaml          another one that they import, in YAML
+	wf packing.wf              another one that they import, with handlers
 	wf test [text]             a test file, and what its failing tests print; without
 	                           text all of them pass
 
@@ -315,7 +315,7 @@ func (doc *spec) fence(t *testing.T, f *fence, group *example) *example {
 		doc.examples = append(doc.examples, group)
 		doc.show(true)
 		return group
-	case "wf order.wf", "wf fetch.wf", "yaml packing.yaml":
+	case "wf order.wf", "wf fetch.wf", "wf packing.wf":
 		_, name, _ := strings.Cut(f.kind, " ")
 		doc.tested = append(doc.tested, tested{name, doc.content(f)})
 		return nil

@@ -117,7 +117,11 @@ func (d *draft) read(f *File) {
 			d.notes[d.index(n.Span.Start)].expr = n.Span.End
 			return true
 		case *Record:
-			d.notes[d.index(n.Span.Start)].record = true
+			i := d.index(n.Span.Start)
+			if n.Open {
+				i++
+			}
+			d.notes[i].record = true
 		case *Ensure:
 			inner[n.Else] = true
 		case *Let:

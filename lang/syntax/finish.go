@@ -7,6 +7,7 @@ import (
 
 	"wf/lang/diag"
 	"wf/lang/token"
+	"wf/lang/value"
 )
 
 // finish completes what the grammar leaves raw: spans, expression texts, string and
@@ -27,6 +28,7 @@ func (p *source) finish(f *File) {
 			p.span(&n.Node, &n.raw)
 		case *Call:
 			p.span(&n.Node, &n.raw)
+			p.handler(n)
 		case *Put:
 			p.span(&n.Node, &n.raw)
 		case *Expr:
@@ -67,6 +69,23 @@ func (p *source) span(n *Node, at *raw) {
 	}
 	n.Span = diag.Span{File: p.name, Start: start, End: end}
 	*at = raw{}
+}
+
+// handler makes the target of a call that names a handler by its class.
+func (p *source) handler(n *Call) {
+	if n.Class == nil {
+		if len(n.Target) > 1 && n.Target[0].Text == value.HandlerService {
+			class := n.Target[len(n.Target)-1]
+			p.problems.Add(diag.Errorf(CodeUnexpected, n.Target[0].Span.To(class.Span), "a handler is named by its class, in quotes").
+				Hintf("write call handler %q", class.Text))
+		}
+		return
+	}
+	word := n.Class.Span
+	word.Start = n.Span.Start + strings.Index(p.text[n.Span.Start:n.Class.Span.Start], value.HandlerService)
+	word.End = word.Start + len(value.HandlerService)
+	n.Target = []Name{{Node{Span: word}, value.HandlerService}, {n.Class.Node, p.unquote(n.Class.Value, n.Class.Span)}}
+	n.Class = nil
 }
 
 func (p *source) unquote(lit string, span diag.Span) string {

@@ -323,7 +323,7 @@ func (l *productions) ending(lex *lexer.PeekingLexer) (Ending, error) {
 
 func (l *productions) shape(lex *lexer.PeekingLexer) (Shape, error) {
 	switch t := lex.Peek(); {
-	case t.Type == tOp && t.Value == "{":
+	case isOp(*t, "{"), isWord(*t, "open") && isOp(peek(lex, 1), "{"):
 		return l.record(lex)
 	case t.Type == tOp && t.Value == "[":
 		return l.list(lex)

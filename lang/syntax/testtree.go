@@ -253,6 +253,8 @@ func mock[T any](service, handler production[T]) production[T] {
 
 func isWord(t lexer.Token, word string) bool { return t.Type == tIdent && t.Value == word }
 
+func isOp(t lexer.Token, sign string) bool { return t.Type == tOp && t.Value == sign }
+
 func isEnding(t lexer.Token) bool { return t.Type == tIdent && slices.Contains(Endings, t.Value) }
 
 // ends reports whether a statement ends before the token.

@@ -154,12 +154,12 @@ type Shape interface {
 }
 
 type (
-	// Record is a shape with fields; Open admits others too (YAML only).
+	// Record is a shape with fields; Open admits others too.
 	Record struct {
 		Node
 		raw
+		Open   bool     `parser:"@'open'?"`
 		Fields []*Field `parser:"'{' ( Newline | ',' )* ( @@ ( ( Newline | ',' )+ @@? )* )? '}'"`
-		Open   bool
 	}
 	// ListShape is `[shape]`.
 	ListShape struct {
@@ -308,12 +308,14 @@ type (
 		In  *Expr `parser:"'in' @@"`
 		By  *Expr `parser:"( 'by' @@ )?"` // the key of an item; nil: its index
 	}
-	// Call calls Target, `service.operation`. A nil Args passes {}; a handler's
-	// call (target `handler.X`) passes the step's whole context, Args as config.
+	// Call calls Target, `service.operation`. A nil Args passes {}. The call of a
+	// handler, `call handler "CLASS"`, has a Target of value.HandlerService and the class;
+	// it passes the step's whole context, Args as config.
 	Call struct {
 		Node
 		raw
-		Target []Name `parser:"'call' @@ ( '.' @@ )*"`
+		Class  *Text  `parser:"'call' ( (?= 'handler' String ) 'handler' @@"` // until its Target is made
+		Target []Name `parser:"| @@ ( '.' @@ )* )"`
 		Args   *Expr  `parser:"@@?"`
 	}
 	// On is a clause of the call above it.

@@ -207,7 +207,7 @@ func (g *trees) shape(depth int) Shape {
 	case 2:
 		return &ListShape{Elem: g.shape(depth - 1), Rules: g.rules()}
 	}
-	return &Record{Fields: some(g, 0, 5, func() *Field { return g.field(depth - 1) })}
+	return &Record{Open: g.int("open", 4) == 0, Fields: some(g, 0, 5, func() *Field { return g.field(depth - 1) })}
 }
 
 func (g *trees) field(depth int) *Field {
@@ -244,7 +244,7 @@ func (g *trees) serviceItem() ServiceItem {
 		case 0:
 			return &HTTP{Method: g.anyName(), Path: g.text()}
 		case 1:
-			return &Input{Record: &Record{Fields: some(g, 0, 4, func() *Field { return g.field(1) })}}
+			return &Input{Record: &Record{Open: g.int("open", 4) == 0, Fields: some(g, 0, 4, func() *Field { return g.field(1) })}}
 		}
 		return g.answer()
 	})}
@@ -308,7 +308,13 @@ func (g *trees) ending() Ending {
 	return g.retry()
 }
 
-func (g *trees) call() *Call { return &Call{Target: some(g, 1, 3, g.anyName), Args: g.orNil()} }
+func (g *trees) call() *Call {
+	if g.int("handler", 6) == 0 {
+		return &Call{Target: []Name{{Text: "handler"}, {Text: g.text().Value}}, Args: g.orNil()}
+	}
+	target := some(g, 0, 2, g.anyName)
+	return &Call{Target: append([]Name{g.sureName()}, target...), Args: g.orNil()} // a handler has a class
+}
 
 func (g *trees) stmt(depth int) Stmt {
 	kinds := 11
@@ -341,7 +347,7 @@ func (g *trees) stmt(depth int) Stmt {
 	case 9:
 		return &On{Outcomes: some(g, 1, 3, g.outcome), When: g.orNil(), Stmts: some(g, 0, 3, func() Stmt { return g.stmt(depth - 1) })}
 	}
-	return &Input{Record: &Record{Fields: some(g, 0, 4, func() *Field { return g.field(1) })}}
+	return &Input{Record: &Record{Open: g.int("open", 4) == 0, Fields: some(g, 0, 4, func() *Field { return g.field(1) })}}
 }
 
 func (g *trees) mock() *Mock {

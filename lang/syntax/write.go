@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"wf/lang/value"
 )
 
 // writer writes a tree as text, with no thought of its layout but for the lines: one for
@@ -124,6 +126,9 @@ func (w *writer) outcome(o Outcome) {
 func (w *writer) shape(s Shape) {
 	switch s := s.(type) {
 	case *Record:
+		if s.Open {
+			w.print("open ")
+		}
 		w.print("{ ")
 		list(w, s.Fields, w.field)
 		w.print(" }")
@@ -223,6 +228,9 @@ func (w *writer) stmt(n any) {
 		w.print("describe ", quoted(n.Value.Value))
 	case *Input:
 		w.print("input")
+		if n.Record.Open {
+			w.print(" open")
+		}
 		lines(w, n.Record.Fields)
 	case *Retry:
 		w.retry(n)
@@ -255,7 +263,11 @@ func (w *writer) stmt(n any) {
 		w.step(n)
 	case *Call:
 		w.print("call ")
-		w.dotted(n.Target)
+		if handler, class := n.Target[0], n.Target[len(n.Target)-1]; handler.Text == value.HandlerService && len(n.Target) == 2 {
+			w.print(handler.Text, " ", quoted(class.Text))
+		} else {
+			w.dotted(n.Target)
+		}
 		w.with(" ", n.Args)
 	case *On:
 		w.print("on ")
