@@ -256,6 +256,8 @@ func (p *parser) unexpected(at int, word string, span diag.Span, err error) {
 		d.Hintf("a field is optional by a ? behind its name: %s? type", "name")
 	case word == ";":
 		d.Hintf("statements end with the line, or with a comma")
+	case prev == "call": // it has two forms, of which the parser names none
+		d.Hintf("expected a name")
 	case word == "{" && prev == "=":
 		d.Hintf("a type is declared without =: type name { … }")
 	default:

@@ -73,19 +73,18 @@ func (p *source) span(n *Node, at *raw) {
 
 // handler makes the target of a call that names a handler by its class.
 func (p *source) handler(n *Call) {
-	if n.Class == nil {
-		if len(n.Target) > 1 && n.Target[0].Text == value.HandlerService {
-			class := n.Target[len(n.Target)-1]
-			p.problems.Add(diag.Errorf(CodeUnexpected, n.Target[0].Span.To(class.Span), "a handler is named by its class, in quotes").
-				Hintf("write call handler %q", class.Text))
-		}
+	if class := n.Class; class != nil {
+		word := class.Span // the word before it
+		word.Start = n.Span.Start + strings.Index(p.text[n.Span.Start:class.Span.Start], value.HandlerService)
+		word.End = word.Start + len(value.HandlerService)
+		n.Target = []Name{{Node{Span: word}, value.HandlerService}, {class.Node, p.unquote(class.Value, class.Span)}}
+		n.Class = nil
 		return
 	}
-	word := n.Class.Span
-	word.Start = n.Span.Start + strings.Index(p.text[n.Span.Start:n.Class.Span.Start], value.HandlerService)
-	word.End = word.Start + len(value.HandlerService)
-	n.Target = []Name{{Node{Span: word}, value.HandlerService}, {n.Class.Node, p.unquote(n.Class.Value, n.Class.Span)}}
-	n.Class = nil
+	if len(n.Target) > 1 && n.Target[0].Text == value.HandlerService {
+		last := n.Target[len(n.Target)-1]
+		p.problems.Add(diag.Errorf(CodeUnexpected, n.Target[0].Span.To(last.Span), "a handler is named by its class, in quotes").Hintf("write call handler %q", last.Text))
+	}
 }
 
 func (p *source) unquote(lit string, span diag.Span) string {

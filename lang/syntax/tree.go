@@ -314,7 +314,7 @@ type (
 	Call struct {
 		Node
 		raw
-		Class  *Text  `parser:"'call' ( (?= 'handler' String ) 'handler' @@"` // until its Target is made
+		Class  *Text  `parser:"'call' ( (?= 'handler' String ) 'handler' @@"` // until it is part of Target
 		Target []Name `parser:"| @@ ( '.' @@ )* )"`
 		Args   *Expr  `parser:"@@?"`
 	}
