@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"lang/draw":           {"lang/diag", "lang/graph", "lang/value"},
 	"lang/explain":        {},
 	"lang":                {"lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
+	"lang/lsp":            {"lang", "lang/check", "lang/diag", "lang/syntax", "lang/token", "lang/value"},
 	"builtins":            {"lang/value"},
 	"interpreter/machine": {"lang/diag", "lang/expr", "lang/graph", "lang/value"},
 	"interpreter/sim":     {"builtins", "interpreter/machine", "lang/graph", "lang/value"},
@@ -41,7 +42,7 @@ var arrows = map[string][]string{
 	"golden/cover":        {"lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/value"},
 	"golden":              {"builtins", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks"},
 	"golden/propose":      {"builtins", "golden", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
-	"cmd/wf":              {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/explain", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
+	"cmd/wf":              {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 }
 
 // owners says which packages alone import a library, so that one place decides how it is
@@ -52,6 +53,7 @@ var owners = map[string][]string{
 	"github.com/expr-lang/expr":              {"lang/expr"},
 	"github.com/santhosh-tekuri/jsonschema/": {"lang/schema"},
 	"gopkg.in/yaml.v3":                       {"lang/syntax"},
+	"go.lsp.dev/":                            {"lang/lsp"},
 	"os/exec":                                {},
 	"net/http":                               {},
 }

@@ -87,6 +87,7 @@ type cli struct {
 	Fmt        fmtCmd        `cmd:"" help:"Lay files out in the one style." group:"author"`
 	Services   servicesCmd   `cmd:"" help:"List the services and operations that are built in." group:"author"`
 	Explain    explainCmd    `cmd:"" help:"Explain a diagnostic code, or the policy of a step." group:"author"`
+	LSP        lspCmd        `cmd:"" name:"lsp" help:"Serve an editor over the Language Server Protocol." group:"author"`
 	Version    versionCmd    `cmd:"" help:"Print the version." group:"other"`
 	Completion completionCmd `cmd:"" help:"Print a script that makes a shell complete wf commands." group:"other"`
 

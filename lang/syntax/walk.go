@@ -1,5 +1,7 @@
 package syntax
 
+import "wf/lang/diag"
+
 // Walk visits the nodes under n, n first and children in source order. Nodes are
 // passed as pointers, of the types of this package; visit returns whether to go on
 // below the node.
@@ -240,4 +242,12 @@ func (w walker) stmt(n any) {
 	default:
 		w.test(n)
 	}
+}
+
+// PlaceOf is where a node stands; the zero Span for anything else.
+func PlaceOf(n any) diag.Span {
+	if p := placeOf(n); p != nil {
+		return p.Span
+	}
+	return diag.Span{}
 }

@@ -1,0 +1,433 @@
+package lsp_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"go.lsp.dev/jsonrpc2"
+	"go.lsp.dev/protocol"
+	"go.lsp.dev/uri"
+	"golang.org/x/tools/txtar"
+
+	"wf/lang"
+	"wf/lang/lsp"
+)
+
+// TestSessions plays the sessions of testdata over the real protocol. An archive holds the
+// files of a workspace, in which «a» names a place (it is taken out), and a script of one
+// command a line, with the answer of the server below each. WF_UPDATE=1 rewrites these.
+//
+//	open FILE               the editor opens a file
+//	close FILE
+//	edit FILE "old" "new"   the first such text is replaced; \n in it is a line end
+//	disk FILE "old" "new"   the same for a file that is not open, by somebody else
+//	problems                what the editor was told of since it was last asked
+//	symbols, tokens, format, hints, lenses FILE
+//	hover, definition, references, complete, prepare, fix PLACE
+//	rename PLACE NAME
+func TestSessions(t *testing.T) {
+	names, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no sessions", err)
+	}
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			src, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := txtar.Parse(src)
+			s := newSession(t, a)
+			for i, f := range a.Files {
+				if f.Name == "script" {
+					a.Files[i].Data = []byte(s.play(string(f.Data)))
+				}
+			}
+			s.end()
+			got := txtar.Format(a)
+			if os.Getenv("WF_UPDATE") != "" {
+				if err := os.WriteFile(name, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if !bytes.Equal(src, got) {
+				t.Errorf("%s", diff.Diff("want", src, "got", got))
+			}
+		})
+	}
+}
+
+const root = "/ws/"
+
+// host is a workspace in memory.
+type host struct{ fstest.MapFS }
+
+func (h host) Open(name string) (fs.File, error) { return h.MapFS.Open(strings.TrimPrefix(name, "/")) }
+func (h host) ReadDir(name string) ([]fs.DirEntry, error) {
+	return h.MapFS.ReadDir(strings.TrimPrefix(name, "/"))
+}
+func (h host) Definitions(folder string) (out []string) {
+	for name := range h.MapFS {
+		if full := "/" + name; strings.HasPrefix(full, folder) && !strings.HasSuffix(name, ".json") {
+			out = append(out, full)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// session is an editor of few features.
+type session struct {
+	protocol.UnimplementedClient
+	t      *testing.T
+	disk   host
+	server protocol.Server
+	conn   jsonrpc2.Conn
+	texts  map[string]string // of the files as the editor has them
+	marks  map[string]mark
+	open   map[string]int32 // version
+	told   chan *protocol.PublishDiagnosticsParams
+	done   chan error
+	legend []string // kinds of semantic tokens
+}
+
+type mark struct {
+	file   string
+	offset int
+}
+
+func newSession(t *testing.T, a *txtar.Archive) *session {
+	s := &session{t: t, disk: host{fstest.MapFS{}}, texts: map[string]string{}, marks: map[string]mark{}, open: map[string]int32{},
+		told: make(chan *protocol.PublishDiagnosticsParams, 100), done: make(chan error, 1)}
+	for _, f := range a.Files {
+		if f.Name == "script" {
+			continue
+		}
+		text := string(f.Data)
+		for {
+			m := markRE.FindStringSubmatchIndex(text)
+			if m == nil {
+				break
+			}
+			name := text[m[2]:m[3]]
+			if _, twice := s.marks[name]; twice {
+				t.Fatalf("mark %s stands twice", name)
+			}
+			s.marks[name] = mark{f.Name, m[0]}
+			text = text[:m[0]] + text[m[1]:]
+		}
+		s.texts[f.Name] = text
+		s.disk.MapFS[root[1:]+f.Name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	s.start()
+	return s
+}
+
+var markRE = regexp.MustCompile(`«(\w+)»`)
+
+func (s *session) start() {
+	here, there := net.Pipe()
+	go func() {
+		err := lsp.Serve(context.Background(), there, s.disk, lang.Options{}, "test")
+		_ = there.Close()
+		s.done <- err
+	}()
+	s.conn = jsonrpc2.NewConn(jsonrpc2.NewHeaderStream(here), jsonrpc2.WithCodec(lsp.Codec{}))
+	s.conn.Go(context.Background(), protocol.ClientHandler(s, jsonrpc2.MethodNotFoundHandler))
+	s.server = protocol.ServerDispatcher(s.conn)
+	folder := protocol.WorkspaceFolder{URI: uri.File(strings.TrimSuffix(root, "/")), Name: "ws"}
+	params := &protocol.InitializeParams{WorkspaceFoldersInitializeParams: protocol.WorkspaceFoldersInitializeParams{WorkspaceFolders: protocol.NewNullable([]protocol.WorkspaceFolder{folder})}}
+	can, err := s.server.Initialize(context.Background(), params)
+	s.must(err)
+	s.legend = can.Capabilities.SemanticTokensProvider.(*protocol.SemanticTokensOptions).Legend.TokenTypes
+	s.must(s.server.Initialized(context.Background(), &protocol.InitializedParams{}))
+}
+
+func (s *session) end() {
+	s.must(s.server.Shutdown(context.Background()))
+	s.must(s.server.Exit(context.Background()))
+	s.must(<-s.done)
+	_ = s.conn.Close()
+}
+
+func (s *session) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// PublishDiagnostics keeps what the server tells.
+func (s *session) PublishDiagnostics(_ context.Context, params *protocol.PublishDiagnosticsParams) error {
+	s.told <- params
+	return nil
+}
+
+// play executes the commands of a script, and gives it back with the answers.
+func (s *session) play(script string) string {
+	var b strings.Builder
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") { // comments, and lines between
+			if b.Len() > 0 || line != "" {
+				fmt.Fprintln(&b, line)
+			}
+			continue
+		}
+		command, ok := strings.CutPrefix(line, "> ")
+		if !ok {
+			continue // an answer
+		}
+		fmt.Fprintln(&b, line)
+		for out := range strings.Lines(s.command(command)) {
+			fmt.Fprintln(&b, strings.TrimRight("  "+strings.TrimRight(out, "\n"), " "))
+		}
+	}
+	return b.String()
+}
+
+func (s *session) uri(file string) uri.URI { return uri.File(root + file) }
+
+func (s *session) file(u uri.URI) string {
+	return strings.TrimPrefix(uri.FsPathFor(u, uri.PlatformPOSIX, false), root)
+}
+
+// words of a command; those in quotes are one.
+func words(command string) (out []string) {
+	for command = strings.TrimSpace(command); command != ""; command = strings.TrimSpace(command) {
+		word, rest, _ := strings.Cut(command, " ")
+		if quoted, err := strconv.QuotedPrefix(command); err == nil {
+			word, _ = strconv.Unquote(quoted)
+			rest = command[len(quoted):]
+		}
+		out, command = append(out, word), rest
+	}
+	return out
+}
+
+func (s *session) command(line string) string {
+	ctx := context.Background()
+	w := words(line)
+	arg := ""
+	if len(w) > 1 {
+		arg = w[1]
+	}
+	doc := protocol.TextDocumentIdentifier{URI: s.uri(arg)}
+	switch w[0] {
+	case "open":
+		s.open[arg] = 1
+		s.must(s.server.DidOpen(ctx, &protocol.DidOpenTextDocumentParams{TextDocument: protocol.TextDocumentItem{URI: doc.URI, LanguageID: "wf", Version: 1, Text: s.texts[arg]}}))
+		return ""
+	case "close":
+		delete(s.open, arg)
+		s.texts[arg] = string(s.disk.MapFS[root[1:]+arg].Data)
+		s.must(s.server.DidClose(ctx, &protocol.DidCloseTextDocumentParams{TextDocument: doc}))
+		return ""
+	case "edit", "disk":
+		return s.edit(ctx, w[0], arg, w[2], w[3])
+	case "problems":
+		return s.problems()
+	case "symbols":
+		r, err := s.server.DocumentSymbol(ctx, &protocol.DocumentSymbolParams{TextDocument: doc})
+		s.must(err)
+		list, _ := r.(protocol.DocumentSymbolSlice)
+		return s.symbols(list, "")
+	case "tokens":
+		r, err := s.server.SemanticTokensFull(ctx, &protocol.SemanticTokensParams{TextDocument: doc})
+		s.must(err)
+		return s.tokens(arg, r.Data)
+	case "format":
+		r, err := s.server.Formatting(ctx, &protocol.DocumentFormattingParams{TextDocument: doc})
+		s.must(err)
+		return s.edits(arg, r)
+	}
+	s.t.Fatalf("no command %s", w[0])
+	return ""
+}
+
+// edit replaces a text.
+func (s *session) edit(ctx context.Context, how, file, old, by string) string {
+	at := strings.Index(s.texts[file], old)
+	if at < 0 {
+		s.t.Fatalf("%s has no %q", file, old)
+	}
+	r := s.rangeOf(file, at, at+len(old))
+	s.texts[file] = s.texts[file][:at] + by + s.texts[file][at+len(old):]
+	for name, m := range s.marks { // those behind move along
+		if m.file == file && m.offset >= at+len(old) {
+			s.marks[name] = mark{file, m.offset + len(by) - len(old)}
+		}
+	}
+	if how == "disk" {
+		s.disk.MapFS[root[1:]+file] = &fstest.MapFile{Data: []byte(s.texts[file])}
+		s.must(s.server.DidChangeWatchedFiles(ctx, &protocol.DidChangeWatchedFilesParams{Changes: []protocol.FileEvent{{URI: s.uri(file), Type: protocol.FileChangeTypeChanged}}}))
+		return ""
+	}
+	s.open[file]++
+	s.must(s.server.DidChange(ctx, &protocol.DidChangeTextDocumentParams{
+		TextDocument:   protocol.VersionedTextDocumentIdentifier{TextDocumentIdentifier: protocol.TextDocumentIdentifier{URI: s.uri(file)}, Version: s.open[file]},
+		ContentChanges: []protocol.TextDocumentContentChangeEvent{&protocol.TextDocumentContentChangePartial{Range: r, Text: by}},
+	}))
+	return ""
+}
+
+// problems waits until the server has answered what it was sent before, and lists what it
+// told meanwhile: of each file the last.
+func (s *session) problems() string {
+	var any string
+	for any = range s.open {
+		break
+	}
+	_, err := s.server.Formatting(context.Background(), &protocol.DocumentFormattingParams{TextDocument: protocol.TextDocumentIdentifier{URI: s.uri(any)}})
+	s.must(err)
+	last := map[string]*protocol.PublishDiagnosticsParams{}
+	for {
+		select {
+		case p := <-s.told:
+			last[s.file(p.URI)] = p
+			continue
+		default:
+		}
+		break
+	}
+	var files []string
+	for f := range last {
+		files = append(files, f)
+	}
+	slices.Sort(files)
+	var b strings.Builder
+	for _, f := range files {
+		version := ""
+		if v, ok := last[f].Version.Get(); ok {
+			version = fmt.Sprintf(" (version %d)", v)
+		}
+		if len(last[f].Diagnostics) == 0 {
+			fmt.Fprintf(&b, "%s%s: nothing\n", f, version)
+			continue
+		}
+		fmt.Fprintf(&b, "%s%s:\n", f, version)
+		for _, d := range last[f].Diagnostics {
+			message, _ := d.Message.(protocol.String)
+			severity := map[protocol.DiagnosticSeverity]string{protocol.DiagnosticSeverityError: "error", protocol.DiagnosticSeverityWarning: "warning"}[d.Severity]
+			fmt.Fprintf(&b, "  %s %s %v: %s\n", s.at(f, d.Range), severity, d.Code, strings.ReplaceAll(string(message), "\n", "\n    "))
+			for _, r := range d.RelatedInformation {
+				fmt.Fprintf(&b, "    %s: %s %s\n", s.file(r.Location.URI), s.at(s.file(r.Location.URI), r.Location.Range), r.Message)
+			}
+		}
+	}
+	return b.String()
+}
+
+// at shows a range: where it is, and the text there.
+func (s *session) at(file string, r protocol.Range) string {
+	text := s.slice(file, r)
+	if head, _, more := strings.Cut(text, "\n"); more {
+		text = head + "…"
+	}
+	return fmt.Sprintf("%d:%d ‹%s›", r.Start.Line+1, r.Start.Character+1, text)
+}
+
+func (s *session) slice(file string, r protocol.Range) string {
+	text := s.texts[file]
+	return text[s.offset(text, r.Start):s.offset(text, r.End)]
+}
+
+// offset is computed by other means than those of the server.
+func (s *session) offset(text string, p protocol.Position) int {
+	lines := strings.SplitAfter(text, "\n")
+	at := len(strings.Join(lines[:p.Line], ""))
+	var n uint32
+	for i, r := range lines[p.Line] + "\x00" {
+		if n == p.Character {
+			return at + i
+		}
+		if n++; r > 0xffff {
+			n++
+		}
+	}
+	s.t.Fatalf("no place %v", p)
+	return 0
+}
+
+func (s *session) position(file string, offset int) protocol.Position {
+	head := s.texts[file][:offset]
+	line := strings.Count(head, "\n")
+	var n uint32
+	for _, r := range head[strings.LastIndex(head, "\n")+1:] {
+		if n++; r > 0xffff {
+			n++
+		}
+	}
+	return protocol.Position{Line: uint32(line), Character: n}
+}
+
+func (s *session) rangeOf(file string, start, end int) protocol.Range {
+	return protocol.Range{Start: s.position(file, start), End: s.position(file, end)}
+}
+
+func (s *session) symbols(list []protocol.DocumentSymbol, indent string) string {
+	var b strings.Builder
+	for _, d := range list {
+		detail := ""
+		if d.Detail != nil {
+			detail = " " + *d.Detail
+		}
+		fmt.Fprintf(&b, "%s%d %s%s lines %d-%d\n", indent, d.Kind, d.Name, detail, d.Range.Start.Line+1, d.Range.End.Line+1)
+		b.WriteString(s.symbols(d.Children, indent+"  "))
+	}
+	return b.String()
+}
+
+// tokens shows the words of each kind.
+func (s *session) tokens(file string, data []uint32) string {
+	var b strings.Builder
+	var at protocol.Position
+	for ; len(data) >= 5; data = data[5:] {
+		if data[0] > 0 {
+			at.Character = 0
+		}
+		newLine := data[0] > 0 || b.Len() == 0
+		at.Line += data[0]
+		at.Character += data[1]
+		if newLine {
+			if b.Len() > 0 {
+				b.WriteByte('\n')
+			}
+			fmt.Fprintf(&b, "%d:", at.Line+1)
+		}
+		mark := ""
+		if data[4] > 0 {
+			mark = "!"
+		}
+		fmt.Fprintf(&b, " %s:%s%s", s.slice(file, protocol.Range{Start: at, End: protocol.Position{Line: at.Line, Character: at.Character + data[2]}}), s.legend[data[3]], mark)
+	}
+	return b.String() + "\n"
+}
+
+func (s *session) edits(file string, list []protocol.TextEdit) string {
+	var b strings.Builder
+	for _, e := range list {
+		fmt.Fprintf(&b, "%d:%d-%d:%d %s\n", e.Range.Start.Line+1, e.Range.Start.Character+1, e.Range.End.Line+1, e.Range.End.Character+1, compact(e.NewText))
+	}
+	if len(list) == 0 {
+		return "nothing\n"
+	}
+	return b.String()
+}
+
+func compact(v any) string {
+	b, _ := json.Marshal(v)
+	return string(b)
+}
