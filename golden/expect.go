@@ -11,6 +11,7 @@ import (
 
 	"wf/interpreter/machine"
 	"wf/lang/expr"
+	"wf/lang/graph"
 	"wf/lang/suite"
 	"wf/lang/value"
 )
@@ -144,6 +145,8 @@ func (s *scenario) part(of *machine.StepResult, part suite.Part) (st *machine.St
 	switch st = find(of.Steps, name); {
 	case st != nil:
 		return st, ""
+	case of.Def != nil && slices.ContainsFunc(graph.Inside(of.Def.Body), func(d *graph.Step) bool { return d.Name == part.Name }) && (len(of.Steps) > 0 || of.Ending == machine.Completed || of.Ending == machine.Degraded):
+		return &machine.StepResult{Name: name, Ending: machine.NotRun, Reason: "its arm was not taken"}, ""
 	case len(of.Steps) == 0 && of.Ending != machine.Completed && of.Ending != machine.Degraded: // and so what is in it
 		return &machine.StepResult{Name: name, Ending: machine.NotRun, Reason: of.Name + " " + string(of.Ending)}, ""
 	case len(of.Steps) == 0:

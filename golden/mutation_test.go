@@ -91,7 +91,19 @@ workflow inner {
     step b { call shop.note { text: "b" } }
     step c { call shop.note { text: "c" } }
   }
-  output { from: pick.name, sent: send, notes: len(finish) }
+  step close after finish {
+    switch pick.name {
+      when "near" {
+        step note { call shop.note { text: "short way" } }
+      }
+      when "far", "farther" {
+        step log { call shop.note { text: "long way" } }
+        return "far"
+      }
+      else { return "nowhere" }
+    }
+  }
+  output { from: pick.name, sent: send, notes: len(finish), closed: close }
 }
 `
 
@@ -115,9 +127,9 @@ test "two at once" {
   expect started(send["x"].tell) == ended(send["x"].ship)
   expect finish.a cancelled
   expect started(finish.a) == ended(send) and ended(finish) == ended(finish.c)
-  expect output == { from: "far", sent: ["T3", "T3", "T3"], notes: 2 }
+  expect output == { from: "far", sent: ["T3", "T3", "T3"], notes: 2, closed: "far" }
   expect map(calls(shop.find), .args.sku) == ["near", "far", "x", "y", "z"]
-  expect map(calls(shop.note), .args.text) == ["x", "y", "z", "a", "b", "c"]
+  expect map(calls(shop.note), .args.text) == ["x", "y", "z", "a", "b", "c", "long way"]
 }
 test "one may be missing" {
   run inner { skus: ["x", "no"] }
@@ -130,13 +142,20 @@ test "two may not" {
   expect failed HTTP_404
   expect finish not_run
 }
+test "near" {
+  mock shop.find { 200 { id: 1, name: "near" }, pass always }
+  run inner { skus: ["x"] }
+  expect close.note completed
+  expect close.log not_run
+  expect calls(shop.note)[4].args.text == "short way"
+}
 test "nowhere" {
   mock shop.find { 404 times 2, pass }
   run inner { skus: ["x"] }
   expect degraded
   expect pick degraded
   expect pick == { id: 0, name: "nowhere" }
-  expect output.from == "nowhere"
+  expect output.from == "nowhere" and output.closed == "nowhere"
 }
 `
 
@@ -191,6 +210,7 @@ var kinds = []struct {
 }{
 	{"drops", dropped},                          // a setting, ensure or clause is lost
 	{"swaps", swapped},                          // two neighbouring clauses do each other's work
+	{"takes the other way in", crossed},         // two neighbouring arms of a switch do each other's work
 	{"forgets to wait for", unawaited},          // a step named behind `after` is lost
 	{"hides the fallback of", undegraded},       // a degrade has become a return
 	{"says otherwise in", reworded},             // a text in a result, an argument or the output is another one
@@ -259,6 +279,8 @@ func eachBlock(f *syntax.File, visit func(owner string, block *[]syntax.Stmt)) {
 			visit(step, &n.Stmts)
 		case *syntax.Undo:
 			visit("the undo of "+step, &n.Stmts)
+		case *syntax.Arm:
+			visit(step, &n.Stmts)
 		case *syntax.Finally:
 			visit("finally", &n.Stmts)
 		}
@@ -342,6 +364,20 @@ func swapped(f *syntax.File) (out []site) {
 		out = append(out, site{fmt.Sprintf("on %s and on %s of %s", outcomes(a), outcomes(b), owner), func() {
 			a.Outcomes, b.Outcomes, a.When, b.When = b.Outcomes, a.Outcomes, b.When, a.When
 		}})
+	})
+	return out
+}
+
+func crossed(f *syntax.File) (out []site) {
+	eachStmt(f, func(owner string, st syntax.Stmt) {
+		s, ok := st.(*syntax.Switch)
+		if !ok {
+			return
+		}
+		for i := 1; i < len(s.Arms); i++ {
+			a, b := s.Arms[i-1], s.Arms[i]
+			out = append(out, site{fmt.Sprintf("arms %d and %d of %s", i, i+1, owner), func() { a.Stmts, b.Stmts = b.Stmts, a.Stmts }})
+		}
 	})
 	return out
 }

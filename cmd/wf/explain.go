@@ -196,10 +196,37 @@ func (x *explainer) inside(s *graph.Step, name string) {
 		}
 		name += "[…]"
 	}
+	x.arms(x.body, name)
 	g, ok := first[*graph.Group](x.body)
-	if !ok {
-		return
+	if ok {
+		x.group(g, name)
 	}
+}
+
+// arms says where the switches among some statements lead.
+func (x *explainer) arms(body []graph.Stmt, name string) {
+	for _, st := range body {
+		s, ok := st.(*graph.Switch)
+		if !ok {
+			continue
+		}
+		for _, a := range s.Arms {
+			word, when, _ := strings.Cut(a.Label, ": ")
+			if steps := graph.Inside(a.Body); len(steps) > 0 {
+				names := make([]string, len(steps))
+				for i, inner := range steps {
+					names[i] = inner.Name
+				}
+				x.row(word, fmt.Sprintf("%s: runs %s; see %s:%s", cutTo(when, 60), strings.Join(names, ", "), x.main, stepArgument(name+".", steps[0])))
+				continue
+			}
+			x.row(word, cutTo(when, 60)+": "+x.does(a.Body, "goes on"))
+		}
+	}
+}
+
+// group says what is inside of a step, and what becomes of failures there.
+func (x *explainer) group(g *graph.Group, name string) {
 	x.several(g.First, g.Limit)
 	names := make([]string, len(g.Steps))
 	for i, inner := range g.Steps {
@@ -246,13 +273,18 @@ func first[T graph.Stmt](body []graph.Stmt) (found T, ok bool) {
 // ownCalls visits the calls of a step without those of steps inside.
 func ownCalls(body []graph.Stmt, visit func(*graph.Call)) {
 	for _, st := range body {
-		if g, ok := st.(*graph.Group); ok {
-			for _, c := range g.Clauses {
+		switch st := st.(type) {
+		case *graph.Group:
+			for _, c := range st.Clauses {
 				ownCalls(c.Body, visit)
 			}
-			continue
+		case *graph.Switch:
+			for _, a := range st.Arms {
+				ownCalls(a.Body, visit)
+			}
+		default:
+			graph.EachCall([]graph.Stmt{st}, visit)
 		}
-		graph.EachCall([]graph.Stmt{st}, visit)
 	}
 }
 
@@ -408,10 +440,25 @@ func tries(c *graph.Call) (again, after string) {
 
 // below is what comes behind a call that went well.
 func (x *explainer) below(c *graph.Call) string {
-	if last := x.body[len(x.body)-1]; last == graph.Stmt(c) {
+	if isLast(x.body, c) {
 		return x.who + " returns the body"
 	}
 	return "goes on"
+}
+
+// isLast reports whether a call is the last statement of a block, or of an arm of a switch
+// there.
+func isLast(body []graph.Stmt, c *graph.Call) bool {
+	if len(body) == 0 {
+		return false
+	}
+	switch last := body[len(body)-1].(type) {
+	case *graph.Call:
+		return last == c
+	case *graph.Switch:
+		return slices.ContainsFunc(last.Arms, func(a *graph.Arm) bool { return isLast(a.Body, c) })
+	}
+	return false
 }
 
 // verdict says what a failure of a call leads to: a clause for one of the classes, or
@@ -445,6 +492,10 @@ func (x *explainer) does(body []graph.Stmt, nothing string) string {
 			parts = append(parts, "unless "+cutTo(st.Cond.String(), 60)+" "+x.does([]graph.Stmt{st.Else}, ""))
 		case *graph.Call:
 			parts = append(parts, "calls "+st.Sig.Name())
+		case *graph.Switch:
+			for _, a := range st.Arms {
+				parts = append(parts, cutTo(a.Label, 60)+": "+x.does(a.Body, "goes on"))
+			}
 		case *graph.Return:
 			parts = append(parts, x.who+" returns "+brief(st.Value))
 		case *graph.Degrade:

@@ -167,6 +167,13 @@ func (t *table) statement(st graph.Stmt) {
 		t.statement(st.Else)
 	case *graph.Call:
 		t.call(st)
+	case *graph.Switch:
+		for _, a := range st.Arms {
+			label := short(a.Label)
+			t.on(a, "taken", Point{Kind: Clauses, What: label, Span: a.Span, Missing: t.step + ": " + label + " is never taken"})
+			t.program(a.When)
+			t.block(a.Body)
+		}
 	case *graph.Group:
 		t.setting(st.First)
 		t.setting(st.Limit)
@@ -353,6 +360,9 @@ func several(p *graph.Policy) bool {
 // retries reports whether a block of a clause has a retry of its call.
 func retries(body []graph.Stmt) bool {
 	return slices.ContainsFunc(body, func(st graph.Stmt) bool {
+		if s, ok := st.(*graph.Switch); ok {
+			return slices.ContainsFunc(s.Arms, func(a *graph.Arm) bool { return retries(a.Body) })
+		}
 		if e, ok := st.(*graph.Ensure); ok {
 			st = e.Else
 		}
@@ -423,6 +433,11 @@ func (w *ways) statement(st graph.Stmt) (goesOn bool) {
 		w.statement(st.Else)
 	case *graph.Call:
 		return w.call(st)
+	case *graph.Switch:
+		for _, a := range st.Arms {
+			goesOn = w.block(a.Body) || goesOn
+		}
+		return goesOn
 	case *graph.Group:
 		inner := within(st.Steps)
 		caught := slices.ContainsFunc(st.Clauses, func(c *graph.Clause) bool { return c.When == nil })

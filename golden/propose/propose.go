@@ -131,6 +131,10 @@ func (s *search) block(body []graph.Stmt, prefix, step string) {
 			if st.Undo != nil {
 				s.enter(st.Undo.Steps, prefix+st.Place+".")
 			}
+		case *graph.Switch:
+			for _, a := range st.Arms {
+				s.block(a.Body, prefix, step)
+			}
 		case *graph.Group:
 			s.enter(st.Steps, step+".")
 			clauses(st.Clauses)

@@ -94,6 +94,10 @@ func poolOf(g *graph.Graph) (pool, map[string]bool) {
 			program(st.Value)
 		case *graph.Fail:
 			program(st.Message)
+		case *graph.Switch:
+			for _, a := range st.Arms {
+				program(a.When)
+			}
 		case *graph.Group:
 			for _, s := range st.Steps {
 				program(s.When)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -426,7 +427,7 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 		if !takes(c, a) {
 			continue
 		}
-		ok, err := m.holds(c)
+		ok, err := m.holds(c.When)
 		if err != nil {
 			m.fail(x, err)
 			return
@@ -553,15 +554,16 @@ func takes(c *graph.Clause, a answer) bool {
 	return false
 }
 
-func (m *Machine) holds(c *graph.Clause) (bool, *RunError) {
-	if c.When == nil {
+// holds judges a condition; nil always holds.
+func (m *Machine) holds(when *expr.Program) (bool, *RunError) {
+	if when == nil {
 		return true, nil
 	}
-	ok, err := c.When.Bool(&m.eval, m.env)
+	ok, err := when.Bool(&m.eval, m.env)
 	if err != nil {
 		return false, expressionError(err)
 	}
-	m.judged(c.When, ok)
+	m.judged(when, ok)
 	return ok, nil
 }
 
@@ -672,7 +674,7 @@ func (m *Machine) verdictClause(clauses []*graph.Clause, class string) (*graph.C
 		if !slices.ContainsFunc(c.On, func(p value.Pattern) bool { return p.Name == class }) {
 			continue
 		}
-		if ok, err := m.holds(c); err != nil || ok {
+		if ok, err := m.holds(c.When); err != nil || ok {
 			return c, err
 		}
 	}

@@ -47,6 +47,7 @@ type frame struct {
 	body  []graph.Stmt
 	next  int
 	owner *callState // the call whose clause this is; nil for the step itself
+	arm   bool       // of a switch; the clause is that of a frame below
 	label string     // of the clause
 	why   *RunError  // what the clause is there for: the failure of its call; nil for an answer
 }
@@ -218,6 +219,8 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 	case *graph.Call:
 		m.call(x, st)
 		return true
+	case *graph.Switch:
+		return m.choose(x, st)
 	case *graph.Group:
 		m.group(x, st)
 		return true
@@ -236,6 +239,9 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		return true
 	case *graph.Retry:
 		m.reached(st, "reached")
+		for x.frames[len(x.frames)-1].arm {
+			m.leave(x)
+		}
 		owner := m.leave(x)
 		x.call = owner
 		if owner.settled() {
@@ -245,6 +251,34 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		return true
 	}
 	panic(fmt.Sprintf("unknown statement %T", st))
+}
+
+// choose executes the arm of a switch whose condition holds.
+func (m *Machine) choose(x *exec, s *graph.Switch) (stop bool) {
+	for _, a := range s.Arms {
+		ok, err := m.holds(a.When)
+		if err != nil {
+			m.fail(x, err)
+			return true
+		}
+		if ok {
+			m.reached(a, "taken")
+			m.decided(x, a.Label)
+			x.frames = append(x.frames, frame{body: a.Body, arm: true})
+			return false
+		}
+	}
+	m.fail(x, &RunError{Code: CodeExpression, Message: "no arm of the switch is for this value", Span: s.Span})
+	return true
+}
+
+// clause is the clause that is executed, or the step itself, and its depth.
+func (x *exec) clause() (*frame, int) {
+	i := len(x.frames) - 1
+	for x.frames[i].arm {
+		i--
+	}
+	return &x.frames[i], i
 }
 
 // finishWith ends the step with the value of an expression.
@@ -265,9 +299,9 @@ func (m *Machine) finishWith(x *exec, ending Ending, p *expr.Program) {
 
 // degradedBecause names what a fallback stands in for.
 func (x *exec) degradedBecause() string {
-	f := &x.frames[len(x.frames)-1]
+	f, depth := x.clause()
 	why := f.why
-	if len(x.frames) == 1 {
+	if depth == 0 {
 		why = x.fallen
 	}
 	switch {
@@ -318,8 +352,9 @@ func (m *Machine) close(x *exec, ending Ending) {
 	if st.attempts == 0 {
 		st.attempts = x.other
 	}
-	if n := len(x.frames); n > 0 && ending != Cancelled {
-		st.clause = x.frames[n-1].label
+	if len(x.frames) > 0 && ending != Cancelled {
+		f, _ := x.clause()
+		st.clause = f.label
 	}
 	if x.within > 0 && !x.late {
 		m.emit(CancelTimer{m.stepID(x)})

@@ -28,6 +28,7 @@ type nest struct {
 	first    int     // 0: all
 	tolerate int     // of a loop
 	caught   bool    // a group: on failed { degrade "caught" }
+	forked   bool    // a group: its steps stand in the arm of a switch that is taken
 
 	ok   bool // of a call
 	took time.Duration
@@ -69,6 +70,7 @@ func drawNest(t *rapid.T, name string, depth int, calls *int) *nest {
 		n.tolerate = rapid.IntRange(0, 2).Draw(t, "tolerate")
 	} else {
 		n.caught = rapid.Bool().Draw(t, "caught")
+		n.forked = rapid.Bool().Draw(t, "forked")
 	}
 	return n
 }
@@ -95,11 +97,17 @@ func (n *nest) write(b *strings.Builder, full, indent string, level []*nest) {
 	if n.loop {
 		fmt.Fprintf(b, "%s  call s.do { of: \"%s[${i}]\" }\n%s  on 200 { return i }\n", indent, full, indent)
 	} else {
+		if n.forked {
+			fmt.Fprintf(b, "%s  switch run.id == \"\" { when true { fail WRONG }, when false {\n", indent)
+		}
 		for _, inner := range n.inside {
 			inner.write(b, full+"."+inner.name, indent+"  ", n.inside)
 		}
 		if n.caught {
 			fmt.Fprintf(b, "%s  on failed { degrade \"caught\" }\n", indent)
+		}
+		if n.forked {
+			fmt.Fprintf(b, "%s  } }\n", indent)
 		}
 	}
 	fmt.Fprintf(b, "%s}\n", indent)

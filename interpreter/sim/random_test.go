@@ -35,6 +35,7 @@ type modelStep struct {
 	timeout  int // ms; 0: none
 	within   int // ms; 0: none
 	clause   string
+	forked   bool      // what it does stands in the arm of a switch that is taken
 	outcomes []outcome // one an attempt, the last for all that follow
 }
 
@@ -67,6 +68,7 @@ func drawModel(t *rapid.T) model {
 		s.timeout = rapid.SampledFrom([]int{0, 0, 25, 45}).Draw(t, "timeout")
 		s.within = rapid.SampledFrom([]int{0, 0, 53, 133, 203}).Draw(t, "within")
 		s.clause = rapid.SampledFrom([]string{"", "404", "409", "exhausted", "failed", "fail"}).Draw(t, "clause")
+		s.forked = rapid.Bool().Draw(t, "forked")
 		for range rapid.IntRange(1, 4).Draw(t, "outcomes") {
 			s.outcomes = append(s.outcomes, outcome{
 				rapid.SampledFrom([]string{"200", "200", "200", "404", "409", "503", "503", "timeout", "unreachable"}).Draw(t, "outcome"),
@@ -99,6 +101,9 @@ func (m model) source() string {
 		if s.within > 0 {
 			fmt.Fprintf(&b, "    within %dms\n", s.within)
 		}
+		if s.forked {
+			b.WriteString("    switch input.yes { when false { return 0 }, when true {\n")
+		}
 		fmt.Fprintf(&b, "    call s.do { seen: [%s] }\n", names(s.reads))
 		switch s.clause {
 		case "":
@@ -106,6 +111,9 @@ func (m model) source() string {
 			b.WriteString("    on failed { fail OWN }\n")
 		default:
 			fmt.Fprintf(&b, "    on %s { degrade 0 }\n", s.clause)
+		}
+		if s.forked {
+			b.WriteString("    } }\n")
 		}
 		fmt.Fprintf(&b, "    return %d\n  }\n", i+1)
 	}

@@ -40,7 +40,7 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 		b := sc.define(*bind, body)
 		s.lets = append(s.lets, b)
 	} else if in == nil {
-		s.main, s.mainOut = g, body
+		s.mains, s.mainOut = []*graph.Call{g}, body
 	}
 	sc.setAnswer(body)
 	return g, !falls

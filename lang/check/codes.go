@@ -34,6 +34,7 @@ const (
 	CodeNoEnding        diag.Code = "WF405" // a clause that ends nothing
 	CodeMisplaced       diag.Code = "WF406" // a statement where it has no meaning
 	CodeEmptyStep       diag.Code = "WF407" // a step that does nothing
+	CodeMissingArm      diag.Code = "WF408" // a switch without an arm for some value
 	CodeUnhandled       diag.Code = "WF421" // an outcome with a meaning that nobody speaks of
 	CodeNet             diag.Code = "WF422" // warning: a clause for everything takes such an outcome along
 	CodeDuplicateSet    diag.Code = "WF501" // a setting given twice

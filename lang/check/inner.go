@@ -112,7 +112,7 @@ func firstResult(first *graph.Setting, of *value.Type) *value.Type {
 // group checks a step with steps inside: settings and lets, the steps, clauses for
 // failed, and what follows. from is the first step among stmts. falls tells whether the
 // end can be reached.
-func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (falls bool) {
+func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (out []graph.Stmt, falls bool) {
 	steps, to := s.together(stmts, from)
 	clauses := clausesAfter(stmts[to:])
 	before, after := s.around(stmts[:from]), s.around(stmts[to+clauses:])
@@ -145,7 +145,7 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (falls bool) 
 		g.Clauses = append(g.Clauses, c)
 		switch {
 		case ends:
-		case len(after) == 0:
+		case len(after) == 0 && !s.below:
 			s.add(diag.Errorf(CodeNoEnding, on.Outcomes[0].Span, "the clause for failed must say how the step ends").Hintf("end it with return, degrade or fail"))
 		default:
 			behind = missing
@@ -161,8 +161,7 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (falls bool) 
 		s.unusedResults()
 		s.level = outer
 	}
-	s.graph.Body = slices.Concat(body, []graph.Stmt{g}, rest)
-	return falls
+	return slices.Concat(body, []graph.Stmt{g}, rest), falls
 }
 
 // enough reports a first that wants more completions than there can be.
@@ -207,9 +206,13 @@ func (s *stepFlow) around(stmts []syntax.Stmt) []syntax.Stmt {
 		case *syntax.On:
 			s.misplaced(st, "the clauses of a group stand directly below its steps")
 		default:
-			if isCall(st) {
+			switch one := []syntax.Stmt{st}; {
+			case anyStmt(one, isCall):
 				s.misplaced(st, callsOrSteps)
-				break
+				continue
+			case anyStmt(one, isStep):
+				s.misplaced(st, "the steps of a group stand together; put all of it into the arms, or into a step inside")
+				continue
 			}
 			out = append(out, st)
 		}
@@ -250,6 +253,8 @@ func (f *flow) notHere(name syntax.Name) *diag.Diagnostic {
 		}
 	}
 	switch n := common(around, f.path); {
+	case n == len(around) && n == len(f.path):
+		d.Hintf("%s", otherArm)
 	case n < len(around) && n < len(f.path):
 		d.Hintf("it is inside of %s; %s can wait for that: step %s after %s", around[n], f.path[n], f.path[n], around[n])
 	case n < len(around):
@@ -262,9 +267,16 @@ func (f *flow) notHere(name syntax.Name) *diag.Diagnostic {
 	return d
 }
 
+const otherArm = "it is a step of another arm of the switch, and one of them is taken"
+
 // elsewhere lists the paths of the groups that have a step of a name, nil for the workflow.
 func elsewhere(stmts []syntax.Stmt, name string, path []string, out [][]string) [][]string {
 	for _, st := range stmts {
+		if t, ok := st.(*syntax.Switch); ok {
+			for _, arm := range t.Arms {
+				out = elsewhere(arm.Stmts, name, path, out)
+			}
+		}
 		step, ok := st.(*syntax.Step)
 		if !ok {
 			continue
@@ -293,7 +305,10 @@ func (f *flow) insideOf(d *diag.Diagnostic, name string) *diag.Diagnostic {
 	}
 	for _, path := range elsewhere(f.tree.Stmts, name, nil, nil) {
 		n := common(path, f.path)
-		if n == len(path) {
+		switch {
+		case n == len(path) && n == len(f.path) && f.steps[name] == nil:
+			return d.Hintf("%s", otherArm)
+		case n == len(path):
 			continue
 		}
 		around, step := path[n], f.steps[path[n]]
@@ -339,6 +354,12 @@ func (s *stepFlow) inside(steps []syntax.Stmt, sc *scope, caught bool) level {
 		if first := sc.find(name.Text); first != nil {
 			s.add(diag.Errorf(CodeDuplicate, name.Span, "%s is defined already, and names are not shadowed", name.Text).See(first.place, "here"))
 		}
+		if i := slices.IndexFunc(s.nested, func(n syntax.Name) bool { return n.Text == name.Text }); i >= 0 {
+			s.add(diag.Errorf(CodeDuplicate, name.Span, "%s is a step of another arm already, and a name in a trace means one step", name.Text).See(s.nested[i].Span, "here"))
+		}
+	}
+	for _, st := range steps {
+		s.nested = append(s.nested, st.(*syntax.Step).Name)
 	}
 	s.collect(steps)
 	s.late = sc.child()

@@ -17,8 +17,10 @@ type stepFlow struct {
 	policy  parts          // workflow and step merged
 	own     bool           // the step has settings of its own
 	result  *value.Type    // join of everything returned so far; nil: nothing yet
-	main    *graph.Call    // last plain call outside clauses
-	mainOut *value.Type    // type of its body where it falls through
+	mains   []*graph.Call  // last plain call outside clauses, or those of the arms of a switch
+	mainOut *value.Type    // type of its body where it falls through; nil: there may be none
+	below   bool           // statements stand below the switch that is checked
+	nested  []syntax.Name  // steps inside, of all arms
 	places  map[string]int // how often a place name was given out
 	special string         // what it is instead of a step: undo, on failed or finally
 }
@@ -68,8 +70,8 @@ func (f *flow) step(info *stepInfo) *graph.Step {
 // body checks what a step does: calls, or steps of its own.
 func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 	var falls bool
-	if i := slices.IndexFunc(stmts, isStep); i >= 0 {
-		falls = s.group(stmts, i, sc)
+	if anyStmt(stmts, isStep) {
+		s.graph.Body, falls = s.nest(stmts, sc)
 	} else {
 		stmts = slices.DeleteFunc(slices.Clone(stmts), func(st syntax.Stmt) bool {
 			switch st.(type) {
@@ -90,8 +92,8 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 			}
 			s.add(diag.Errorf(CodeEmptyStep, s.graph.Span, "%s does nothing", what).Hintf("give it a call, or return a value"))
 		}
-		if s.main != nil {
-			s.main.Main = true
+		for _, main := range s.mains {
+			main.Main = true
 		}
 	}
 	if falls {
@@ -108,6 +110,17 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 		s.result = value.TAny
 	}
 	s.graph.Result = s.result
+}
+
+// stepsOf lists the steps among some statements, those in arms of a switch included.
+func stepsOf(stmts []syntax.Stmt) (out []syntax.Stmt) {
+	anyStmt(stmts, func(st syntax.Stmt) bool {
+		if isStep(st) {
+			out = append(out, st)
+		}
+		return false
+	})
+	return out
 }
 
 func isStep(st syntax.Stmt) bool {
@@ -183,16 +196,21 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 				break
 			}
 			n := clausesAfter(stmts[i+1:])
-			made, ends = s.call(st.Call, &st.Name, stmts[i+1:i+1+n], i+1+n < len(stmts), sc, in)
+			made, ends = s.call(st.Call, &st.Name, stmts[i+1:i+1+n], s.below || i+1+n < len(stmts), sc, in)
 			i += n
 			busy = true
 		case *syntax.Call:
 			n := clausesAfter(stmts[i+1:])
-			made, ends = s.call(st, nil, stmts[i+1:i+1+n], i+1+n < len(stmts), sc, in)
+			made, ends = s.call(st, nil, stmts[i+1:i+1+n], s.below || i+1+n < len(stmts), sc, in)
 			i += n
 			busy = true
 		case *syntax.On, *syntax.Undo:
 			s.misplaced(st, "it belongs to the call above it, and there is none")
+		case *syntax.Step:
+			s.misplaced(st, "steps stand in a step of their own, and not in clauses")
+		case *syntax.Switch:
+			made, ends = s.switches(st, i+1 < len(stmts), sc, in)
+			busy = true
 		case *syntax.Ensure:
 			e := s.ensure(st, sc, in)
 			sc.assume(e.Cond, true)
@@ -311,7 +329,7 @@ func (s *stepFlow) retryEnding(st *syntax.Retry, sc *scope, in *inClause) graph.
 }
 
 // leading is the first word of a statement with its place, for messages.
-func leading(st syntax.Stmt) (string, diag.Span) {
+func leading(st any) (string, diag.Span) {
 	word, span := "", diag.Span{}
 	switch st := st.(type) {
 	case *syntax.Version:
@@ -351,6 +369,13 @@ func leading(st syntax.Stmt) (string, diag.Span) {
 		word, span = "on", st.Span
 	case *syntax.Undo:
 		word, span = "undo", st.Span
+	case *syntax.Switch:
+		word, span = "switch", st.Span
+	case *syntax.Arm:
+		word, span = "when", st.Span
+		if st.Values == nil {
+			word = "else"
+		}
 	case *syntax.Finally:
 		word, span = "finally", st.Span
 	case *syntax.Return:

@@ -89,11 +89,9 @@ func (r *stepReader) part() (suite.Part, *diag.Diagnostic) {
 }
 
 func (r *stepReader) enter(s *graph.Step, name string) {
-	r.found, r.name, r.steps = s, name, nil
+	r.found, r.name, r.steps = s, name, graph.Inside(s.Body)
 	for _, st := range s.Body {
 		switch st := st.(type) {
-		case *graph.Group:
-			r.steps = st.Steps
 		case *graph.Call:
 			if st.Undo != nil && st.Place == s.Name {
 				r.steps = st.Undo.Steps
@@ -226,13 +224,9 @@ func places(steps []*graph.Step, prefix, word string, out []string) []string {
 		if s.Name == word && prefix != "" && word != "" {
 			out = append(out, prefix+word)
 		}
-		for _, st := range s.Body {
-			switch st := st.(type) {
-			case *graph.Group:
-				out = places(st.Steps, prefix+s.Name+".", word, out)
-			case *graph.Loop:
-				out = places(st.Steps, prefix+s.Name+"[…]", word, out)
-			}
+		out = places(graph.Inside(s.Body), prefix+s.Name+".", word, out)
+		if loop := loopOf(s); loop != nil {
+			out = places(loop.Steps, prefix+s.Name+"[…]", word, out)
 		}
 	}
 	return out

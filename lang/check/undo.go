@@ -1,8 +1,6 @@
 package check
 
 import (
-	"slices"
-
 	"wf/lang/diag"
 	"wf/lang/graph"
 	"wf/lang/syntax"
@@ -67,8 +65,8 @@ func (f *flow) aside(what, name string, n syntax.Node, stmts []syntax.Stmt, sc *
 	s.policy = own.over(around)
 	s.policy.limit, s.policy.first = nil, nil
 	s.graph.Within = own.within
-	if i := slices.IndexFunc(stmts, isStep); i >= 0 {
-		f.misplaced(stmts[i], "here are no steps; statements are executed from top to bottom")
+	if steps := stepsOf(stmts); len(steps) > 0 {
+		f.misplaced(steps[0], "here are no steps; statements are executed from top to bottom")
 		return nil
 	}
 	caught := s.caught

@@ -138,7 +138,7 @@ func (f *flow) head() {
 		case *syntax.Finally:
 			once("finally", st.Span)
 		case *syntax.On: // see closing
-		case *syntax.Call, *syntax.Undo, *syntax.Return, *syntax.Degrade, *syntax.Fail:
+		case *syntax.Call, *syntax.Undo, *syntax.Switch, *syntax.Return, *syntax.Degrade, *syntax.Fail:
 			f.misplaced(st, "it belongs into a step")
 		}
 	}

@@ -31,11 +31,26 @@ func insideOf(s *graph.Step) inside {
 		}
 	}
 	for _, st := range s.Body {
-		if g, ok := st.(*graph.Group); ok {
-			in.steps, in.first, in.limit = g.Steps, g.First, g.Limit
+		switch st := st.(type) {
+		case *graph.Group:
+			in.steps, in.first, in.limit = st.Steps, st.First, st.Limit
+		case *graph.Switch:
+			if len(graph.Inside([]graph.Stmt{st})) > 0 {
+				in.steps = arms(st)
+			}
 		}
 	}
 	return in
+}
+
+// arms are boxes for the ways of a switch whose arms have steps.
+func arms(s *graph.Switch) []*graph.Step {
+	out := make([]*graph.Step, len(s.Arms))
+	for i, a := range s.Arms {
+		_, name, _ := strings.Cut(a.Label, ": ")
+		out[i] = &graph.Step{Index: i, Name: name, Body: a.Body}
+	}
+	return out
 }
 
 // prefix is what stands before the names of the steps inside a step of a full name. […] is
@@ -77,6 +92,12 @@ func (in inside) head() []string {
 	if len(settings) > 0 {
 		out = append(out, strings.Join(settings, " · "))
 	}
+	for _, st := range in.own {
+		if s, ok := st.(*graph.Switch); ok {
+			goes, _, _ := strings.Cut(s.Arms[0].Label, ": ")
+			out = append(out, goes)
+		}
+	}
 	return out
 }
 
@@ -101,6 +122,10 @@ func (in inside) marks(s *graph.Step) []string {
 					}
 				}
 				clauses(st.Clauses)
+			case *graph.Switch:
+				for _, a := range st.Arms {
+					walk(a.Body)
+				}
 			case *graph.Group:
 				clauses(st.Clauses)
 			case *graph.Ensure:

@@ -32,15 +32,22 @@ func facts(n ast.Node, held bool) []string {
 			if held {
 				return append(facts(n.Left, true), facts(n.Right, true)...)
 			}
+			return both(facts(n.Left, false), facts(n.Right, false))
 		case "or", "||":
 			if !held {
 				return append(facts(n.Left, false), facts(n.Right, false)...)
 			}
+			return both(facts(n.Left, true), facts(n.Right, true))
 		case "!=", "==":
 			return equalFacts(n, held == (n.Operator == "=="))
 		}
 	}
 	return nil
+}
+
+// both lists what is in two lists.
+func both(a, b []string) []string {
+	return slices.DeleteFunc(a, func(path string) bool { return !slices.Contains(b, path) })
 }
 
 // equalFacts is facts of a comparison whose sides are equal, or are not.

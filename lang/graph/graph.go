@@ -80,17 +80,40 @@ type Policy struct {
 }
 
 // Nests reports whether a step runs steps of its own instead of calls.
-func (s *Step) Nests() bool {
-	for _, st := range s.Body {
-		switch st.(type) {
+func (s *Step) Nests() bool { return nests(s.Body) }
+
+func nests(body []Stmt) bool {
+	for _, st := range body {
+		switch st := st.(type) {
 		case *Group, *Loop:
 			return true
+		case *Switch:
+			for _, a := range st.Arms {
+				if nests(a.Body) {
+					return true
+				}
+			}
 		}
 	}
 	return false
 }
 
-// Stmt is *Let, *Ensure, *Call, *Group, *Loop, *Return, *Degrade, *Fail or *Retry.
+// Inside lists the steps that a block runs, of all arms of its switches.
+func Inside(body []Stmt) (out []*Step) {
+	for _, st := range body {
+		switch st := st.(type) {
+		case *Group:
+			out = append(out, st.Steps...)
+		case *Switch:
+			for _, a := range st.Arms {
+				out = append(out, Inside(a.Body)...)
+			}
+		}
+	}
+	return out
+}
+
+// Stmt is *Let, *Ensure, *Call, *Switch, *Group, *Loop, *Return, *Degrade, *Fail or *Retry.
 type Stmt interface{ stmt() }
 
 type (
@@ -125,6 +148,18 @@ type (
 		When  *expr.Program // nil: always
 		Body  []Stmt
 		Label string // as written: "on 402, 403"
+		Span  diag.Span
+	}
+	// Switch executes the first of its arms whose condition holds, and goes on below it.
+	Switch struct {
+		Arms []*Arm
+		Span diag.Span
+	}
+	// Arm is one of the ways a switch can go.
+	Arm struct {
+		When  *expr.Program // nil: always
+		Body  []Stmt
+		Label string // "switch input.plan: when "free""
 		Span  diag.Span
 	}
 	// Group runs steps of its own. Behind it, and in its clauses, their results can be
@@ -177,6 +212,7 @@ type (
 func (*Let) stmt()     {}
 func (*Ensure) stmt()  {}
 func (*Call) stmt()    {}
+func (*Switch) stmt()  {}
 func (*Group) stmt()   {}
 func (*Loop) stmt()    {}
 func (*Return) stmt()  {}
@@ -238,12 +274,20 @@ func eachStep(steps []*Step, prefix string, visit func(string, []*Step, *Step)) 
 		if s.Name != "" { // an item has its loop's
 			visit(prefix, steps, s)
 		}
-		for _, st := range s.Body {
-			switch st := st.(type) {
-			case *Group:
-				eachStep(st.Steps, name+".", visit)
-			case *Loop:
-				eachStep(st.Steps, name+"[…]", visit)
+		eachInside(s.Body, name, visit)
+	}
+}
+
+func eachInside(body []Stmt, name string, visit func(string, []*Step, *Step)) {
+	for _, st := range body {
+		switch st := st.(type) {
+		case *Group:
+			eachStep(st.Steps, name+".", visit)
+		case *Loop:
+			eachStep(st.Steps, name+"[…]", visit)
+		case *Switch:
+			for _, a := range st.Arms {
+				eachInside(a.Body, name, visit)
 			}
 		}
 	}
@@ -275,6 +319,10 @@ func (s *Step) placesIn(body []Stmt, prefix string, visit func(string, *Call)) {
 				inner.EachPlace(prefix+s.Name+".", visit)
 			}
 			clauses(st.Clauses)
+		case *Switch:
+			for _, a := range st.Arms {
+				s.placesIn(a.Body, prefix, visit)
+			}
 		case *Loop:
 			st.Steps[0].EachPlace(prefix+s.Name+"[…]", visit)
 		}
@@ -304,6 +352,10 @@ func EachStmt(body []Stmt, visit func(Stmt)) {
 				EachStmt(s.Body, visit)
 			}
 			clauses(st.Clauses)
+		case *Switch:
+			for _, a := range st.Arms {
+				EachStmt(a.Body, visit)
+			}
 		case *Loop:
 			EachStmt(st.Steps[0].Body, visit)
 		}

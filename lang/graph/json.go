@@ -62,6 +62,11 @@ type clauseJSON struct {
 	Body []any           `json:"body"`
 }
 
+type armJSON struct {
+	When *expr.Program `json:"when,omitempty"`
+	Body []any         `json:"body"`
+}
+
 type stmtJSON struct {
 	Do      string        `json:"do"`
 	Name    string        `json:"name,omitempty"`
@@ -72,6 +77,7 @@ type stmtJSON struct {
 	Else    any           `json:"else,omitempty"`
 	Policy  *policyJSON   `json:"policy,omitempty"`
 	Clauses []clauseJSON  `json:"clauses,omitempty"`
+	Arms    []armJSON     `json:"arms,omitempty"`
 
 	Undo     []stepJSON    `json:"undo,omitempty"`  // the one step
 	Steps    []stepJSON    `json:"steps,omitempty"` // of a group; of a loop the one without a name
@@ -145,6 +151,12 @@ func statement(st Stmt) stmtJSON {
 		return stmtJSON{Do: "ensure", Value: st.Cond, Else: statement(st.Else)}
 	case *Call:
 		return stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: blockJSON(st.Undo)}
+	case *Switch:
+		out := stmtJSON{Do: "switch"}
+		for _, a := range st.Arms {
+			out.Arms = append(out.Arms, armJSON{a.When, block(a.Body)})
+		}
+		return out
 	case *Group:
 		return stmtJSON{Do: "steps", Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit), Clauses: clausesJSON(st.Clauses)}
 	case *Loop:

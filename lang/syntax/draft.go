@@ -79,6 +79,7 @@ type note struct {
 	expr    int    // an expression begins that ends at this offset; 0: none
 	record  bool   // the { of a record
 	dropped bool   // it is left out
+	broken  bool   // a line ends before it
 	insert  string // a sign that is put before it
 }
 
@@ -136,8 +137,11 @@ func (d *draft) read(f *File) {
 				d.comma(&n.Jitter.Node)
 			}
 		}
+		if _, ok := n.(*Arm); ok {
+			d.notes[d.index(placeOf(n).Span.Start)].broken = true
+		}
 		switch n.(type) {
-		case Decl, Stmt, ServiceItem, OperationItem, MockItem, MockStmt, TestStmt, *Field:
+		case Decl, Stmt, *Arm, ServiceItem, OperationItem, MockItem, MockStmt, TestStmt, *Field:
 			if !inner[n] {
 				i := d.index(placeOf(n).Span.Start)
 				d.notes[i].item, d.notes[i].lineUp = true, lineUpOf(n)
@@ -157,7 +161,7 @@ func lineUpOf(n any) lineUp {
 		return byType
 	case *Field:
 		return byShape
-	case *On, *Undo, *Finally:
+	case *On, *Undo, *Arm, *Finally:
 		return byBlock
 	}
 	return byNothing
@@ -303,6 +307,7 @@ func (d *draft) word(inExpr bool) {
 		d.operand = true
 	}
 	w := d.add(text, glued)
+	w.broken = w.broken || n.broken
 	w.first, w.encloses, w.goesOn, w.soft = first, encloses, d.inExpr && d.GoesOn(d.at), !inExpr && text == "else"
 	switch {
 	case key:

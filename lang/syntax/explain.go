@@ -16,9 +16,11 @@ var words = map[string][]string{
 	"":         {"import", "type", "let", "policy", "service", "workflow", "mock", "put", "test"},
 	"workflow": {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "use", "retryable", "permanent", "step", "on", "finally", "output"},
 	"step": {"describe", "let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent",
-		"step", "limit", "first", "tolerate", "undo"},
-	"undo":      {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent"},
-	"on":        {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry"},
+		"step", "limit", "first", "tolerate", "undo", "switch"},
+	"undo":      {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent", "switch"},
+	"on":        {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "switch"},
+	"switch":    {"when", "else"},
+	"arm":       {"let", "call", "on", "undo", "ensure", "return", "degrade", "fail", "retry", "switch", "step"},
 	"service":   {"operation", "retryable", "permanent"},
 	"operation": {"http", "input"},
 	"policy":    {"retry", "timeout", "within", "retryable", "permanent"},
@@ -28,13 +30,13 @@ var words = map[string][]string{
 }
 
 // later are words of the language that this version does not have yet.
-var later = []string{"switch", "wait", "signal", "breaker", "invariant"}
+var later = []string{"wait", "signal", "breaker", "invariant"}
 
 // foreign are words of other languages with what to write here.
 var foreign = map[string]string{
-	"if": "a condition is `when` on a step or clause, or `ensure … else`", "else": "else follows ensure", "case": "write one clause each: on …",
+	"if": "a condition is `when` on a step or clause, `switch`, or `ensure … else`", "else": "else follows ensure, or ends a switch", "case": "write one clause each: on …, or the arms of a switch: when …",
 	"for": "a loop is a step: step NAME for x in list { … }", "foreach": "a loop is a step: step NAME for x in list { … }", "each": "a loop is a step: step NAME for x in list { … }",
-	"func": "there are no functions; a let or a step does it", "function": "there are no functions; a let or a step does it", "enum": "a choice is a type: type NAME = \"a\" | \"b\"", "while": "to try again, end a clause with retry", "loop": "to try again, end a clause with retry", "elif": "a condition is `when` on a step or clause, or `ensure … else`", "elseif": "a condition is `when` on a step or clause, or `ensure … else`", "parallel": "steps run in parallel unless one needs the other",
+	"func": "there are no functions; a let or a step does it", "function": "there are no functions; a let or a step does it", "enum": "a choice is a type: type NAME = \"a\" | \"b\"", "while": "to try again, end a clause with retry", "loop": "to try again, end a clause with retry", "elif": "a condition is `when` on a step or clause, `switch`, or `ensure … else`", "elseif": "a condition is `when` on a step or clause, `switch`, or `ensure … else`", "parallel": "steps run in parallel unless one needs the other",
 	"namespace": "the name of a workflow is dotted: workflow team.name { … }", "from": "write import \"…\"; all that the file declares is known then", "export": "everything a file declares is known to its importers", "default": "a clause for every failure is on failed",
 	"assert": "write ensure … else fail CODE, or in a test expect", "should": "write expect", "cancel": "say when: after 3s cancel", "resolve": "say when: after 1h resolve step { … }",
 	"attempts": "write retry 3 attempts", "backoff": "it follows retry: retry 3 attempts, backoff 1s", "jitter": "it follows retry: retry 3 attempts, jitter 10%",
@@ -174,7 +176,11 @@ func (p *parser) context(at int) string {
 		if i > 0 && p.tokens[i-1].Kind != token.Newline && p.text[p.tokens[i-1].Start:p.tokens[i-1].End] != "{" && p.text[p.tokens[i-1].Start:p.tokens[i-1].End] != "}" {
 			continue
 		}
-		return p.text[p.tokens[i].Start:p.tokens[i].End]
+		word := p.text[p.tokens[i].Start:p.tokens[i].End]
+		if (word == "when" || word == "else") && p.context(i) == "switch" {
+			return "arm"
+		}
+		return word
 	}
 	if open < 0 {
 		return p.within

@@ -26,6 +26,8 @@ func (p *source) finish(f *File) {
 			p.span(&n.Node, &n.raw)
 		case *For:
 			p.span(&n.Node, &n.raw)
+		case *Arm:
+			p.span(&n.Node, &n.raw)
 		case *Call:
 			p.span(&n.Node, &n.raw)
 			p.handler(n)

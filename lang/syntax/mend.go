@@ -349,6 +349,7 @@ func (m *mender) innermost(i int, bracket string) bool {
 
 // headers finds blocks without their opening brace, and those that begin a line too late.
 func (m *mender) headers() {
+	m.arms()
 	lines := m.lines()
 	surplus := 0
 	for i, t := range m.all {
@@ -387,4 +388,4 @@ func (m *mender) ends(i int) bool {
 }
 
 // blockWords begin what has braces.
-var blockWords = []string{"workflow", "step", "service", "operation", "policy", "test", "mock", "on", "when", "input", "call", "run"}
+var blockWords = []string{"workflow", "step", "service", "operation", "policy", "test", "mock", "on", "when", "else", "switch", "input", "call", "run"}

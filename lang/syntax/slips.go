@@ -111,10 +111,16 @@ func (w *slips) inside(i int) string {
 		return "mock"
 	case "/type", "workflow/input", "operation/input", "mock/table":
 		return "shape"
-	case "step/on", "on/on", "undo/on":
+	case "step/on", "on/on", "undo/on", "arm/on":
 		return "on"
-	case "step/undo":
+	case "step/undo", "arm/undo":
 		return "undo"
+	case "arm/step":
+		return "step"
+	case "step/switch", "on/switch", "undo/switch", "arm/switch":
+		return "switch"
+	case "switch/when", "switch/else":
+		return "arm"
 	case "test/mock", "when/when":
 		return "when"
 	}
@@ -149,7 +155,7 @@ func (w *slips) comma(i int) int {
 		f.start = -1
 		return i
 	}
-	listed := f.word == "step" || f.word == "on" || f.word == "retryable" || f.word == "permanent" || f.word == "mock"
+	listed := f.word == "step" || f.word == "on" || f.word == "retryable" || f.word == "permanent" || f.word == "mock" || f.word == "when" && f.sort == "switch"
 	if !listed || slices.Contains(words[f.sort], next) {
 		f.start = -1
 	}
@@ -185,7 +191,7 @@ func (w *slips) begin(i int) int {
 		w.edit(w.all[i].Start, w.all[i].End, own)
 		f.word = own
 		return w.known(i, own)
-	case (f.sort == "step" || f.sort == "on" || f.sort == "undo") && w.is(i+1, ".") && w.isKind(i+2, token.Ident):
+	case executed(f.sort) && w.is(i+1, ".") && w.isKind(i+2, token.Ident):
 		w.report(CodeWord, w.all[i].Start, w.all[i+2].End, "a call begins with call").Hintf("write call %s.%s { … }", word, w.word(i+2))
 		w.edit(w.all[i].Start, w.all[i].Start, "call ")
 		f.word = "call"
@@ -216,6 +222,11 @@ func (w *slips) begin(i int) int {
 	return i
 }
 
+// executed reports whether statements of this place are executed in order.
+func executed(sort string) bool {
+	return sort == "step" || sort == "on" || sort == "undo" || sort == "arm"
+}
+
 // place is where a statement stands, for messages.
 func place(context string) string {
 	switch context {
@@ -223,6 +234,8 @@ func place(context string) string {
 		return "at the top of a file"
 	case "on":
 		return "in a clause"
+	case "arm":
+		return "in an arm of a switch"
 	case "when":
 		return "among the replies of a mock"
 	}
@@ -231,6 +244,7 @@ func place(context string) string {
 
 // meant is what is written here for a word of another language.
 var meant = map[string]string{
+	"case": "when", "default": "else", "otherwise": "else", "match": "switch", "choose": "switch",
 	"const": "let", "var": "let", "val": "let", "set": "let", "def": "let", "task": "step", "job": "step", "stage": "step", "activity": "step", "throw": "fail", "raise": "fail", "error": "fail", "abort": "fail",
 	"include": "import", "require": "import", "using": "import", "desc": "describe", "description": "describe", "doc": "describe", "title": "describe",
 	"assert": "ensure", "require_that": "ensure", "check": "ensure", "invoke": "call", "exec": "call", "execute": "call", "await": "call", "result": "return", "results": "output",
@@ -725,7 +739,7 @@ func (w *slips) within(i int) int {
 		w.inValue(i)
 	}
 	switch {
-	case word == "=" && t.Kind == token.Op && (f.sort == "step" || f.sort == "workflow" || f.sort == "on" || f.sort == "undo") && (f.word == "ensure" || f.word == "step" || f.word == "on"),
+	case word == "=" && t.Kind == token.Op && (f.sort == "workflow" || executed(f.sort)) && (f.word == "ensure" || f.word == "step" || f.word == "on"),
 		word == "=" && t.Kind == token.Op && f.sort == "(":
 		if w.is(i+1, ">") && w.touch(i) {
 			break
@@ -745,7 +759,7 @@ func (w *slips) within(i int) int {
 	case word == "$" && (w.isKind(i+1, token.Ident)):
 		w.report(CodeUnexpected, t.Start, t.End, "names are read without $").Hintf("write %s", w.word(i+1))
 		w.edit(t.Start, t.End, "")
-	case (f.sort == "workflow" || f.sort == "step" || f.sort == "on" || f.sort == "undo") && t.Kind == token.Ident && i > f.start && w.ended(i-1) && slices.Contains(words[f.sort], word) && f.word != "ensure" && f.word != "step" && f.word != "on":
+	case (f.sort == "workflow" || executed(f.sort)) && t.Kind == token.Ident && i > f.start && w.ended(i-1) && slices.Contains(words[f.sort], word) && f.word != "ensure" && f.word != "step" && f.word != "on":
 		w.report(CodeUnexpected, t.Start, t.End, "a line end or comma is missing before %s", word)
 		w.edit(t.Start, t.Start, "\n")
 		f.start, f.word = i, word

@@ -68,8 +68,8 @@ type Decl interface{ decl() }
 
 // Stmt is what may stand in a workflow or block: *Version, *Describe, *Input,
 // *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step, *Call,
-// *On, *Undo, *Finally, *Return, *Degrade, *Fail or *Output. Which may stand where is checked, not
-// parsed.
+// *On, *Undo, *Switch, *Finally, *Return, *Degrade, *Fail or *Output. Which may stand where is
+// checked, not parsed.
 type Stmt interface{ stmt() }
 
 // Ending is a statement that ends a step, clause or run: *Return, *Degrade, *Fail or
@@ -330,6 +330,20 @@ type (
 		Node
 		Stmts []Stmt `parser:"'undo' '{' @@* '}'"`
 	}
+	// Switch goes one of several ways: the first arm that has a value equal to Value or,
+	// without one, whose condition holds.
+	Switch struct {
+		Node
+		Value *Expr  `parser:"'switch' ( (?! '{' ) @@ )?"` // nil: arms have conditions
+		Arms  []*Arm `parser:"'{' ( Newline | ',' )* ( @@ ( ( Newline | ',' )+ @@? | (?= 'else' ) @@ )* )? '}'"`
+	}
+	// Arm is one of these ways: `when "a", "b" { … }`, or `else { … }`.
+	Arm struct {
+		Node
+		raw
+		Values []*Expr `parser:"( 'when' @@ ( ',' @@ )* | 'else' )"` // or conditions; nil: else
+		Stmts  []Stmt  `parser:"'{' @@* '}'"`
+	}
 	// Finally is what a run does at its end, however it ends.
 	Finally struct {
 		Node
@@ -410,6 +424,7 @@ func (*Step) stmt()     {}
 func (*Call) stmt()     {}
 func (*On) stmt()       {}
 func (*Undo) stmt()     {}
+func (*Switch) stmt()   {}
 func (*Finally) stmt()  {}
 func (*Return) stmt()   {}
 func (*Degrade) stmt()  {}

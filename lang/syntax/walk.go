@@ -228,6 +228,14 @@ func (w walker) stmt(n any) {
 		nodes(w, n.Stmts)
 	case *Undo:
 		nodes(w, n.Stmts)
+	case *Switch:
+		w.expr(n.Value)
+		nodes(w, n.Arms)
+	case *Arm:
+		for _, e := range n.Values {
+			w.expr(e)
+		}
+		nodes(w, n.Stmts)
 	case *Finally:
 		nodes(w, n.Stmts)
 	case *Return:

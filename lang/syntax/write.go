@@ -277,6 +277,18 @@ func (w *writer) stmt(n any) {
 	case *Undo:
 		w.print("undo")
 		inline(w, n.Stmts)
+	case *Switch:
+		w.print("switch")
+		w.with(" ", n.Value)
+		lines(w, n.Arms)
+	case *Arm:
+		if n.Values == nil {
+			w.print("else")
+		} else {
+			w.print("when ")
+			list(w, n.Values, func(e *Expr) { w.print(e.Text) })
+		}
+		inline(w, n.Stmts)
 	case *Finally:
 		w.print("finally")
 		inline(w, n.Stmts)

@@ -38,8 +38,15 @@ var workflowKeys = map[string]yamlKey{
 // statementKeys are the keys of a statement; steps, clauses and the items of `do`
 // have them in common.
 var statementKeys = map[string]yamlKey{
-	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {},
+	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {}, "switch": {},
 }
+
+// switchKeys and caseKeys are those of a switch and of its arms.
+var (
+	switchKeys = map[string]yamlKey{"on": {}, "value": {to: "on"}, "cases": {}, "else": {}, "default": {to: "else"}}
+	caseKeys   = with(elseKeys, map[string]yamlKey{"when": {}, "case": {to: "when"}})
+	elseKeys   = with(statementKeys, map[string]yamlKey{"do": {}, "steps": {}})
+)
 
 var stepKeys = with(statementKeys, map[string]yamlKey{
 	"name": {}, "description": {}, "describe": {to: "description"}, "when": {}, "do": {},

@@ -68,6 +68,10 @@ func (r *yamlReader) statements(entries []yentry, in where) []Stmt {
 				out = append(out, c)
 				out = append(out, r.clauses(entries)...)
 			}
+		case "switch":
+			if s := r.choice(e, in); s != nil {
+				out = append(out, s)
+			}
 		case "steps":
 			out = append(out, r.inner(e)...)
 		case "let":

@@ -112,6 +112,11 @@ func (r *yamlReader) collectLets(v *yvalue) {
 				r.names[f.value.text] = true
 			}
 		}
+		if f.key.text == "cases" { // of a switch, whose arms may have steps
+			for _, c := range f.value.items {
+				r.collectSteps(c.field("steps"))
+			}
+		}
 		r.collectLets(f.value)
 	}
 	for _, item := range v.items {
