@@ -35,12 +35,21 @@ func insideOf(s *graph.Step) inside {
 		case *graph.Group:
 			in.steps, in.first, in.limit = st.Steps, st.First, st.Limit
 		case *graph.Switch:
-			if len(graph.Inside([]graph.Stmt{st})) > 0 {
+			if own(st) == nil {
 				in.steps = arms(st)
 			}
 		}
 	}
 	return in
+}
+
+// own lists the arms of a switch that have no boxes of their own: all, or none if some have
+// steps.
+func own(s *graph.Switch) []*graph.Arm {
+	if len(graph.Inside([]graph.Stmt{s})) > 0 {
+		return nil
+	}
+	return s.Arms
 }
 
 // arms are boxes for the ways of a switch whose arms have steps.
@@ -123,7 +132,7 @@ func (in inside) marks(s *graph.Step) []string {
 				}
 				clauses(st.Clauses)
 			case *graph.Switch:
-				for _, a := range st.Arms {
+				for _, a := range own(st) {
 					walk(a.Body)
 				}
 			case *graph.Group:

@@ -75,6 +75,10 @@ func (in inside) calls() []phrase {
 				if st.Undo != nil {
 					walk(st.Undo.Steps[0].Body, signUndo, &undo)
 				}
+			case *graph.Switch:
+				for _, a := range own(st) {
+					walk(a.Body, sign, to)
+				}
 			case *graph.Group:
 				clauses(st.Clauses, sign, to)
 			}
