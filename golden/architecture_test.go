@@ -37,12 +37,19 @@ var arrows = map[string][]string{
 	"interpreter/machine": {"lang/diag", "lang/expr", "lang/graph", "lang/value"},
 	"interpreter/sim":     {"builtins", "interpreter/machine", "lang/graph", "lang/value"},
 	"interpreter":         {"builtins", "interpreter/machine", "interpreter/sim", "lang/diag", "lang/graph", "lang/schema", "lang/value"},
-	"workflows":           {},
-	"mocks":               {"builtins", "lang", "lang/check", "lang/diag", "lang/expr", "lang/graph", "lang/suite", "lang/value", "workflows"},
-	"golden/cover":        {"lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/value"},
-	"golden":              {"builtins", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks"},
-	"golden/propose":      {"builtins", "golden", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
-	"cmd/wf":              {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
+
+	"interpreter/journal":             {"interpreter/machine", "lang/value"},
+	"interpreter/journal/memory":      {"interpreter/journal"},
+	"interpreter/journal/sqlite":      {"interpreter/journal"},
+	"interpreter/journal/journaltest": {"interpreter/journal"},
+	"interpreter/durable":             {"builtins", "interpreter", "interpreter/journal", "interpreter/machine", "lang/graph", "lang/value"},
+
+	"workflows":      {},
+	"mocks":          {"builtins", "lang", "lang/check", "lang/diag", "lang/expr", "lang/graph", "lang/suite", "lang/value", "workflows"},
+	"golden/cover":   {"lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/value"},
+	"golden":         {"builtins", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks"},
+	"golden/propose": {"builtins", "golden", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
+	"cmd/wf":         {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 }
 
 // owners says which packages alone import a library, so that one place decides how it is
@@ -56,6 +63,8 @@ var owners = map[string][]string{
 	"go.lsp.dev/":                            {"lang/lsp"},
 	"os/exec":                                {},
 	"net/http":                               {},
+
+	"github.com/ncruces/go-sqlite3": {"interpreter/journal/sqlite"},
 }
 
 // module loads the packages of this module, without their tests.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"time"
@@ -25,7 +26,26 @@ type Options struct {
 	Start    time.Time // what the clock of the run shows when it begins; zero: now
 	RunID    string
 	Trace    func(machine.Entry) // called on one goroutine, in order; nil: nobody listens
+
+	// Of runs that outlive a process, see package durable. They begin at Start, which must be set.
+	Past     []machine.Event                             // what has happened already, behind Started; the run goes on from there
+	Replayed func(n int)                                 // called before Past[n] is applied, and with its length behind the last; nil: nobody asks
+	Append   func(ev machine.Event, message int64) error // writes what happens before it has an effect; an error ends Run; nil: nobody remembers
+	Idle     func(wake time.Duration) bool               // asked when no call is under way, and the next timer fires at wake (0: there is none); true ends Run with ErrIdle; nil: go on
+	Outside  <-chan Outside                              // what others tell the run; nil: nobody does
 }
+
+// Outside is something that others tell a run: its time is set when it is taken.
+type Outside struct {
+	Event   machine.Event
+	Message int64 // handed to Append with the event; 0: nothing to name
+}
+
+// Errors of [Run] with which a run is left as it stands, to be gone on with later.
+var (
+	ErrIdle = errors.New("the run only waits")
+	ErrLeft = errors.New("the run was left")
+)
 
 // RunID is the id of a run with this seed: equal seeds give equal ids.
 func RunID(g *graph.Graph, seed uint64) string {
@@ -38,8 +58,9 @@ func RunID(g *graph.Graph, seed uint64) string {
 }
 
 // Run runs a graph to its end. The input must be prepared. Cancelling the context
-// cancels the run: calls under way are given up, and the result says so. An error
-// means that the run could not begin, or a defect of ours.
+// cancels the run: calls under way are given up, and the result says so; a run that is
+// remembered (Append) is left instead, with [ErrLeft]. An error means that the run could
+// not begin, was left, or a defect of ours.
 func Run(ctx context.Context, g *graph.Graph, input map[string]any, opts Options) (*machine.Result, error) {
 	if err := sim.Bound(g, opts.Registry); err != nil {
 		return nil, err
@@ -59,12 +80,17 @@ type driver struct {
 	cancel      context.CancelFunc
 	arrivals    chan arrival
 	tasks       map[machine.ID]*task
+	calls       int // tasks that are calls
 }
 
 // task is a call or timer that is under way: from its command to its event, or to the
 // command that revokes it. What a forgotten task still sends is dropped, so an ID may
 // be used again at once.
-type task struct{ stop func() }
+type task struct {
+	stop func()
+	call bool
+	at   time.Duration // of a timer
+}
 
 // arrival is what came of a task.
 type arrival struct {
@@ -90,45 +116,117 @@ func (d *driver) now() time.Duration { return time.Since(d.began) }
 // loop applies one event after the other.
 func (d *driver) loop(m *machine.Machine) (*machine.Result, error) {
 	defer d.forgetAll()
-	var last time.Duration
-	var ev machine.Event = machine.Started{}
-	for {
-		commands, err := m.Apply(ev)
+	last, err := d.past(m)
+	if err != nil {
+		return nil, err
+	}
+	for !m.Done() {
+		ev, message, err := d.next()
 		if err != nil {
+			return nil, err
+		}
+		last = max(last, d.now())
+		ev = Stamp(ev, last)
+		if d.opts.Append != nil {
+			if err := d.opts.Append(ev, message); err != nil {
+				return nil, err
+			}
+		}
+		commands, err := m.Apply(ev)
+		if err != nil && !fromOutside(ev) {
 			return nil, err
 		}
 		for _, c := range commands {
 			d.carryOut(c)
 		}
-		if m.Done() {
-			return m.Result(), nil
-		}
-		ev = d.next()
-		last = max(last, d.now())
-		ev = stamp(ev, last)
 	}
+	return m.Result(), nil
+}
+
+// past begins the run, or applies what has happened of it already, and carries out what is
+// outstanding. The clock goes on behind the last event, also if it was set back.
+func (d *driver) past(m *machine.Machine) (last time.Duration, err error) {
+	replayed := func(n int) {
+		if d.opts.Replayed != nil {
+			d.opts.Replayed(n)
+		}
+	}
+	_, err = m.Apply(machine.Started{})
+	for i, ev := range d.opts.Past {
+		if err != nil {
+			return 0, fmt.Errorf("what has happened does not fit the definition: %w", err)
+		}
+		replayed(i)
+		if _, err = m.Apply(ev); fromOutside(ev) {
+			err = nil // it was refused then as well
+		}
+		last = machine.At(ev)
+	}
+	if err != nil {
+		return 0, err
+	}
+	replayed(len(d.opts.Past))
+	if d.opts.Append != nil {
+		d.began = d.began.Add(-max(last, d.began.Sub(d.opts.Start)))
+	}
+	for _, c := range m.Pending() {
+		d.carryOut(c)
+	}
+	return last, nil
+}
+
+// fromOutside reports whether an event may be refused by a machine, which is then as it
+// was.
+func fromOutside(ev machine.Event) bool {
+	_, yes := ev.(machine.StepResolved)
+	return yes
 }
 
 // next waits for something to happen. A cancellation comes before whatever else is there.
-func (d *driver) next() machine.Event {
+func (d *driver) next() (ev machine.Event, message int64, err error) {
 	for {
 		select {
 		case <-d.cancelled:
-			d.cancelled = nil
-			return machine.CancelRequested{}
+			return d.stopped()
 		default:
+		}
+		if d.idle() {
+			return nil, 0, ErrIdle
 		}
 		select {
 		case a := <-d.arrivals:
 			if d.tasks[a.id] == a.from {
 				d.forget(a.id)
-				return a.event
+				return a.event, 0, nil
 			}
+		case o := <-d.opts.Outside:
+			return o.Event, o.Message, nil
 		case <-d.cancelled:
-			d.cancelled = nil
-			return machine.CancelRequested{}
+			return d.stopped()
 		}
 	}
+}
+
+func (d *driver) stopped() (machine.Event, int64, error) {
+	d.cancelled = nil
+	if d.opts.Append != nil {
+		return nil, 0, ErrLeft
+	}
+	return machine.CancelRequested{}, 0, nil
+}
+
+// idle reports whether the run is to be left, because it only waits.
+func (d *driver) idle() bool {
+	if d.opts.Idle == nil || d.calls > 0 || len(d.arrivals) > 0 {
+		return false
+	}
+	wake := time.Duration(0)
+	for _, t := range d.tasks {
+		if wake == 0 || t.at < wake {
+			wake = t.at
+		}
+	}
+	return d.opts.Idle(wake)
 }
 
 // forget releases a task; one that is over already is none.
@@ -136,6 +234,9 @@ func (d *driver) forget(id machine.ID) {
 	if t := d.tasks[id]; t != nil {
 		t.stop()
 		delete(d.tasks, id)
+		if t.call {
+			d.calls--
+		}
 	}
 }
 
@@ -145,8 +246,8 @@ func (d *driver) forgetAll() {
 	}
 }
 
-// stamp gives an event the time at which it is taken: the only clock of a run.
-func stamp(ev machine.Event, at time.Duration) machine.Event {
+// Stamp gives an event the time at which it is taken: the only clock of a run.
+func Stamp(ev machine.Event, at time.Duration) machine.Event {
 	switch ev := ev.(type) {
 	case machine.CallReturned:
 		ev.At = at
@@ -160,6 +261,9 @@ func stamp(ev machine.Event, at time.Duration) machine.Event {
 	case machine.CancelRequested:
 		ev.At = at
 		return ev
+	case machine.StepResolved:
+		ev.At = at
+		return ev
 	}
 	panic(fmt.Sprintf("unknown event %T", ev))
 }
@@ -168,11 +272,12 @@ func (d *driver) carryOut(c machine.Command) {
 	switch c := c.(type) {
 	case machine.Call:
 		ctx, cancel := context.WithCancel(d.ctx)
-		t := &task{stop: cancel}
+		t := &task{stop: cancel, call: true}
 		d.tasks[c.ID] = t
+		d.calls++
 		go d.call(ctx, t, c)
 	case machine.SetTimer:
-		t := &task{}
+		t := &task{at: c.At}
 		timer := time.AfterFunc(c.At-d.now(), func() { d.send(arrival{c.ID, t, machine.TimerFired{ID: c.ID}}) })
 		t.stop = func() { timer.Stop() }
 		d.tasks[c.ID] = t

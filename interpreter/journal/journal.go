@@ -159,6 +159,8 @@ type Store interface {
 	Append(ctx context.Context, a Append) error
 	// Post leaves a message for a run and wakes it; ErrNotFound.
 	Post(ctx context.Context, run string, event []byte) error
+	// Told are the runs of a worker that have messages.
+	Told(ctx context.Context, worker string) ([]string, error)
 	// Inbox are the messages that a run has not taken yet, the oldest first.
 	Inbox(ctx context.Context, run string) ([]Message, error)
 

@@ -97,6 +97,9 @@ func (e TimerFired) event() time.Duration      { return e.At }
 func (e CancelRequested) event() time.Duration { return e.At }
 func (e StepResolved) event() time.Duration    { return e.At }
 
+// At is when an event happened, since the start of its run.
+func At(ev Event) time.Duration { return ev.event() }
+
 // Command is Call, CancelCall, SetTimer, CancelTimer or Finish.
 type Command interface{ command() }
 

@@ -276,7 +276,16 @@ func (t *suite) messages() {
 	t.create(sample("r2"), journal.Status{State: journal.Waiting}, "")
 	t.must(t.s.Post(ctx, "r1", []byte("a")))
 	t.must(t.s.Post(ctx, "r1", []byte("b")))
+	told := func(worker string, want ...string) {
+		t.Helper()
+		got, err := t.s.Told(ctx, worker)
+		t.must(err)
+		t.same(got, want)
+	}
+	told("w")
 	c := t.claim("w", epoch, 10, "r1")[0]
+	told("w", "r1")
+	told("other")
 	n := t.inbox("a", "b")
 	t.append(c, journal.Append{Events: [][]byte{[]byte("a")}, Taken: n[:1], Status: &journal.Status{State: journal.Waiting, Wake: epoch.Add(time.Hour)}, Leave: true})
 	c = t.claim("w", epoch, 10, "r1")[0] // for b

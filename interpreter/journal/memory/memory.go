@@ -150,6 +150,19 @@ func (s *Store) Post(_ context.Context, id string, event []byte) error {
 	return nil
 }
 
+// Told are the runs of a worker that have messages.
+func (s *Store) Told(_ context.Context, worker string) (out []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.order {
+		if o.rec.Worker == worker && len(o.inbox) > 0 {
+			out = append(out, o.rec.ID)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
 // Inbox are the messages of a run.
 func (s *Store) Inbox(_ context.Context, id string) ([]journal.Message, error) {
 	s.mu.Lock()

@@ -491,6 +491,17 @@ func (s *Store) Post(_ context.Context, run string, event []byte) error {
 	})
 }
 
+// Told are the runs of a worker that have messages.
+func (s *Store) Told(ctx context.Context, worker string) (out []string, err error) {
+	err = s.view(ctx, func(c *conn) error {
+		return c.each("SELECT DISTINCT run.id FROM message JOIN run ON run.number = message.run WHERE run.worker = ? ORDER BY 1", func(st *sqlite3.Stmt) error {
+			out = append(out, st.ColumnText(0))
+			return nil
+		}, worker)
+	})
+	return out, err
+}
+
 // Inbox are the messages of a run.
 func (s *Store) Inbox(ctx context.Context, run string) (out []journal.Message, err error) {
 	err = s.view(ctx, func(c *conn) error {

@@ -1,0 +1,241 @@
+// Package durable runs workflows so that nothing is lost and nothing is done twice when a
+// process dies: what happens is written to a store before it has an effect, and whoever
+// goes on with a run applies what is written and carries out what is outstanding.
+//
+// A [Worker] has runs to itself as long as it says that it lives. While a run only waits
+// for a time or for somebody, it costs neither memory nor a goroutine: it stands in the
+// store with the moment at which it wants to go on.
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"wf/builtins"
+	"wf/interpreter/journal"
+	"wf/interpreter/machine"
+	"wf/lang/graph"
+	"wf/lang/value"
+)
+
+// Defaults of [Options].
+const (
+	DefaultLease = 30 * time.Second
+	DefaultRuns  = 256
+	DefaultNap   = 2 * time.Second
+	DefaultPoll  = 250 * time.Millisecond
+)
+
+// Options of a [Worker]. Store, Name, Services and Compile must be set.
+type Options struct {
+	Store    journal.Store
+	Name     string // of this worker; no two that live have the same
+	Services builtins.Services
+	Compile  func(journal.Definition) (*graph.Graph, error) // a definition from the store
+
+	Key   *journal.Key  // seals payloads; nil: they are kept as they are, and secrets are refused
+	Lease time.Duration // it is taken for dead after so long a silence; 0: DefaultLease
+	Runs  int           // at once; 0: DefaultRuns
+	Nap   time.Duration // shorter waits are kept in memory; 0: DefaultNap; negative: all are
+	Poll  time.Duration // how often it looks for what others have left; 0: DefaultPoll
+
+	Trace func(run journal.Run, e machine.Entry)   // told what happens, of many runs at once; nil: nobody listens
+	Ended func(run journal.Run, r *machine.Result) // told of each run that ends here; nil: nobody listens
+	Lost  func(run journal.Run, err error)         // told of each run that this worker gave up; nil: nobody listens
+}
+
+// Worker runs what is in a store.
+type Worker struct {
+	opts Options
+
+	mu     sync.Mutex
+	graphs map[string]*graph.Graph // by the hash of the definition
+	active map[string]*active      // by id of the run
+	free   chan struct{}           // told when a run is over or asleep
+	all    sync.WaitGroup
+}
+
+// active is a run that is in memory.
+type active struct {
+	run    journal.Run
+	cancel context.CancelFunc
+	inbox  chan []journal.Message
+}
+
+// New makes a worker. It does nothing until it is told to.
+func New(opts Options) *Worker {
+	set := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	set(&opts.Lease, DefaultLease)
+	set(&opts.Nap, DefaultNap)
+	set(&opts.Poll, DefaultPoll)
+	if opts.Runs == 0 {
+		opts.Runs = DefaultRuns
+	}
+	return &Worker{opts: opts, graphs: map[string]*graph.Graph{}, active: map[string]*active{}, free: make(chan struct{}, 1)}
+}
+
+// ErrSecret is the error of a run that would put a secret into a store without a key.
+var ErrSecret = errors.New("the store has no key, so that it cannot keep secrets")
+
+// Create begins a run in a store and leaves it to whoever works there. The input must be
+// prepared. If there is a run of this id or business key already, that is returned, with
+// journal.ErrExists.
+func Create(ctx context.Context, store journal.Store, key *journal.Key, d journal.Definition, g *graph.Graph, run journal.Run, input map[string]any) (journal.Run, error) {
+	if key == nil {
+		if path := Secret(g, input); path != "" {
+			return run, fmt.Errorf("%w: %s", ErrSecret, path)
+		}
+	}
+	text, err := value.EncodeJSON(input, "")
+	if err != nil {
+		return run, err
+	}
+	run.Input = key.Seal(text, place(run.ID, "input"))
+	p := project(g, run.Start)
+	status := journal.Status{State: journal.Running}
+	status.Steps, _ = p.take()
+	claim, err := store.Create(ctx, d, run, status, "")
+	return claim.Run, err
+}
+
+// place is what a sealed text is bound to.
+func place(run, what string) string { return run + " " + what }
+
+// Serve works until the context ends; then it gives all of its runs back, as they stand.
+// A run that is due begins at once, at most Runs at a time. If drained is not nil, Serve
+// ends as well when it says so; it is asked when nothing is under way here.
+func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer w.all.Wait()
+	defer stop()
+	var alive time.Time // said last
+	for {
+		now := time.Now()
+		if now.Sub(alive) >= w.opts.Lease/3 || now.Before(alive) {
+			if err := w.opts.Store.Alive(ctx, w.opts.Name, now.Add(w.opts.Lease)); err != nil {
+				return err
+			}
+			alive = now
+		}
+		claims, err := w.opts.Store.Claim(ctx, w.opts.Name, now, w.opts.Runs-w.count())
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		for _, c := range claims {
+			w.begin(inner, c)
+		}
+		if err := w.deliver(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		if len(claims) > 0 && w.count() < w.opts.Runs {
+			continue // there may be more
+		}
+		if drained != nil && w.count() == 0 && drained() {
+			return nil
+		}
+		wait := w.opts.Poll
+		if next, err := w.opts.Store.Next(ctx); err == nil && !next.IsZero() && w.count() < w.opts.Runs {
+			wait = min(wait, max(next.Sub(time.Now()), time.Millisecond))
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-w.free:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+func (w *Worker) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.active)
+}
+
+// deliver hands over what others have left for runs that are in memory.
+func (w *Worker) deliver(ctx context.Context) error {
+	ids, err := w.opts.Store.Told(ctx, w.opts.Name)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		w.mu.Lock()
+		a := w.active[id]
+		w.mu.Unlock()
+		if a == nil {
+			continue
+		}
+		messages, err := w.opts.Store.Inbox(ctx, id)
+		if err != nil {
+			return err
+		}
+		select {
+		case a.inbox <- messages:
+		default: // it has not looked at the last ones yet
+		}
+	}
+	return nil
+}
+
+// begin runs what was claimed, on a goroutine of its own.
+func (w *Worker) begin(ctx context.Context, c journal.Claim) {
+	ctx, cancel := context.WithCancel(ctx)
+	a := &active{run: c.Run, cancel: cancel, inbox: make(chan []journal.Message, 1)}
+	w.mu.Lock()
+	w.active[c.Run.ID] = a
+	w.mu.Unlock()
+	w.all.Go(func() {
+		defer cancel()
+		err := w.run(ctx, c, a)
+		if err != nil && !errors.Is(err, journal.ErrFenced) {
+			w.giveUp(ctx, c)
+		}
+		w.mu.Lock()
+		delete(w.active, c.Run.ID)
+		w.mu.Unlock()
+		if err != nil && w.opts.Lost != nil && ctx.Err() == nil {
+			w.opts.Lost(c.Run, err)
+		}
+		select {
+		case w.free <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// graph compiles a definition, once.
+func (w *Worker) graph(ctx context.Context, hash string) (*graph.Graph, error) {
+	w.mu.Lock()
+	g := w.graphs[hash]
+	w.mu.Unlock()
+	if g != nil {
+		return g, nil
+	}
+	d, err := w.opts.Store.Definition(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	if g, err = w.opts.Compile(d); err != nil {
+		return nil, fmt.Errorf("the definition of the run cannot be compiled here: %w", err)
+	}
+	if sum, err := g.Hash(); err != nil || sum != d.Graph {
+		return nil, fmt.Errorf("the definition of the run means something else here (%s, not %s): its services have changed, or wf has", sum, d.Graph)
+	}
+	w.mu.Lock()
+	w.graphs[hash] = g
+	w.mu.Unlock()
+	return g, nil
+}
