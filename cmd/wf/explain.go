@@ -326,6 +326,9 @@ func (x *explainer) call(c *graph.Call, place string) {
 		}
 	}
 	x.row("timeout", x.setting(p.Timeout, "none"))
+	if c.Key != nil {
+		x.row("key", cutTo(c.Key.String(), 70))
+	}
 	x.flush("    ")
 	fmt.Fprintln(x.e.stdout)
 	w := tabwriter.NewWriter(x.e.stdout, 0, 0, 2, ' ', 0)

@@ -218,6 +218,7 @@ func (t *table) policy(p *graph.Policy) {
 
 func (t *table) call(c *graph.Call) {
 	t.program(c.Args)
+	t.program(c.Key)
 	t.policy(c.Policy)
 	place := t.prefix + c.Place
 	name := place + ": " + c.Sig.Name()

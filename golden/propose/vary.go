@@ -110,6 +110,9 @@ func poolOf(g *graph.Graph) (pool, map[string]bool) {
 			if st.Args != nil && len(st.Args.Probes()) > 0 {
 				program(st.Args)
 			}
+			if st.Key != nil && len(st.Key.Probes()) > 0 {
+				program(st.Key)
+			}
 			if st.Policy.Timeout != nil {
 				program(st.Policy.Timeout.Value)
 			}

@@ -18,12 +18,13 @@ type callState struct {
 	place   string // where in the run; from the second round on followed by "[2]"
 	round   int
 	args    map[string]any
+	own     string        // idempotency key that the definition says; "": it is made of run and place
 	context *Context      // handlers only
 	attempt int           // the current one, from 1
 	first   int           // the attempt that began the present request; 0: the first
 	since   int           // the attempt that an ending of its own count retried last; 0: none
 	effect  *effect       // what it did, or may have done; nil: nothing
-	own     []ownCount    // of the endings that have a count of their own
+	counts  []ownCount    // of the endings that have a count of their own
 	sent    time.Duration // when it was made
 	timeout time.Duration // when it is given up; 0: never
 	resume  time.Duration // when the next attempt is made
@@ -46,13 +47,13 @@ func (cs *callState) count(r *graph.Retry) int {
 		return cs.attempt - cs.since
 	}
 	cs.since = cs.attempt
-	for i := range cs.own {
-		if o := &cs.own[i]; o.of == r {
+	for i := range cs.counts {
+		if o := &cs.counts[i]; o.of == r {
 			o.n++
 			return o.n
 		}
 	}
-	cs.own = append(cs.own, ownCount{r, 1})
+	cs.counts = append(cs.counts, ownCount{r, 1})
 	return 1
 }
 
@@ -96,14 +97,42 @@ func (m *Machine) call(x *exec, c *graph.Call) {
 	if x.spare = nil; cs == nil {
 		cs = &callState{}
 	}
-	*cs = callState{call: c, attempt: 1, own: cs.own[:0]}
+	*cs = callState{call: c, attempt: 1, counts: cs.counts[:0]}
 	cs.place, cs.round = x.round(c)
 	x.call = cs
-	if err := m.arguments(x, cs); err != nil {
+	err := m.arguments(x, cs)
+	if err == nil && c.Key != nil {
+		err = m.ownKey(cs)
+	}
+	if err != nil {
 		m.fail(x, err)
 		return
 	}
 	m.attempt(x, cs)
+}
+
+// ownKey evaluates the idempotency key that the definition says.
+func (m *Machine) ownKey(cs *callState) *RunError {
+	c := cs.call
+	v, err := c.Key.Eval(&m.eval, m.env)
+	if err != nil {
+		return expressionError(err)
+	}
+	wrong := ""
+	switch v := v.(type) {
+	case string:
+		if cs.own = v; v == "" {
+			wrong = "is empty"
+		}
+	case int:
+		cs.own = strconv.Itoa(v)
+	default:
+		wrong = fmt.Sprintf("must be a string or an int, not %s", value.KindOf(v))
+	}
+	if wrong != "" {
+		return &RunError{Code: CodeArgument, Message: c.Sig.Name() + ": its idempotency key " + wrong, Span: c.Key.Span()}
+	}
+	return nil
 }
 
 // round counts that a call is made and returns the place of this time: a clause
@@ -198,15 +227,22 @@ func (m *Machine) command(x *exec, cs *callState) Call {
 // key is the idempotency key of a request. Attempts whose outcome may be unknown repeat
 // the request, with its key; after an answer that settles it a clause may retry too,
 // and that is another request: with the same key a service would repeat its answer.
-func (m *Machine) key(cs *callState) string { return m.cfg.RunID + ":" + cs.request() }
-
-// request is the place of the call, and the attempt that began the present request unless
-// it is the first.
-func (cs *callState) request() string {
-	if cs.first > 0 {
-		return cs.place + "#" + strconv.Itoa(cs.first)
+func (m *Machine) key(cs *callState) string {
+	if cs.own != "" {
+		return cs.own + cs.again()
 	}
-	return cs.place
+	return m.cfg.RunID + ":" + cs.request()
+}
+
+// request is the place of the call, and which of its requests the present one is.
+func (cs *callState) request() string { return cs.place + cs.again() }
+
+// again is the attempt that began the present request, unless it is the first.
+func (cs *callState) again() string {
+	if cs.first > 0 {
+		return "#" + strconv.Itoa(cs.first)
+	}
+	return ""
 }
 
 // settled reports whether the answer settles the request: nothing but a clause would

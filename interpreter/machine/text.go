@@ -54,7 +54,7 @@ func (e Entry) what() string {
 	case EntryStepStarted:
 		return "started"
 	case EntryCall:
-		return "call " + e.Operation + with("", e.Args)
+		return "call " + e.Operation + with("", e.Args) + paren(e.Note)
 	case EntryAnswer:
 		return "answer " + e.Outcome + with("", e.Body) + e.retryAfter() + paren(e.Note) + " in " + offset(e.Took)
 	case EntryDecision:

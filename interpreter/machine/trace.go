@@ -13,7 +13,7 @@ type EntryKind string
 const (
 	EntryRunStarted  EntryKind = "run_started"  // RunID, CorrelationID, Seed, Args (the input), Note (the workflow)
 	EntryStepStarted EntryKind = "step_started" // Of (an item: how many there are)
-	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Args, Key, Until (its timeout; 0: none)
+	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Args, Key, Until (its timeout; 0: none), Note (the key, if the definition says it)
 	EntryAnswer      EntryKind = "answer"       // Place, Attempt, Outcome, Body, Headers, Took, Note (what is odd about it)
 	EntryDecision    EntryKind = "decision"     // Place, Attempt, Note (the clause or policy, and why)
 	EntryWait        EntryKind = "wait"         // Place, Attempt (the next), Until, Of, Note
@@ -67,6 +67,9 @@ func (m *Machine) traceCall(x *exec, cs *callState) {
 	}
 	e := m.about(x, cs, EntryCall)
 	e.Operation, e.Key, e.Until = cs.call.Sig.Name(), m.key(cs), cs.timeout
+	if cs.own != "" {
+		e.Note = "key " + e.Key
+	}
 	if cs.call.Sig.Handler {
 		if cs.call.Args != nil {
 			e.Args = cs.call.Args.Type().Redact(cs.context.Config)

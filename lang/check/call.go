@@ -33,6 +33,9 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	} else {
 		s.arguments(t, sig, g.Args)
 	}
+	if t.Key != nil {
+		g.Key = s.key(t.Key, sig, sc)
+	}
 	ons = s.undo(g, ons, sc)
 	body, falls := s.clauses(g, level, ons, more || in != nil, sc)
 	s.handled(t, g, ons)
@@ -44,6 +47,46 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	}
 	sc.setAnswer(body)
 	return g, !falls
+}
+
+// key checks the idempotency key of a call.
+func (s *stepFlow) key(e *syntax.Expr, sig *value.Signature, sc *scope) *expr.Program {
+	before := len(s.problems)
+	p := s.compileIn(e, sc)
+	switch t := p.Type(); {
+	case s.problems[before:].HasErrors():
+	case sig.Handler && !sig.Unknown:
+		s.add(diag.Errorf(CodeMisplaced, e.Span, "a handler is called without a key"))
+	case !keyable(t):
+		d := diag.Errorf(CodeType, e.Span, "an idempotency key is a string or an int, not %s", article(t))
+		if t.Optional {
+			d.Hintf("say what to use when it is missing: … ?? other")
+		}
+		s.add(d)
+	case t.Secret:
+		s.add(diag.Errorf(CodeType, e.Span, "an idempotency key stands in traces and logs, so it is not made of a secret").Hintf("make it of what may be seen, such as an order id"))
+	case s.item != nil && !s.item.holds(e.Text, sc):
+		s.add(diag.Warnf(CodeType, e.Span, "this key is the same for every item, so a service may take all of them for one request").Hintf("make it of the item, too"))
+	}
+	return p
+}
+
+// keyable reports whether values of a type can be keys: strings and ints.
+func keyable(t *value.Type) bool {
+	return !t.Optional && slices.Contains([]value.Kind{value.String, value.Int, value.Enum, value.Any}, t.Kind)
+}
+
+// holds reports whether a text reads, in a scope inside of this one, something that is
+// defined in this one or inside of it.
+func (s *scope) holds(text string, from *scope) bool {
+	return slices.ContainsFunc(chains(text), func(c chain) bool {
+		for at := from; at != s.parent; at = at.parent {
+			if at.names[c.root] != nil {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // policyOf shares one policy among the calls of a service that no step changes.

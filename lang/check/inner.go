@@ -33,7 +33,7 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 	if t.For.By != nil {
 		before := len(s.problems)
 		g.By = s.compileIn(t.For.By, sc)
-		if k := g.By.Type(); k.Optional || !slices.Contains([]value.Kind{value.String, value.Int, value.Enum, value.Any}, k.Kind) {
+		if k := g.By.Type(); !keyable(k) {
 			s.add(diag.Errorf(CodeType, t.For.By.Span, "the key of an item is a string or an int, not %s", article(k)).
 				Hintf("it names the item in traces, and differs from those of the others"))
 		}
@@ -46,8 +46,10 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 	item.policy.first, item.policy.limit = nil, nil
 	caught := s.caught
 	s.caught = caught || g.First != nil || g.Tolerate != nil || g.Share > 0
+	outer := s.item
+	s.item = sc
 	item.body(slices.DeleteFunc(slices.Clone(t.Stmts), ofLoop), sc)
-	s.caught = caught
+	s.caught, s.item = caught, outer
 	s.info.told = info.told
 	g.Steps = []*graph.Step{item.graph}
 	s.graph.Body = []graph.Stmt{g}
@@ -346,6 +348,7 @@ func (s *stepFlow) inside(steps []syntax.Stmt, sc *scope, caught bool) level {
 	outer := s.level
 	s.level = newLevel()
 	s.caught = caught || outer.caught
+	s.item = outer.item
 	s.path = append(outer.path[:len(outer.path):len(outer.path)], s.info.name())
 	s.base = s.policy
 	s.base.within, s.base.limit, s.base.first, s.base.tolerate, s.base.share = nil, nil, nil, nil, nil

@@ -36,6 +36,7 @@ type level struct {
 	policies map[string]*graph.Policy
 	made     []*graph.Step // by index
 	caught   bool          // a failure in them is taken care of around them
+	item     *scope        // of the item of the nearest loop around them; nil: there is none
 	path     []string      // names of the steps around them, outermost first; nil: those of the workflow
 }
 

@@ -137,6 +137,7 @@ type (
 		Main    bool             // the last plain call of the step: its body is the step's result if nothing returns
 		Sig     *value.Signature // shared with the catalog
 		Args    *expr.Program    // nil: {}
+		Key     *expr.Program    // idempotency key; nil: made of run and place
 		Policy  *Policy
 		Clauses []*Clause
 		Undo    *Block // nil: its effect stays

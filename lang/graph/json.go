@@ -82,6 +82,7 @@ type stmtJSON struct {
 	Undo     []stepJSON    `json:"undo,omitempty"`  // the one step
 	Steps    []stepJSON    `json:"steps,omitempty"` // of a group; of a loop the one without a name
 	By       *expr.Program `json:"by,omitempty"`
+	Key      *expr.Program `json:"key,omitempty"` // of a call
 	First    *expr.Program `json:"first,omitempty"`
 	Limit    *expr.Program `json:"limit,omitempty"`
 	Tolerate *expr.Program `json:"tolerate,omitempty"`
@@ -150,7 +151,7 @@ func statement(st Stmt) stmtJSON {
 	case *Ensure:
 		return stmtJSON{Do: "ensure", Value: st.Cond, Else: statement(st.Else)}
 	case *Call:
-		return stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: blockJSON(st.Undo)}
+		return stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Key: st.Key, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: blockJSON(st.Undo)}
 	case *Switch:
 		out := stmtJSON{Do: "switch"}
 		for _, a := range st.Arms {

@@ -40,6 +40,7 @@ var foreign = map[string]string{
 	"namespace": "the name of a workflow is dotted: workflow team.name { … }", "from": "write import \"…\"; all that the file declares is known then", "export": "everything a file declares is known to its importers", "default": "a clause for every failure is on failed",
 	"assert": "write ensure … else fail CODE, or in a test expect", "should": "write expect", "cancel": "say when: after 3s cancel", "resolve": "say when: after 1h resolve step { … }",
 	"attempts": "write retry 3 attempts", "backoff": "it follows retry: retry 3 attempts, backoff 1s", "jitter": "it follows retry: retry 3 attempts, jitter 10%",
+	"key": "an idempotency key stands behind the arguments of its call: call … { … } key …",
 	"try": "put a clause below the call: on failed { … }", "catch": "put a clause below the call: on failed { … }",
 }
 

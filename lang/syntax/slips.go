@@ -496,6 +496,8 @@ func (w *slips) call(i int) int {
 		w.report(CodeUnexpected, w.all[at].Start, w.all[stop].End, "the arguments of a call stand directly behind its operation").Hintf("write call %s { … }", w.text[w.all[i].Start:w.all[i].End])
 		w.edit(w.all[at].Start, w.all[stop].End, "")
 		return stop
+	case w.is(at, "key") && w.is(at+1, ":"):
+		w.noColon(at+1, "key")
 	case w.is(at, "("):
 		end := w.partner(at)
 		if end < 0 {

@@ -316,7 +316,8 @@ type (
 		raw
 		Class  *Text  `parser:"'call' ( (?= 'handler' String ) 'handler' @@"` // until it is part of Target
 		Target []Name `parser:"| @@ ( '.' @@ )* )"`
-		Args   *Expr  `parser:"@@?"`
+		Args   *Expr  `parser:"( (?! 'key' ) @@ )?"`
+		Key    *Expr  `parser:"( 'key' @@ )?"` // idempotency key; nil: made of run and place
 	}
 	// On is a clause of the call above it.
 	On struct {

@@ -222,6 +222,7 @@ func (w walker) stmt(n any) {
 	case *Call:
 		values(w, n.Target)
 		w.expr(n.Args)
+		w.expr(n.Key)
 	case *On:
 		values(w, n.Outcomes)
 		w.expr(n.When)

@@ -269,6 +269,7 @@ func (w *writer) stmt(n any) {
 			w.dotted(n.Target)
 		}
 		w.with(" ", n.Args)
+		w.with(" key ", n.Key)
 	case *On:
 		w.print("on ")
 		list(w, n.Outcomes, w.outcome)

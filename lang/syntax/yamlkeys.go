@@ -38,7 +38,7 @@ var workflowKeys = map[string]yamlKey{
 // statementKeys are the keys of a statement; steps, clauses and the items of `do`
 // have them in common.
 var statementKeys = map[string]yamlKey{
-	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {}, "switch": {},
+	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {}, "switch": {}, "key": {}, "idempotency_key": {to: "key"},
 }
 
 // switchKeys and caseKeys are those of a switch and of its arms.

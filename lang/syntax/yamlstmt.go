@@ -106,7 +106,7 @@ func (r *yamlReader) strays(entries []yentry) {
 	for _, e := range entries {
 		needs := ""
 		switch {
-		case e.name == "with" && !has("call"), e.name == "undo" && !has("call"), e.name == "on" && !has("call", "handler_class", "handler"):
+		case e.name == "with" && !has("call"), e.name == "undo" && !has("call"), e.name == "key" && !has("call"), e.name == "on" && !has("call", "handler_class", "handler"):
 			needs = "call"
 		case e.name == "message" && !has("fail"):
 			needs = "fail"
@@ -233,6 +233,9 @@ func (r *yamlReader) call(e yentry, entries []yentry) *Call {
 			c.Args = r.expr(w.value)
 		}
 		c.Span = c.Span.To(w.value.span)
+	}
+	if k := find(entries, "key"); k != nil {
+		c.Key = r.expr(k.value)
 	}
 	return c
 }
