@@ -24,6 +24,7 @@ type Options struct {
 	Environment  string        // YAML: which of its environments to merge in; "": none
 	StubHandlers bool          // YAML: take any handler_class as registered
 	Probe        bool          // compile expressions with probes, so that coverage sees which way each goes
+	Index        bool          // make an index of the names, for editors
 }
 
 // Program is what a file defines.
@@ -34,6 +35,7 @@ type Program struct {
 	Sources   diag.Sources     // text of every file read, for printing diagnostics
 	Files     []string         // names of every file looked for: sources, in the order in which they are imported, then data
 	Tree      *syntax.File     // of the file itself; nil if it could not be read
+	Index     *check.Index     // nil unless it was asked for
 }
 
 // Workflow finds a workflow by name, with or without its namespace; "" means the
@@ -94,7 +96,7 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	}
 	p.Tree = l.unit.Main
 	lost := l.lost()
-	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe})
+	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe, Index: opts.Index})
 	for _, d := range problems {
 		if lost.leads(d) {
 			continue
@@ -105,7 +107,7 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 		l.problems.Add(d)
 	}
 	p.Files = l.looked
-	p.Workflows, p.Services, p.Suite = res.Workflows, res.Services, res.Suite
+	p.Workflows, p.Services, p.Suite, p.Index = res.Workflows, res.Services, res.Suite, res.Index
 	l.problems.Sort()
 	return p, few(l.problems)
 }

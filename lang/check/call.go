@@ -21,6 +21,9 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	g := &graph.Call{Sig: sig, Span: t.Span}
 	level := s.policy
 	g.Policy = s.policyOf(sig, level)
+	if len(t.Target) == 2 {
+		s.noteOperation(s.space, t.Target[0], t.Target[1], sig, g)
+	}
 	if bind != nil {
 		g.Bind = bind.Text
 	}
@@ -254,6 +257,7 @@ func (s *stepFlow) arguments(t *syntax.Call, sig *value.Signature, args *expr.Pr
 		s.missing(sig, map[string]bool{}, target)
 		return
 	}
+	s.flows(args.Type(), sig.Input)
 	fields := args.Fields()
 	if fields == nil {
 		s.wholeArgument(t, sig, args)

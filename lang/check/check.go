@@ -33,6 +33,7 @@ type Options struct {
 	Catalog      Catalog
 	StubHandlers bool // take any handler class as registered
 	Probe        bool // compile the expressions of workflows with probes, for coverage
+	Index        bool // make an index of the names
 }
 
 // Service is a service declared in a .wf file.
@@ -48,11 +49,15 @@ type Result struct {
 	Workflows []*graph.Graph
 	Services  []*Service
 	Suite     *suite.Suite // of a test file; nil for any other
+	Index     *Index       // nil unless it was asked for
 }
 
 // Check checks the main file of a unit and everything it imports.
 func Check(u *Unit, opts Options) (*Result, diag.List) {
 	c := &checker{unit: u, opts: opts, spaces: map[*syntax.File]*space{}, types: map[*syntax.TypeDecl]*typeState{}, homes: map[*syntax.TypeDecl]*syntax.File{}, services: map[*syntax.Service]*Service{}, mocked: map[string]bool{}}
+	if opts.Index {
+		c.index = &Index{uses: map[useKey]bool{}}
+	}
 	files := c.files(u.Main)
 	for _, f := range files {
 		for _, d := range f.Decls {
@@ -86,6 +91,7 @@ func Check(u *Unit, opts Options) (*Result, diag.List) {
 			c.add(diag.Errorf(CodeDuplicate, w.Name[len(w.Name)-1].Span, "workflow %s is defined twice", full).See(first, "first here"))
 			continue
 		}
+		c.noteName(SortWorkflow, w.Name[len(w.Name)-1], w.Name[len(w.Name)-1].Span, nil)
 		names[full] = w.Name[len(w.Name)-1].Span
 		res.Workflows = append(res.Workflows, g)
 	}
@@ -94,6 +100,7 @@ func Check(u *Unit, opts Options) (*Result, diag.List) {
 	}
 	c.withoutDoubts()
 	c.problems.Sort()
+	res.Index = c.index.sorted()
 	return res, c.problems
 }
 
@@ -118,6 +125,7 @@ type checker struct {
 	services map[*syntax.Service]*Service
 	mocked   map[string]bool      // handlers that a test file mocks
 	once     map[string]*repeated // of addOnce
+	index    *Index               // nil unless it is asked for
 }
 
 func (c *checker) add(d *diag.Diagnostic) { c.problems.Add(d) }

@@ -21,6 +21,7 @@ func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, more b
 		in := &inClause{call: g, parts: level, verdict: hasVerdict(pats)}
 		inner := sc.child()
 		typ := s.bodyOf(g, pats)
+		s.noteOutcomes(on.Outcomes, func(p value.Pattern) *value.Type { return s.bodyOf(g, []value.Pattern{p}) }, g.Sig)
 		inner.setAnswer(typ)
 		if in.verdict {
 			inner.names["error"] = &binding{name: "error", typ: errorType, used: true}

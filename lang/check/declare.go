@@ -121,6 +121,7 @@ func (c *checker) named(d *syntax.TypeDecl) *value.Type {
 		t := *c.shape(c.space(c.homes[d]), d.Shape)
 		t.Name = d.Name.Text
 		st.typ, st.busy = &t, false
+		c.noteName(SortType, d.Name, d.Name.Span, &t)
 	}
 	if st.busy {
 		c.add(diag.Errorf(CodeRecursiveType, d.Name.Span, "type %s contains itself", d.Name.Text).
@@ -154,7 +155,9 @@ func (c *checker) shape(s *space, sh syntax.Shape) *value.Type {
 			return value.Of(k)
 		}
 		if d := s.types.byName[sh.Name]; d != nil {
-			return c.named(d)
+			t := c.named(d)
+			c.noteName(SortType, syntax.Name{Node: sh.Node, Text: sh.Name}, d.Name.Span, t)
+			return t
 		}
 		names := append(slices.Clone(s.types.names), primitives...)
 		d := diag.Errorf(CodeUnknownType, sh.Span, "there is no type %s", sh.Name)
@@ -216,6 +219,10 @@ func (c *checker) field(s *space, f *syntax.Field) *value.Field {
 		ft = ft.Hidden()
 	}
 	out := &value.Field{Name: f.Name.Text, Type: ft, Optional: f.Optional}
+	if c.index != nil {
+		out.Declared = []value.Place{value.Place(f.Name.Span)}
+		c.noteName(SortField, f.Name, f.Name.Span, out.ReadType())
+	}
 	if f.Default == nil {
 		return out
 	}
@@ -394,6 +401,7 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 		}
 		seen[op.Name.Text] = op.Name
 		sig := c.operation(s, d.Name.Text, op)
+		c.noteOperation(s, d.Name, op.Name, sig, nil)
 		for _, o := range common {
 			if !slices.ContainsFunc(sig.Outcomes, func(own value.Outcome) bool { return own.Pattern == o.Pattern }) {
 				sig.Outcomes = append(sig.Outcomes, o)
@@ -589,6 +597,7 @@ func (c *checker) classification(stmts []*syntax.Classify, names []string) []val
 
 // policyDecl checks what stands in a policy; the values are checked where it is used.
 func (c *checker) policyDecl(d *syntax.PolicyDecl) {
+	c.noteName(SortPolicy, d.Name, d.Name.Span, nil)
 	for _, st := range d.Stmts {
 		why := "a policy holds settings only"
 		switch st.(type) {

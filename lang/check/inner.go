@@ -132,7 +132,7 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (out []graph.
 		if of = joinBody(of, st.result); g.First != nil {
 			t = t.Opt() // those that lost have none
 		}
-		results.Fields = append(results.Fields, &value.Field{Name: name, Type: t.Req(), Optional: t.Optional})
+		results.Fields = append(results.Fields, &value.Field{Name: name, Type: t.Req(), Optional: t.Optional, Declared: []value.Place{value.Place(st.tree.Name.Span)}})
 		st.bind.typ = t
 		behind.names[name] = st.bind
 		missing.names[name] = &binding{name: name, place: st.bind.place, typ: t.Opt(), used: true}

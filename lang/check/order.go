@@ -26,6 +26,7 @@ func (f *flow) connect() {
 				f.add(diag.Warnf(CodeDuplicate, name.Span, "%s is named twice after `after`", name.Text))
 			default:
 				st.edges = append(st.edges, edge{to, name.Span, true})
+				f.noteName(SortStep, name, to.tree.Name.Span, nil)
 			}
 			seen[name.Text] = true
 		}

@@ -117,6 +117,9 @@ func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
 // named resolves `use NAME`.
 func (f *flow) policyNamed(st *syntax.Use, sc *scope) parts {
 	d := f.space.policies.byName[st.Name.Text]
+	if d != nil {
+		f.noteName(SortPolicy, st.Name, d.Name.Span, nil)
+	}
 	if d == nil {
 		problem := diag.Errorf(CodeUnknownPolicy, st.Name.Span, "there is no policy %s", st.Name.Text)
 		problem.Suggest(st.Name.Span, st.Name.Text, f.space.policies.names)

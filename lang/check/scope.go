@@ -19,6 +19,7 @@ type binding struct {
 	typ   *value.Type
 	used  bool
 	item  bool      // it is what a loop goes over
+	ofRun bool      // tests: it is the result of a step of the last run
 	step  *stepInfo // the step whose result it is; nil otherwise
 	alias *string   // path into the input that a let stands for, "user_info"; nil if it is something else
 }
@@ -148,6 +149,7 @@ func isReserved(name string) bool { return slices.Contains(reserved, name) || ex
 func (s *scope) define(name syntax.Name, typ *value.Type) *binding {
 	b := &binding{name: name.Text, place: name.Span, typ: typ}
 	c := s.flow.checker
+	c.noteName(SortLet, name, name.Span, typ)
 	switch first := s.find(name.Text); {
 	case isReserved(name.Text):
 		c.reservedName(name)

@@ -64,6 +64,7 @@ func (f *flow) step(info *stepInfo) *graph.Step {
 	if t.When != nil {
 		info.bind.typ = s.result.Opt()
 	}
+	f.noteName(SortStep, t.Name, t.Name.Span, info.bind.typ)
 	return g
 }
 

@@ -85,6 +85,7 @@ func (r *stepReader) part() (suite.Part, *diag.Diagnostic) {
 		return suite.Part{}, r.noStep(word, span)
 	}
 	r.enter(r.steps[i], strings.TrimPrefix(r.name+"."+word, "."))
+	r.tester.noteName(SortStep, syntax.Name{Node: syntax.Node{Span: span}, Text: word}, r.found.Span, r.found.Result)
 	return suite.Part{Name: word}, nil
 }
 

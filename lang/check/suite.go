@@ -193,6 +193,7 @@ func (t *tester) declareTables(m *syntax.Mock) {
 			t.duplicate("table", tab.Name, syntax.Name{Node: syntax.Node{Span: first.Span}})
 			continue
 		}
+		t.noteName(SortTable, tab.Name, tab.Name.Span, row)
 		t.tables[m.Service.Text][tab.Name.Text] = &suite.Table{Service: m.Service.Text, Name: tab.Name.Text, Row: row, Span: tab.Name.Span}
 	}
 }
@@ -220,6 +221,7 @@ func (t *tester) mock(m *syntax.Mock, sc *scope) []*suite.Mock {
 
 func (t *tester) serviceMock(name syntax.Name, m *syntax.Mock, sc *scope) *suite.Mock {
 	out := &suite.Mock{Service: name.Text, Replies: map[string]*suite.Replies{}, Span: name.Span}
+	t.noteService(t.flow.space, name)
 	signature := func(op syntax.Name) *value.Signature { return t.signature(name, op) }
 	if t.flow.space.services.byName[name.Text] == nil && (t.opts.Catalog == nil || len(t.opts.Catalog.Operations(name.Text)) == 0) {
 		t.step.unknownService(name)
@@ -249,7 +251,9 @@ func (t *tester) serviceMock(name syntax.Name, m *syntax.Mock, sc *scope) *suite
 }
 
 func (t *tester) signature(service, operation syntax.Name) *value.Signature {
-	return t.step.signature(&syntax.Call{Target: []syntax.Name{service, operation}})
+	sig := t.step.signature(&syntax.Call{Target: []syntax.Name{service, operation}})
+	t.noteOperation(t.flow.space, service, operation, sig, nil)
+	return sig
 }
 
 // callType is what expectations see of a call that was made.
@@ -286,6 +290,7 @@ func (t *tester) replies(sig *value.Signature, once bool, of syntax.Node, body [
 	given("place", value.TString)
 	for name, tab := range t.tables[sig.Service] {
 		given(name, value.ListOf(tab.Row))
+		inner.names[name].place = tab.Span
 	}
 	index := 0
 	out.Body = t.reactions(out, body, inner, &index)
@@ -430,6 +435,11 @@ func (t *tester) put(p *syntax.Put, sc *scope, service string) *suite.Put {
 		t.add(d)
 		return nil
 	}
+	t.noteName(SortTable, name, tab.Span, tab.Row)
+	if len(p.Table) == 2 {
+		t.noteService(t.flow.space, p.Table[0])
+	}
+	t.flows(row.Type(), tab.Row)
 	for _, f := range row.Fields() {
 		want := tab.Row.Field(f.Name)
 		if want == nil {
@@ -480,6 +490,7 @@ func (t *tester) reply(st *syntax.Reply, r *suite.Replies, sc *scope) *suite.Rep
 		return out
 	}
 	out.Outcome = pattern(st.Outcome)
+	t.noteOutcomes([]syntax.Outcome{st.Outcome}, func(p value.Pattern) *value.Type { body, _ := r.Sig.Body(p.Status, p.Name); return body }, r.Sig)
 	t.fitsSignature(st, out, r.Sig)
 	return out
 }
@@ -534,6 +545,9 @@ func (t *tester) impossible(p value.Pattern, span diag.Span, sig *value.Signatur
 func (t *tester) fitsBody(st *syntax.Reply, out *suite.Reply, sig *value.Signature) {
 	p := out.Outcome
 	want, _ := sig.Body(p.Status, p.Name)
+	if out.Body != nil {
+		t.flows(out.Body.Type(), want)
+	}
 	switch {
 	case st.Malformed && want == nil:
 		t.add(diag.Errorf(CodeType, st.Outcome.Span, "nothing is declared of the body of %s, so it is never malformed", p))
@@ -653,6 +667,9 @@ func (f *testFlow) let(l *syntax.Let) {
 // setup compiles a call that a test itself makes.
 func (f *testFlow) setup(call *syntax.Call) *suite.Setup {
 	sig := f.step.signature(call)
+	if len(call.Target) == 2 {
+		f.noteOperation(f.flow.space, call.Target[0], call.Target[1], sig, nil)
+	}
 	setup := &suite.Setup{Sig: sig, Span: call.Span}
 	if call.Args != nil {
 		setup.Args = f.compile(call.Args, f.scope)
@@ -689,6 +706,9 @@ func (t *tester) workflowNamed(names []syntax.Name) *graph.Graph {
 				if t.graphs[w] == nil {
 					t.graphs[w] = t.workflow(t.space(file), w)
 				}
+				last := w.Name[len(w.Name)-1]
+				t.noteName(SortWorkflow, last, last.Span, nil)
+				t.noteName(SortWorkflow, names[len(names)-1], last.Span, nil)
 				return t.graphs[w]
 			}
 			short := w.Name[len(w.Name)-1].Text
@@ -762,6 +782,7 @@ func (f *testFlow) input(st *syntax.Run, run *suite.Run, g *graph.Graph) {
 	given, span := value.RecordOf(), st.Workflow[0].Span.To(st.Workflow[len(st.Workflow)-1].Span)
 	if run.Input != nil {
 		given, span = run.Input.Type(), st.Input.Span
+		f.flows(given, g.Input)
 	}
 	if ok, why := given.AssignableTo(g.Input); !ok {
 		f.addOnce(diag.Errorf(CodeArgumentType, span, "this is no input of %s: %s", g.FullName(), why).
@@ -781,6 +802,8 @@ func (f *testFlow) deed(d *syntax.Deed, g *graph.Graph) *suite.Deed {
 		f.unknownStep(*d.Step, g)
 		return out
 	}
+	f.noteName(SortStep, *d.Step, s.Span, s.Result)
+	f.flows(out.Result.Type(), s.Result)
 	if ok, why := out.Result.Type().AssignableTo(s.Result); !ok {
 		f.add(diag.Errorf(CodeType, d.Result.Span, "step %s returns %s: %s", s.Name, s.Result, why))
 	}
@@ -989,7 +1012,7 @@ func (s *testScope) after(g *graph.Graph) {
 			s.tester.add(diag.Errorf(CodeDuplicate, first.place, "%s is a step of %s, so it cannot be another name in its tests", st.Name, g.FullName()).See(st.Span, "the step"))
 		}
 		// a step without a result fails the expectation when it is read
-		s.names[st.Name] = &binding{name: st.Name, place: st.Span, typ: st.Result.Req(), used: true}
+		s.names[st.Name] = &binding{name: st.Name, place: st.Span, typ: st.Result.Req(), used: true, ofRun: true}
 	}
 	for service, tables := range s.tester.tables {
 		if s.find(service) != nil {
@@ -997,7 +1020,7 @@ func (s *testScope) after(g *graph.Graph) {
 		}
 		t := value.RecordOf()
 		for _, name := range sortedNames(tables) {
-			t.Fields = append(t.Fields, &value.Field{Name: name, Type: value.ListOf(tables[name].Row)})
+			t.Fields = append(t.Fields, &value.Field{Name: name, Type: value.ListOf(tables[name].Row), Declared: []value.Place{value.Place(tables[name].Span)}})
 		}
 		s.names[service] = &binding{name: service, typ: t, used: true}
 	}
@@ -1092,8 +1115,12 @@ func (s *testScope) Refer(function, path string, span diag.Span) (*value.Type, *
 		s.refs[text] = value.ListOf(callType(sig))
 		return s.refs[text], nil, true
 	}
-	at := syntax.Node{Span: span}
-	sig := s.tester.signature(syntax.Name{Node: at, Text: service}, syntax.Name{Node: at, Text: operation})
+	first, second := syntax.Name{Node: syntax.Node{Span: span}, Text: service}, syntax.Name{Node: syntax.Node{Span: span}, Text: operation}
+	if span.End-span.Start == len(path) { // it stands there as it is
+		first.Span.End = span.Start + len(service)
+		second.Span.Start = span.End - len(operation)
+	}
+	sig := s.tester.signature(first, second)
 	s.refs[text] = value.ListOf(callType(sig))
 	return s.refs[text], nil, true
 }

@@ -203,7 +203,7 @@ func (f *flow) scopes() {
 	f.constants(consts)
 	f.early = consts.child()
 	f.early.later = &later{letsOf(f.tree.Stmts), "the let", "lets get their values from top to bottom", "put the let above this"}
-	f.early.names["input"] = &binding{name: "input", typ: f.graph.Input, used: true}
+	f.early.names["input"] = &binding{name: "input", place: f.inputPlace(), typ: f.graph.Input, used: true}
 	f.early.names["run"] = &binding{name: "run", typ: runType}
 	f.late = &scope{flow: f, parent: f.early, names: map[string]*binding{}}
 	f.enter(f.late)
@@ -435,6 +435,17 @@ func (f *flow) unusedResults() {
 				Hintf("use it in output or a later step, or remove its return"))
 		}
 	}
+}
+
+// inputPlace is where the word input stands; the zero Span if there is none.
+func (f *flow) inputPlace() diag.Span {
+	for _, st := range f.tree.Stmts {
+		if in, ok := st.(*syntax.Input); ok {
+			_, span := leading(in)
+			return span
+		}
+	}
+	return diag.Span{}
 }
 
 func (f *flow) inputTree() *syntax.Record {

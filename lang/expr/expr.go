@@ -41,6 +41,13 @@ type Scope interface {
 	Unknown(name string, span diag.Span) *diag.Diagnostic
 }
 
+// Witness is a scope that may want to be told what the names of an expression are.
+type Witness interface {
+	Witness() bool                                    // whether it does
+	Named(name string, t *value.Type, span diag.Span) // a name is read
+	Read(f *value.Field, span diag.Span)              // a field is read, or is one of an object literal
+}
+
 // Referrer is a scope with functions of things rather than of values: in
 // `attempts(charge)` the argument names a step. Their value is known before the
 // expression is evaluated, in env under the text of the call, "attempts(charge)".
@@ -137,7 +144,7 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 	p.parsed = true
 	p.text = canonical(tree.Node)
 	p.ifTrue, p.ifFalse = facts(tree.Node, true), facts(tree.Node, false)
-	c := &inferrer{scope: scope, src: src, place: place}
+	c := newInferrer(scope, src, place)
 	p.typ = c.infer(&tree.Node)
 	p.text = c.spelled(p.text)
 	slices.Sort(c.roots)
@@ -202,7 +209,7 @@ func CompileConditions(src Source, scope Scope) ([]Condition, diag.List) {
 	for i, n := range nodes {
 		texts[i] = canonical(*n)
 	}
-	c := &inferrer{scope: scope, src: src, place: place}
+	c := newInferrer(scope, src, place)
 	if t := c.infer(&tree.Node); !c.problems.HasErrors() {
 		if ok, why := t.AssignableTo(value.TBool); !ok {
 			c.add(diag.Errorf(CodeOperator, src.Span, "a condition is a bool: %s", why))

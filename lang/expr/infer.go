@@ -27,6 +27,15 @@ type inferrer struct {
 	secret   bool     // reads a secret
 	unknown  bool     // something of an unknown type is computed with
 	printed  []string // pairs: how a reference is printed, and how it is written
+	witness  Witness  // nil: nobody wants to be told
+}
+
+func newInferrer(scope Scope, src Source, place func(from, to int) diag.Span) *inferrer {
+	c := &inferrer{scope: scope, src: src, place: place}
+	if w, ok := scope.(Witness); ok && w.Witness() {
+		c.witness = w
+	}
+	return c
 }
 
 // spelled is the text of a tree with its references as they are written.
@@ -179,6 +188,9 @@ func (c *inferrer) name(n *ast.IdentifierNode) *value.Type {
 	if !slices.Contains(c.roots, n.Value) {
 		c.roots = append(c.roots, n.Value)
 	}
+	if c.witness != nil {
+		c.witness.Named(n.Value, t, c.span(n))
+	}
 	return t
 }
 
@@ -278,7 +290,13 @@ func (c *inferrer) object(n *ast.MapNode) *value.Type {
 			c.add(diag.Errorf(CodeSyntax, c.span(pair.Key), "field %s is given twice", key.Value))
 			continue
 		}
-		t.Fields = append(t.Fields, &value.Field{Name: key.Value, Type: ft})
+		f := &value.Field{Name: key.Value, Type: ft}
+		if c.witness != nil {
+			at := c.span(pair.Key)
+			f.Declared = []value.Place{value.Place(at)}
+			c.witness.Read(f, at)
+		}
+		t.Fields = append(t.Fields, f)
 	}
 	return t
 }
@@ -372,6 +390,9 @@ func (c *inferrer) field(n *ast.MemberNode, t *value.Type, name *ast.StringNode)
 		return value.TUnknown
 	}
 	if f := t.Field(name.Value); f != nil {
+		if c.witness != nil {
+			c.witness.Read(f, c.span(name))
+		}
 		return f.ReadType()
 	}
 	if t.Open {

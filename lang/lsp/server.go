@@ -43,6 +43,7 @@ var ErrNoShutdown = errors.New("the editor sent exit without shutdown")
 // Serve answers an editor on a stream until it ends the session or closes the stream.
 // version is that of the program, for the editor to show.
 func Serve(ctx context.Context, stream io.ReadWriteCloser, host Host, opts lang.Options, version string) error {
+	opts.Index = true
 	s := &Server{host: host, options: opts, version: version, analyses: map[string]*analysis{}, texts: map[string]*text{}, published: map[string]*published{}}
 	s.turns.moved.L = &s.turns.mu
 	s.now.Store(&state{server: s, docs: map[string]*document{}, saved: map[string]int{}})
@@ -208,6 +209,13 @@ func capabilities() protocol.ServerCapabilities {
 	return protocol.ServerCapabilities{
 		PositionEncoding:           protocol.PositionEncodingKindUTF16,
 		TextDocumentSync:           &protocol.TextDocumentSyncOptions{OpenClose: &yes, Change: &change},
+		HoverProvider:              protocol.Boolean(true),
+		DefinitionProvider:         protocol.Boolean(true),
+		ReferencesProvider:         protocol.Boolean(true),
+		DocumentHighlightProvider:  protocol.Boolean(true),
+		RenameProvider:             &protocol.RenameOptions{PrepareProvider: &yes},
+		InlayHintProvider:          protocol.Boolean(true),
+		CodeActionProvider:         &protocol.CodeActionOptions{CodeActionKinds: []protocol.CodeActionKind{protocol.CodeActionKindQuickFix}},
 		DocumentSymbolProvider:     protocol.Boolean(true),
 		DocumentFormattingProvider: protocol.Boolean(true),
 		SemanticTokensProvider: &protocol.SemanticTokensOptions{

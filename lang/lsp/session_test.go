@@ -36,7 +36,7 @@ import (
 //	disk FILE "old" "new"   the same for a file that is not open, by somebody else
 //	problems                what the editor was told of since it was last asked
 //	symbols, tokens, format, hints, lenses FILE
-//	hover, definition, references, complete, prepare, fix PLACE
+//	hover, definition, references, highlights, complete, prepare, fix PLACE
 //	rename PLACE NAME
 func TestSessions(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.txtar")
@@ -192,7 +192,9 @@ func (s *session) play(script string) string {
 		}
 		fmt.Fprintln(&b, line)
 		for out := range strings.Lines(s.command(command)) {
-			fmt.Fprintln(&b, strings.TrimRight("  "+strings.TrimRight(out, "\n"), " "))
+			if out = strings.TrimRight(out, "\n "); out != "" { // a blank line would end the answer
+				fmt.Fprintln(&b, "  "+out)
+			}
 		}
 	}
 	return b.String()
@@ -253,8 +255,124 @@ func (s *session) command(line string) string {
 		s.must(err)
 		return s.edits(arg, r)
 	}
+	if out, ok := s.atPlace(ctx, w, s.marks[arg]); ok {
+		return out
+	}
 	s.t.Fatalf("no command %s", w[0])
 	return ""
+}
+
+// atPlace executes the commands about a place.
+func (s *session) atPlace(ctx context.Context, w []string, m mark) (string, bool) {
+	if w[0] == "hints" {
+		m.file = w[1]
+	}
+	if m.file == "" {
+		s.t.Fatalf("no place %s", w[1])
+	}
+	doc := protocol.TextDocumentIdentifier{URI: s.uri(m.file)}
+	at := protocol.TextDocumentPositionParams{TextDocument: doc, Position: s.position(m.file, m.offset)}
+	failed := func(err error) (string, bool) { return "refused: " + err.Error() + "\n", true }
+	switch w[0] {
+	case "hover":
+		r, err := s.server.Hover(ctx, &protocol.HoverParams{TextDocumentPositionParams: at})
+		s.must(err)
+		if r == nil {
+			return "nothing\n", true
+		}
+		return fmt.Sprintf("%s\n%s\n", s.at(m.file, *r.Range), r.Contents.(*protocol.MarkupContent).Value), true
+	case "definition":
+		r, err := s.server.Definition(ctx, &protocol.DefinitionParams{TextDocumentPositionParams: at})
+		s.must(err)
+		list, _ := r.(protocol.LocationSlice)
+		return s.locations(list), true
+	case "references":
+		list, err := s.server.References(ctx, &protocol.ReferenceParams{TextDocumentPositionParams: at, Context: protocol.ReferenceContext{IncludeDeclaration: true}})
+		s.must(err)
+		return s.locations(list), true
+	case "highlights":
+		list, err := s.server.DocumentHighlight(ctx, &protocol.DocumentHighlightParams{TextDocumentPositionParams: at})
+		s.must(err)
+		var b strings.Builder
+		for _, h := range list {
+			fmt.Fprintf(&b, "%d %s\n", h.Kind, s.at(m.file, h.Range))
+		}
+		return b.String(), true
+	case "prepare":
+		r, err := s.server.PrepareRename(ctx, &protocol.PrepareRenameParams{TextDocumentPositionParams: at})
+		if err != nil {
+			return failed(err)
+		}
+		p := r.(*protocol.PrepareRenamePlaceholder)
+		return fmt.Sprintf("%s %s\n", s.at(m.file, p.Range), p.Placeholder), true
+	case "rename":
+		r, err := s.server.Rename(ctx, &protocol.RenameParams{TextDocumentPositionParams: at, NewName: w[2]})
+		if err != nil {
+			return failed(err)
+		}
+		return s.changes(r), true
+	case "hints":
+		end := s.position(m.file, len(s.texts[m.file]))
+		list, err := s.server.InlayHint(ctx, &protocol.InlayHintParams{TextDocument: doc, Range: protocol.Range{End: end}})
+		s.must(err)
+		var b strings.Builder
+		for _, h := range list {
+			line := strings.Split(s.texts[m.file], "\n")[h.Position.Line]
+			fmt.Fprintf(&b, "%d: %s‹%s›\n", h.Position.Line+1, line[:h.Position.Character], h.Label)
+		}
+		return b.String(), true
+	case "fix":
+		list, err := s.server.CodeAction(ctx, &protocol.CodeActionParams{TextDocument: doc, Range: protocol.Range{Start: at.Position, End: at.Position}})
+		s.must(err)
+		var b strings.Builder
+		for _, c := range list {
+			c := c.(*protocol.CodeAction)
+			fmt.Fprintf(&b, "%s\n%s", c.Title, s.changes(c.Edit))
+		}
+		return b.String(), true
+	}
+	return "", false
+}
+
+// locations shows places with their lines.
+func (s *session) locations(list []protocol.Location) string {
+	if len(list) == 0 {
+		return "nothing\n"
+	}
+	var b strings.Builder
+	for _, l := range list {
+		file := s.file(l.URI)
+		line := strings.Split(s.texts[file], "\n")[l.Range.Start.Line]
+		fmt.Fprintf(&b, "%s:%s in %s\n", file, s.at(file, l.Range), strings.TrimSpace(line))
+	}
+	return b.String()
+}
+
+// changes shows the lines that an edit changes, as they are then.
+func (s *session) changes(e *protocol.WorkspaceEdit) string {
+	var files []string
+	for u := range e.Changes {
+		files = append(files, string(u))
+	}
+	slices.Sort(files)
+	var b strings.Builder
+	for _, u := range files {
+		file := s.file(uri.URI(u))
+		text := s.texts[file]
+		list := slices.Clone(e.Changes[uri.URI(u)])
+		slices.SortFunc(list, func(a, b protocol.TextEdit) int { return s.offset(text, b.Range.Start) - s.offset(text, a.Range.Start) })
+		after := text
+		for _, c := range list {
+			after = after[:s.offset(text, c.Range.Start)] + c.NewText + after[s.offset(text, c.Range.End):]
+		}
+		then := strings.Split(after, "\n")
+		for i, line := range strings.Split(text, "\n") {
+			if i < len(then) && then[i] != line {
+				fmt.Fprintf(&b, "%s:%d: %s\n", file, i+1, strings.TrimSpace(then[i]))
+			}
+		}
+	}
+	return b.String()
 }
 
 // edit replaces a text.

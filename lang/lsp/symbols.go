@@ -30,7 +30,7 @@ func outline(t *text, of any) (out []protocol.DocumentSymbol) {
 		if n == of {
 			return true
 		}
-		sym, ok := symbol(n)
+		sym, ok := declaration(n)
 		if !ok {
 			return true
 		}
@@ -58,8 +58,8 @@ type named struct {
 	place        diag.Span // of the name
 }
 
-// symbol is what a node declares, if anything.
-func symbol(n any) (named, bool) {
+// declaration is what a node declares, if anything.
+func declaration(n any) (named, bool) {
 	of := func(name syntax.Name, kind protocol.SymbolKind, detail string) (named, bool) {
 		return named{name.Text, detail, kind, name.Span}, true
 	}

@@ -213,17 +213,28 @@ func joinRecords(t, u *Type) *Type {
 	for _, f := range t.Fields {
 		g := u.Field(f.Name)
 		if g == nil {
-			j.Fields = append(j.Fields, &Field{Name: f.Name, Type: f.Type.Opt(), Optional: true})
+			j.Fields = append(j.Fields, &Field{Name: f.Name, Type: f.Type.Opt(), Optional: true, Declared: f.Declared})
 			continue
 		}
 		j.Fields = append(j.Fields, &Field{
-			Name: f.Name, Type: Join(f.ReadType(), g.ReadType()), Optional: f.Optional || g.Optional,
+			Name: f.Name, Type: Join(f.ReadType(), g.ReadType()), Optional: f.Optional || g.Optional, Declared: declared(f, g),
 		})
 	}
 	for _, g := range u.Fields {
 		if t.Field(g.Name) == nil {
-			j.Fields = append(j.Fields, &Field{Name: g.Name, Type: g.Type.Opt(), Optional: true})
+			j.Fields = append(j.Fields, &Field{Name: g.Name, Type: g.Type.Opt(), Optional: true, Declared: g.Declared})
 		}
 	}
 	return j
+}
+
+// declared is where two fields of one name are declared.
+func declared(f, g *Field) []Place {
+	out := f.Declared
+	for _, p := range g.Declared {
+		if !slices.Contains(out, p) {
+			out = append(out[:len(out):len(out)], p)
+		}
+	}
+	return out
 }

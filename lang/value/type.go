@@ -78,6 +78,13 @@ type Field struct {
 	Default  any  // value of a field left out; a value or a [Lazy]; meaningful if HasDefault
 	HasDef   bool
 	Doc      string
+	Declared []Place // where it is declared, several times if it comes from several records; no part of the type
+}
+
+// Place is a range of bytes of a source.
+type Place struct {
+	File       string
+	Start, End int
 }
 
 // Lazy is a default that is computed when a value is completed.
