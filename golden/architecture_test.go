@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"builtins":            {"lang/value"},
 	"interpreter/machine": {"lang/diag", "lang/expr", "lang/graph", "lang/value"},
 	"interpreter/sim":     {"builtins", "interpreter/machine", "lang/graph", "lang/value"},
+	"interpreter/report":  {"interpreter/machine", "lang/diag", "lang/draw", "lang/graph", "lang/value"},
 	"interpreter":         {"builtins", "interpreter/machine", "interpreter/sim", "lang/diag", "lang/graph", "lang/schema", "lang/value"},
 
 	"interpreter/journal":             {"interpreter/machine", "lang/value"},
@@ -49,7 +50,7 @@ var arrows = map[string][]string{
 	"golden/cover":   {"lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/value"},
 	"golden":         {"builtins", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks"},
 	"golden/propose": {"builtins", "golden", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
-	"cmd/wf":         {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
+	"cmd/wf":         {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/report", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 }
 
 // owners says which packages alone import a library, so that one place decides how it is

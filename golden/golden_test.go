@@ -156,8 +156,11 @@ func (c *testCase) run(t *testing.T) []txtar.File {
 		}
 		return append(out, txtar.File{Name: "out/input", Data: b.Bytes()})
 	}
-	trace, result := c.simulate(t, g, input, runID)
-	again, _ := c.simulate(t, g, input, runID)
+	entries, result := c.simulate(t, g, input, runID)
+	whole(t, g, result, entries, p.Sources)
+	trace := traceText(t, entries)
+	more, _ := c.simulate(t, g, input, runID)
+	again := traceText(t, more)
 	if !bytes.Equal(trace, again) {
 		t.Errorf("two runs of one seed differ:\n%s", cmp.Diff(string(trace), string(again)))
 	}
@@ -222,7 +225,7 @@ func (c *testCase) deeds(t *testing.T) []sim.Deed {
 	return nil
 }
 
-func (c *testCase) simulate(t *testing.T, g *graph.Graph, input map[string]any, runID string) ([]byte, *machine.Result) {
+func (c *testCase) simulate(t *testing.T, g *graph.Graph, input map[string]any, runID string) ([]machine.Entry, *machine.Result) {
 	r, done := c.services(t)
 	var entries []machine.Entry
 	result, err := sim.Run(g, input, sim.Options{Registry: r, Seed: c.opts.Seed, Start: start, RunID: runID, Deeds: c.deeds(t),
@@ -231,11 +234,15 @@ func (c *testCase) simulate(t *testing.T, g *graph.Graph, input map[string]any, 
 		t.Fatal(err)
 	}
 	done()
+	return entries, result
+}
+
+func traceText(t *testing.T, entries []machine.Entry) []byte {
 	var b bytes.Buffer
 	if err := machine.WriteText(&b, entries); err != nil {
 		t.Fatal(err)
 	}
-	return b.Bytes(), result
+	return b.Bytes()
 }
 
 // realTime runs the case by the other driver and compares every step.

@@ -7,12 +7,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 	"time"
 
 	"wf/golden"
 	"wf/interpreter"
 	"wf/interpreter/machine"
+	"wf/interpreter/report"
 	"wf/interpreter/sim"
 	"wf/lang"
 	"wf/lang/diag"
@@ -31,6 +33,7 @@ type runCmd struct {
 	Mocks        string   `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE" predictor:"definition"`
 	Format       string   `help:"Form of the result: text or json." enum:"text,json" default:"text"`
 	Trace        string   `help:"Write the trace to a file (.json or .jsonl: one object a line; else text); - is standard error." placeholder:"FILE" predictor:"file"`
+	Report       string   `help:"Write what became of the run to a file: .html, one page with everything, or .svg, its timeline." placeholder:"FILE" predictor:"file"`
 	Environment  string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
 	StubHandlers bool     `help:"YAML: take any handler_class as registered; those that are not answer success, and nothing else."`
 }
@@ -43,11 +46,15 @@ Examples:
   wf run workflows/user_registration.wf --input workflows/inputs/user_registration.json --virtual
   wf run flow.wf --set sku=lamp --set count=2 --mocks flow_test.wf
   echo '{"sku":"lamp"}' | wf run flow.wf --input - --mocks flow_test.wf --virtual --format json
-  wf run workflows/checkout.wf --input workflows/inputs/checkout.json --trace run.jsonl --virtual`
+  wf run workflows/checkout.wf --input workflows/inputs/checkout.json --trace run.jsonl --virtual
+  wf run workflows/checkout.wf --input workflows/inputs/checkout.json --report run.html --virtual`
 }
 
 // Run runs the workflow.
 func (c *runCmd) Run(e *env) error {
+	if ext := path.Ext(c.Report); c.Report != "" && ext != ".html" && ext != ".svg" {
+		return wrong("--report %s: the file ends in .html or .svg, which says what is written", c.Report)
+	}
 	cast, err := c.cast(e)
 	if err != nil {
 		return err
@@ -74,7 +81,7 @@ func (c *runCmd) Run(e *env) error {
 	var entries []machine.Entry
 	show := newProgress(e, g, c.Virtual)
 	trace := func(t machine.Entry) {
-		if c.Trace != "" {
+		if c.Trace != "" || c.Report != "" {
 			entries = append(entries, t)
 		}
 		show.entry(t)
@@ -99,6 +106,9 @@ func (c *runCmd) Run(e *env) error {
 		return cast.report(e, c.Mocks)
 	case result == nil: // a simulated run has no time in which it could end cleanly
 		return &exit{status: exitInterrupted, message: "interrupted"}
+	}
+	if err := c.writeReport(e, &report.Run{Graph: g, Result: result, Trace: entries, Sources: p.Sources, Started: start, Seed: c.Seed, Virtual: c.Virtual}); err != nil {
+		return err
 	}
 	return c.report(e, g, p, result, start)
 }
@@ -229,6 +239,21 @@ func (c *runCmd) writeTrace(e *env, entries []machine.Entry) error {
 	}
 	if err := errors.Join(write(w, entries), done()); err != nil {
 		return &exit{status: exitEnvironment, message: err.Error()}
+	}
+	return nil
+}
+
+// writeReport writes a run for people, in the form that the file's ending names.
+func (c *runCmd) writeReport(e *env, r *report.Run) error {
+	switch path.Ext(c.Report) {
+	case ".svg":
+		return e.writeFile(c.Report, r.Timeline())
+	case ".html":
+		page, err := r.HTML()
+		if err != nil {
+			return err
+		}
+		return e.writeFile(c.Report, page)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"wf/lang/draw"
 	"wf/lang/graph"
 )
 
@@ -247,15 +248,7 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Coverage {{.Percent}}%</title>
-<style>
-:root { color-scheme: light dark; --ink: #1b2733; --soft: #6b7785; --line: #e3e8ed; --page: #ffffff; --pane: #f6f8fb; --good: #3f9a63; --fair: #d0a02e; --bad: #c8554b; --g: #f0f9f3; --f: #fff6dc; --b: #fdeceb }
-@media (prefers-color-scheme: dark) { :root { --ink: #e7edf3; --soft: #93a1af; --line: #2a3540; --page: #12181f; --pane: #1a222b; --g: #16271d; --f: #2e2914; --b: #331d1b } }
-body { margin: 0 auto; max-width: 1200px; padding: 32px 28px 80px; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
-h1 { font-size: 22px; font-weight: 600; margin: 0 0 4px } h2 { font-size: 19px; font-weight: 600; margin: 56px 0 2px } p { margin: 0 0 16px; color: var(--soft) }
-a { color: inherit } table { border-collapse: collapse } .shares td { padding: 4px 18px 4px 0; white-space: nowrap } .shares .n { text-align: right; font-variant-numeric: tabular-nums } .dim { color: var(--soft) }
-.meter { display: inline-block; width: 120px; height: 6px; border-radius: 3px; background: var(--line); overflow: hidden; vertical-align: middle } .meter i { display: block; height: 100% }
-.meter .good { background: var(--good) } .meter .fair { background: var(--fair) } .meter .bad { background: var(--bad) }
-.figure { margin: 20px 0; overflow-x: auto; border: 1px solid var(--line); border-radius: 10px } .figure svg { display: block; margin: 0 auto; max-width: 100%; height: auto }
+<style>` + draw.PageStyle + `
 .lack { width: 100%; margin: 12px 0 20px; font-size: 14px } .lack td { padding: 3px 18px 3px 0; vertical-align: top } .lack .where { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 12.5px; white-space: nowrap }
 .source { overflow-x: auto; border: 1px solid var(--line); border-radius: 10px; font: 12.5px/1.6 ui-monospace, Menlo, Consolas, monospace }
 .source table { width: 100% } .source td { padding: 0 10px; white-space: pre; vertical-align: top } .source .num, .source .hits { text-align: right; color: var(--soft); user-select: none } .source .hits { padding-left: 0; min-width: 3em }

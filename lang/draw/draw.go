@@ -148,7 +148,7 @@ func (in inside) marks(s *graph.Step) []string {
 	}
 	walk(in.own)
 	if s.Within != nil {
-		out = append(out, "within "+cutAt(s.Within.Value.String(), 12))
+		out = append(out, "within "+Cut(s.Within.Value.String(), 12))
 	}
 	if retry && len(attempts) <= 6 {
 		out = append(out, "↻"+attempts)
@@ -222,7 +222,7 @@ func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 
 // mermaidText escapes what Mermaid would take for markup.
 func mermaidText(s string) string {
-	return strings.NewReplacer("&", "&amp;", `"`, "&quot;", "<", "&lt;", ">", "&gt;", "#", "&num;").Replace(plain(s))
+	return strings.NewReplacer("&", "&amp;", `"`, "&quot;", "<", "&lt;", ">", "&gt;", "#", "&num;").Replace(Plain(s))
 }
 
 // DOT draws for Graphviz; an edge that only orders is dashed, and steps with steps inside
@@ -255,7 +255,7 @@ func dot(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 		in := insideOf(s)
 		label := []string{s.Name}
 		for _, line := range in.says(s) {
-			label = append(label, plain(line.text))
+			label = append(label, Plain(line.text))
 		}
 		text := strings.Join(label, "\n")
 		switch {

@@ -47,10 +47,10 @@ func (in inside) says(s *graph.Step) []phrase {
 // calls lists the operations a step may call itself, each once: those it calls in any case,
 // then those of clauses, then those that take back what it did.
 func (in inside) calls() []phrase {
-	var plain, after, undo []phrase
+	var course, after, undo []phrase
 	var walk func(body []graph.Stmt, sign string, to *[]phrase)
 	clauses := func(list []*graph.Clause, sign string, to *[]phrase) {
-		if to == &plain {
+		if to == &course {
 			sign, to = signAfter, &after
 		}
 		for _, c := range list {
@@ -84,11 +84,11 @@ func (in inside) calls() []phrase {
 			}
 		}
 	}
-	walk(in.own, "", &plain)
+	walk(in.own, "", &course)
 	after = slices.DeleteFunc(after, func(p phrase) bool {
-		return slices.Contains(plain, phrase{classCall, strings.TrimPrefix(p.text, signAfter)})
+		return slices.Contains(course, phrase{classCall, strings.TrimPrefix(p.text, signAfter)})
 	})
-	return slices.Concat(plain, after, undo)
+	return slices.Concat(course, after, undo)
 }
 
 // endsOf lists what a run does at its end, as steps that follow one another.
@@ -137,9 +137,9 @@ func sinks(steps []*graph.Step) []*graph.Step {
 	return out
 }
 
-// plain is a text without characters that change how the text around them is shown: those
+// Plain is a text without characters that change how the text around them is shown: those
 // that turn its direction, and controls.
-func plain(s string) string {
+func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
@@ -151,8 +151,8 @@ func plain(s string) string {
 	}, s)
 }
 
-// columns is how many letters of a monospaced font a text takes.
-func columns(s string) int { return uniseg.StringWidth(s) }
+// Columns is how many letters of a monospaced font a text takes.
+func Columns(s string) int { return uniseg.StringWidth(s) }
 
 // nameWidth is how wide a step's name is, generously.
 func nameWidth(name string) float64 {
@@ -182,14 +182,14 @@ func wrap(s string) []string { return wrapAt(s, maxLetter, maxWhen) }
 // wrapAt breaks a text between words into lines of so many columns; what is too much is cut.
 func wrapAt(s string, most, lines int) []string {
 	var out []string
-	for len(out) < lines-1 && columns(s) > most {
+	for len(out) < lines-1 && Columns(s) > most {
 		line, rest, found := strings.Cut(s, " ")
-		if !found || columns(line) > most {
+		if !found || Columns(line) > most {
 			break
 		}
 		for {
 			word, after, more := strings.Cut(rest, " ")
-			if columns(line)+1+columns(word) > most {
+			if Columns(line)+1+Columns(word) > most {
 				break
 			}
 			line, rest = line+" "+word, after
@@ -197,19 +197,19 @@ func wrapAt(s string, most, lines int) []string {
 				break
 			}
 		}
-		if columns(line) < most/2 { // rather cut than a line that is nearly empty
+		if Columns(line) < most/2 { // rather cut than a line that is nearly empty
 			break
 		}
 		out, s = append(out, line), rest
 	}
-	return append(out, cutAt(s, most))
+	return append(out, Cut(s, most))
 }
 
-func cut(s string) string { return cutAt(s, maxLetter) }
+func cut(s string) string { return Cut(s, maxLetter) }
 
-// cutAt shortens a text to so many columns.
-func cutAt(s string, most int) string {
-	if columns(s) <= most {
+// Cut shortens a text to so many columns.
+func Cut(s string, most int) string {
+	if Columns(s) <= most {
 		return s
 	}
 	var b strings.Builder
@@ -226,7 +226,7 @@ func cutAt(s string, most int) string {
 // cutCall shortens the name of an operation. Of the class of a handler the end tells more
 // than the beginning.
 func cutCall(s string) string {
-	if i := strings.LastIndex(s, "::"); i >= 0 && columns(s) > maxLetter {
+	if i := strings.LastIndex(s, "::"); i >= 0 && Columns(s) > maxLetter {
 		s = "…" + s[i:]
 	}
 	return cut(s)

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"slices"
+	"strings"
 
 	"wf/lang/graph"
 )
@@ -81,8 +82,8 @@ type Notes struct {
 
 // Note is what a picture shows of a step beside its own.
 type Note struct {
-	Mood  string   // "good", "fair" or "bad": the colour of its box
-	Share float64  // from 0 to 1: how much of the bar at its foot is filled
+	Mood  string   // "good", "fair", "bad", "cut" or "idle": the look of its box
+	Share float64  // from 0 to 1: how much of the bar at its foot is filled; less: there is no bar
 	Lines []string // below the others
 	Title string   // shown when the pointer is over the step
 	Link  string   // where a click leads; "": nowhere
@@ -144,7 +145,9 @@ func (d *drawing) place() {
 	d.rows()
 	if d.g != nil {
 		inEnds := *d
-		inEnds.prefix = "run."
+		if ask := d.notes.Step; ask != nil {
+			inEnds.notes.Step = func(name string, s *graph.Step) *Note { return ask("run."+strings.ReplaceAll(name, " ", "_"), s) }
+		}
 		for _, s := range endsOf(d.g) {
 			b := inEnds.box(s)
 			if b.layer = len(d.layers); len(d.ends) > 0 {
@@ -185,9 +188,9 @@ func (d *drawing) box(s *graph.Step) *box {
 	if in.loop != nil {
 		b.stack = behind
 	}
-	b.name = cut(plain(s.Name))
+	b.name = cut(Plain(s.Name))
 	for _, p := range in.says(s) {
-		for _, text := range wrap(plain(p.text)) {
+		for _, text := range wrap(Plain(p.text)) {
 			b.head = append(b.head, phrase{p.class, text})
 		}
 	}
@@ -196,12 +199,12 @@ func (d *drawing) box(s *graph.Step) *box {
 	}
 	if b.note != nil {
 		for _, text := range b.note.Lines {
-			b.head = append(b.head, phrase{classNote, cut(plain(text))})
+			b.head = append(b.head, phrase{classNote, cut(Plain(text))})
 		}
 	}
 	b.w = nameWidth(b.name)
 	for _, l := range b.head {
-		b.w = max(b.w, float64(columns(l.text))*smallW)
+		b.w = max(b.w, float64(Columns(l.text))*smallW)
 	}
 	b.w += 2*boxPad + b.stack
 	b.h = float64(2*boxPad-6+lineH) + float64(len(b.head))*(lineH-2) + b.stack
@@ -211,7 +214,7 @@ func (d *drawing) box(s *graph.Step) *box {
 		b.innerY = b.h - b.stack
 		b.w, b.h = max(b.w, b.inner.width+b.stack), b.innerY+b.inner.height+b.stack
 	}
-	if b.note != nil {
+	if b.note != nil && b.note.Share >= 0 {
 		b.h += barH
 	}
 	return b
@@ -463,10 +466,10 @@ func (d *drawing) above() (y, side float64) {
 	if d.g == nil {
 		return 0, innerPad
 	}
-	d.width = max(d.width, float64(columns(d.g.FullName()+d.g.Version+d.notes.Title)+4)*11)
+	d.width = max(d.width, float64(Columns(d.g.FullName()+d.g.Version+d.notes.Title)+4)*11)
 	if d.g.Describe != "" {
-		d.width = max(d.width, min(float64(columns(d.g.Describe)), 84)*aboutW)
-		d.about = wrapAt(plain(d.g.Describe), int(d.width/aboutW), 3)
+		d.width = max(d.width, min(float64(Columns(d.g.Describe)), 84)*aboutW)
+		d.about = wrapAt(Plain(d.g.Describe), int(d.width/aboutW), 3)
 	}
 	d.width = max(d.width, d.legendWidth())
 	if len(d.ends) > 0 {
@@ -547,7 +550,7 @@ func (d *drawing) writeLegend(b *bytes.Buffer) {
 			if k.class == string(implied) {
 				head = "pale"
 			}
-			fmt.Fprintf(b, `<path class="%s key" d="M%.1f,%.1f L%.1f,%.1f" marker-end="url(#%s)"/>`, k.class, x, y-4, x+32, y-4, head)
+			fmt.Fprintf(b, `<path class="%s key" d="M%.1f,%.1f L%.1f,%.1f" marker-end="url(#wf-%s)"/>`, k.class, x, y-4, x+32, y-4, head)
 		}
 		fmt.Fprintf(b, `<text class="about" x="%.1f" y="%.1f">%s</text>`+"\n", x+keyW-4, y, k.text)
 		x += k.width()
@@ -647,37 +650,39 @@ func (d *drawing) shift(margin float64) {
 	d.width = max(d.width, most-least) + 2*margin
 }
 
+// style is that of the picture alone: on a page all styles hold for all pictures.
 const style = `
-  .page { fill: #ffffff } .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .version { font-weight: 400; fill: #6b7785 } .about { font: 12px system-ui, sans-serif; fill: #6b7785 }
-  .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
-  .group { fill: #fdfdfe; stroke: #cbd4dd } .when { fill: #fff9ea; stroke: #d9b95b }
-  .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f } .next { fill: #6b7785 } .undo { fill: #7a55a3 } .rule { fill: none; stroke: #cbd4dd; stroke-dasharray: 2 4 }
-  .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .after { stroke-dasharray: 4 4 } .implied { stroke-width: 1; stroke: #ccd5de } .head { fill: #8496a8 } .pale { fill: #ccd5de }
-  .good { fill: #f0f9f3; stroke: #7fbf97 } .fair { fill: #fff9ea; stroke: #d9b95b } .bad { fill: #fdf1f0; stroke: #d99a94 } .note { font: 11px system-ui, sans-serif; fill: #6b7785 }
-  .bar { fill: #dfe5eb } .good ~ .filled { fill: #3f9a63 } .fair ~ .filled { fill: #d0a02e } .bad ~ .filled { fill: #c8554b }
+  .wf-g .page { fill: #ffffff } .wf-g .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .wf-g .version { font-weight: 400; fill: #6b7785 } .wf-g .about { font: 12px system-ui, sans-serif; fill: #6b7785 }
+  .wf-g .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .wf-g .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
+  .wf-g .group { fill: #fdfdfe; stroke: #cbd4dd } .wf-g .when { fill: #fff9ea; stroke: #d9b95b }
+  .wf-g .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .wf-g .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f } .wf-g .next { fill: #6b7785 } .wf-g .undo { fill: #7a55a3 } .wf-g .rule { fill: none; stroke: #cbd4dd; stroke-dasharray: 2 4 }
+  .wf-g .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .wf-g .after { stroke-dasharray: 4 4 } .wf-g .implied { stroke-width: 1; stroke: #ccd5de } .wf-g .head { fill: #8496a8 } .wf-g .pale { fill: #ccd5de }
+  .wf-g .good { fill: #f0f9f3; stroke: #7fbf97 } .wf-g .fair { fill: #fff9ea; stroke: #d9b95b } .wf-g .bad { fill: #fdf1f0; stroke: #d99a94 } .wf-g .note { font: 11px system-ui, sans-serif; fill: #6b7785 }
+  .wf-g .cut { stroke-dasharray: 6 3 } .wf-g .idle { fill: none; stroke: #cbd4dd; stroke-dasharray: 2 4 } .wf-g .idle ~ .name, .wf-g .idle ~ .call, .wf-g .idle ~ .mark { fill: #8b98a5 }
+  .wf-g .bar { fill: #dfe5eb } .wf-g .good ~ .filled { fill: #3f9a63 } .wf-g .fair ~ .filled { fill: #d0a02e } .wf-g .bad ~ .filled { fill: #c8554b }
   @media (prefers-color-scheme: dark) {
-    .page { fill: #12181f } .title, .name { fill: #e7edf3 } .version, .about { fill: #8d9aa8 } .box { fill: #1d2630; stroke: #42505f } .group { fill: #161d25; stroke: #36424f } .when { fill: #2b2716; stroke: #8a743a }
-    .call { fill: #a9b7c5 } .mark { fill: #d8b968 } .next { fill: #8d9aa8 } .undo { fill: #c3a3e6 } .rule { stroke: #36424f } .edge { stroke: #6d7f91 } .implied { stroke: #39444f } .head { fill: #6d7f91 } .pale { fill: #39444f }
-    .good { fill: #16271d; stroke: #3d7a55 } .fair { fill: #2b2716; stroke: #8a743a } .bad { fill: #2d1a19; stroke: #87453f } .note { fill: #93a1af } .bar { fill: #303b46 }
+    .wf-g .page { fill: #12181f } .wf-g .title, .wf-g .name { fill: #e7edf3 } .wf-g .version, .wf-g .about { fill: #8d9aa8 } .wf-g .box { fill: #1d2630; stroke: #42505f } .wf-g .group { fill: #161d25; stroke: #36424f } .wf-g .when { fill: #2b2716; stroke: #8a743a }
+    .wf-g .call { fill: #a9b7c5 } .wf-g .mark { fill: #d8b968 } .wf-g .next { fill: #8d9aa8 } .wf-g .undo { fill: #c3a3e6 } .wf-g .rule { stroke: #36424f } .wf-g .edge { stroke: #6d7f91 } .wf-g .implied { stroke: #39444f } .wf-g .head { fill: #6d7f91 } .wf-g .pale { fill: #39444f }
+    .wf-g .good { fill: #16271d; stroke: #3d7a55 } .wf-g .fair { fill: #2b2716; stroke: #8a743a } .wf-g .bad { fill: #2d1a19; stroke: #87453f } .wf-g .note { fill: #93a1af } .wf-g .bar { fill: #303b46 } .wf-g .idle { fill: none; stroke: #36424f } .wf-g .idle ~ .name, .wf-g .idle ~ .call, .wf-g .idle ~ .mark { fill: #7d8a97 }
   }`
 
 func (d *drawing) write() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n", d.width, d.height, d.width, d.height, escape("Workflow "+d.g.FullName()))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n", d.width, d.height, d.width, d.height, Escape("Workflow "+d.g.FullName()))
 	fmt.Fprintf(&b, "<style>%s\n</style>\n", style)
-	b.WriteString("<defs>")
+	b.WriteString(`<defs class="wf-g">`)
 	for _, h := range []string{"head", "pale"} {
-		fmt.Fprintf(&b, `<marker id="%s" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto"><path class="%s" d="M0,0.6 L8,4 L0,7.4 Z"/></marker>`, h, h)
+		fmt.Fprintf(&b, `<marker id="wf-%s" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto"><path class="%s" d="M0,0.6 L8,4 L0,7.4 Z"/></marker>`, h, h)
 	}
 	b.WriteString("</defs>\n")
-	b.WriteString(`<rect class="page" width="100%" height="100%"/>` + "\n")
-	fmt.Fprintf(&b, `<text class="title" x="%d" y="%d">%s <tspan class="version">%s</tspan></text>`+"\n", margin, margin+14, escape(d.g.FullName()), escape(joined(d.g.Version, d.notes.Title)))
+	b.WriteString(`<g class="wf-g"><rect class="page" width="100%" height="100%"/>` + "\n")
+	fmt.Fprintf(&b, `<text class="title" x="%d" y="%d">%s <tspan class="version">%s</tspan></text>`+"\n", margin, margin+14, Escape(d.g.FullName()), Escape(joined(d.g.Version, d.notes.Title)))
 	for i, text := range d.about {
-		fmt.Fprintf(&b, `<text class="about" x="%d" y="%d">%s</text>`+"\n", margin, margin+16+(i+1)*aboutH, escape(text))
+		fmt.Fprintf(&b, `<text class="about" x="%d" y="%d">%s</text>`+"\n", margin, margin+16+(i+1)*aboutH, Escape(text))
 	}
 	d.content(&b)
 	d.writeLegend(&b)
-	b.WriteString("</svg>\n")
+	b.WriteString("</g></svg>\n")
 	return b.Bytes()
 }
 
@@ -690,7 +695,7 @@ func (d *drawing) content(b *bytes.Buffer) {
 				if k == implied {
 					head = "pale"
 				}
-				fmt.Fprintf(b, `<path class="%s" d="%s" marker-end="url(#%s)"/>`+"\n", k, l.route(), head)
+				fmt.Fprintf(b, `<path class="%s" d="%s" marker-end="url(#wf-%s)"/>`+"\n", k, l.route(), head)
 			}
 		}
 	}
@@ -705,12 +710,12 @@ func (d *drawing) writeEnds(b *bytes.Buffer) {
 	if len(d.ends) == 0 {
 		return
 	}
-	fmt.Fprintf(b, `<path class="rule" d="M%d,%.1f H%.1f"/><text class="about" x="%d" y="%.1f">%s</text>`+"\n", margin, d.endsY, d.width-margin, margin, d.endsY+18, escape(atTheEnd(d.g)))
+	fmt.Fprintf(b, `<path class="rule" d="M%d,%.1f H%.1f"/><text class="about" x="%d" y="%.1f">%s</text>`+"\n", margin, d.endsY, d.width-margin, margin, d.endsY+18, Escape(atTheEnd(d.g)))
 	for i, s := range d.ends {
 		if i > 0 {
 			before := d.ends[i-1]
 			y := before.y + before.h/2
-			fmt.Fprintf(b, `<path class="%s" d="M%.1f,%.1f H%.1f" marker-end="url(#head)"/>`+"\n", waits, before.x+before.w, y, s.x-2)
+			fmt.Fprintf(b, `<path class="%s" d="M%.1f,%.1f H%.1f" marker-end="url(#wf-head)"/>`+"\n", waits, before.x+before.w, y, s.x-2)
 		}
 		s.write(b)
 	}
@@ -757,19 +762,19 @@ func (s *box) write(b *bytes.Buffer) {
 	if s.note != nil {
 		class = "box " + s.note.Mood
 		if s.note.Link != "" {
-			fmt.Fprintf(b, `<a href="%s">`, escape(s.note.Link))
+			fmt.Fprintf(b, `<a href="%s">`, Escape(s.note.Link))
 		}
 	}
-	fmt.Fprintf(b, `<g><title>%s</title>`, escape(s.title()))
+	fmt.Fprintf(b, `<g><title>%s</title>`, Escape(s.title()))
 	if s.stack > 0 {
 		s.rect(b, class, s.stack)
 	}
 	s.rect(b, class, 0)
 	y := s.y + boxPad + 9
-	fmt.Fprintf(b, `<text class="name" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, escape(s.name))
+	fmt.Fprintf(b, `<text class="name" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, Escape(s.name))
 	for _, l := range s.head {
 		y += lineH - 2
-		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, l.class, s.x+boxPad, y, escape(l.text))
+		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, l.class, s.x+boxPad, y, Escape(l.text))
 	}
 	s.bar(b)
 	b.WriteString("</g>")
@@ -791,7 +796,7 @@ func (s *box) rect(b *bytes.Buffer, class string, by float64) {
 
 // bar draws how much of a step is covered, at its foot.
 func (s *box) bar(b *bytes.Buffer) {
-	if s.note == nil {
+	if s.note == nil || s.note.Share < 0 {
 		return
 	}
 	w := s.w - s.stack - 2*boxPad
@@ -815,7 +820,8 @@ func (s *box) title() string {
 	return s.step.Name
 }
 
-func escape(s string) string {
+// Escape makes a text fit for XML.
+func Escape(s string) string {
 	var b bytes.Buffer
 	// a bytes.Buffer does not fail
 	_ = xml.EscapeText(&b, []byte(s))
