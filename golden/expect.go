@@ -123,7 +123,9 @@ func (s *scenario) named(ref *suite.Step) (st *machine.StepResult, why string) {
 func (s *scenario) part(of *machine.StepResult, part suite.Part) (st *machine.StepResult, why string) {
 	closing := s.last.result.Closing
 	switch {
-	case of == nil && part.Name == "run":
+	case part.Name == "run" && of != nil: // of a called workflow
+		return &machine.StepResult{Name: of.Name + ".run", Ending: of.Ending, Steps: closing}, ""
+	case part.Name == "run":
 		return &machine.StepResult{Name: part.Name, Ending: s.last.result.Ending, Steps: closing}, ""
 	case of == nil:
 		return find(s.last.result.Steps, part.Name), ""
@@ -132,7 +134,7 @@ func (s *scenario) part(of *machine.StepResult, part suite.Part) (st *machine.St
 	if st = find(closing, name); st != nil {
 		return st, ""
 	}
-	if part.Name == "undo" || of.Name == "run" {
+	if part.Name == "undo" || of.Name == "run" || strings.HasSuffix(of.Name, ".run") {
 		return &machine.StepResult{Name: name, Ending: machine.NotRun, Reason: "there was no need"}, ""
 	}
 	if part.Key != nil {
@@ -142,13 +144,15 @@ func (s *scenario) part(of *machine.StepResult, part suite.Part) (st *machine.St
 		}
 		name = of.Name + "[" + machine.KeyText(key) + "]"
 	}
-	switch st = find(of.Steps, name); {
+	switch st = latest(of.Steps, name); {
 	case st != nil:
 		return st, ""
 	case of.Def != nil && slices.ContainsFunc(graph.Inside(of.Def.Body), func(d *graph.Step) bool { return d.Name == part.Name }) && (len(of.Steps) > 0 || of.Ending == machine.Completed || of.Ending == machine.Degraded):
 		return &machine.StepResult{Name: name, Ending: machine.NotRun, Reason: "its arm was not taken"}, ""
 	case len(of.Steps) == 0 && of.Ending != machine.Completed && of.Ending != machine.Degraded: // and so what is in it
 		return &machine.StepResult{Name: name, Ending: machine.NotRun, Reason: of.Name + " " + string(of.Ending)}, ""
+	case part.Key == nil: // a workflow
+		return &machine.StepResult{Name: name, Ending: machine.NotRun, Reason: "it was not called"}, ""
 	case len(of.Steps) == 0:
 		return nil, "the list of " + of.Name + " was empty"
 	}
@@ -168,6 +172,16 @@ func (s *scenario) part(of *machine.StepResult, part suite.Part) (st *machine.St
 
 // maxNames is how many items a failure names.
 const maxNames = 10
+
+// latest finds a step by its name, or a workflow by its place: the last time it was called.
+func latest(steps []machine.StepResult, name string) *machine.StepResult {
+	for i := len(steps) - 1; i >= 0; i-- {
+		if is := steps[i].Name; is == name || strings.HasPrefix(is, name+"#") || strings.HasPrefix(is, name+"[") {
+			return &steps[i]
+		}
+	}
+	return nil
+}
 
 func find(steps []machine.StepResult, name string) *machine.StepResult {
 	for i := range steps {

@@ -67,7 +67,7 @@ func (s *scenario) secrets() []string {
 	g := s.last.graph
 	add(g.Input, any(s.last.input))
 	sigs := map[string]*value.Signature{}
-	g.EachCall(func(c *graph.Call) { sigs[c.Sig.Name()] = c.Sig })
+	g.EachServiceCall(func(c *graph.Call) { sigs[c.Sig.Name()] = c.Sig })
 	for _, c := range s.stage.Calls() {
 		if sig := sigs[c.Service+"."+c.Operation]; sig != nil && !sig.Handler {
 			add(sig.Input, any(c.Args))

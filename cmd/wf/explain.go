@@ -317,6 +317,14 @@ func (x *explainer) setting(s *graph.Setting, def string) string {
 func (x *explainer) call(c *graph.Call, place string) {
 	fmt.Fprintf(x.e.stdout, "\n  %s, called %s, %s\n", x.e.paintOut(c.Sig.Name(), "1"), place, x.at(c.Span))
 	p := c.Policy
+	if c.Runs != nil {
+		x.row("runs", strings.TrimSpace("workflow "+c.Runs.FullName()+" "+c.Runs.Version)+", "+x.at(c.Runs.Span))
+		names := make([]string, len(c.Runs.Steps))
+		for i, s := range c.Runs.Steps {
+			names[i] = place + "." + s.Name
+		}
+		x.row("steps", strings.Join(names, ", "))
+	}
 	x.row("attempts", x.setting(p.Attempts, "1"))
 	if p.Attempts != nil || retries(c) {
 		x.row("backoff", x.setting(p.Backoff, "1s")+", doubling")
@@ -385,7 +393,7 @@ func outcomes(c *graph.Call) []value.Pattern {
 		return 1000
 	}
 	slices.SortStableFunc(out, func(a, b value.Pattern) int { return rank(a) - rank(b) })
-	for _, name := range value.Unconditional {
+	for _, name := range c.Sig.Always() {
 		out = slices.DeleteFunc(out, func(p value.Pattern) bool { return p.Name == name })
 		out = append(out, value.Pattern{Name: name})
 	}

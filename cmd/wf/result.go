@@ -17,10 +17,11 @@ import (
 const resultVersion = 1
 
 type errorObject struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Step    string `json:"step,omitempty"`
-	At      *place `json:"at,omitempty"` // in the definition
+	Code    string       `json:"code"`
+	Message string       `json:"message"`
+	Step    string       `json:"step,omitempty"`
+	At      *place       `json:"at,omitempty"`    // in the definition
+	Cause   *errorObject `json:"cause,omitempty"` // in the workflow that was called
 }
 
 type stepObject struct {
@@ -33,7 +34,7 @@ type stepObject struct {
 	Reason    string       `json:"reason,omitempty"`
 	Error     *errorObject `json:"error,omitempty"`
 	Result    any          `json:"result"`
-	Steps     []stepObject `json:"steps,omitempty"` // of a group or loop
+	Steps     []stepObject `json:"steps,omitempty"` // of a group or loop; workflows that were called
 }
 
 type serviceObject struct {
@@ -80,7 +81,7 @@ func errorOf(err *machine.RunError, sources diag.Sources) *errorObject {
 	if err == nil {
 		return nil
 	}
-	out := &errorObject{Code: err.Code, Message: err.Message, Step: err.Step}
+	out := &errorObject{Code: err.Code, Message: err.Message, Step: err.Step, Cause: errorOf(err.Cause, sources)}
 	if !err.Span.IsZero() {
 		at := placeOf(sources, err.Span)
 		out.At = &at

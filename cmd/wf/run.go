@@ -299,6 +299,16 @@ func printFailure(e *env, p *lang.Program, r *machine.Result) {
 	if r.Error.Step != "" {
 		d.Summary = strings.TrimPrefix(d.Summary+" (step "+r.Error.Step+")", " ")
 	}
+	for _, cause := range r.Error.Causes() {
+		step := ""
+		if cause.Step != "" {
+			step = " in step " + cause.Step
+		}
+		if cause.Code != r.Error.Code {
+			step = " with " + cause.Code + step
+		}
+		d.See(cause.Span, "it failed here%s", step)
+	}
 	// a broken pipe on stderr leaves nobody to tell
 	_ = diag.Write(e.stderr, p.Sources, diag.List{d}, diag.Options{Color: e.color})
 }

@@ -224,7 +224,8 @@ func (t *table) call(c *graph.Call) {
 	name := place + ": " + c.Sig.Name()
 	for _, p := range possible(c) {
 		pt := Point{Kind: Outcomes, Place: place, What: p.String(), Span: c.Span, Missing: name + " never answers " + p.String()}
-		pt.Optional = slices.Contains(value.Unconditional, p.Name) && !named(c, p)
+		always := slices.Contains(value.Unconditional, p.Name) || c.Runs != nil && p.Name != value.Completed
+		pt.Optional = always && !named(c, p) // a workflow has tests of its own
 		if p.Name == value.Timeout && (c.Policy.Timeout != nil || !pt.Optional) {
 			pt.Kind, pt.Optional, pt.Missing = Timeouts, false, name+" never takes longer than its timeout"
 		}
@@ -311,7 +312,7 @@ func possible(c *graph.Call) []value.Pattern {
 	for _, o := range c.Sig.Outcomes {
 		add(o.Pattern)
 	}
-	for _, name := range value.Unconditional {
+	for _, name := range c.Sig.Always() {
 		add(value.Pattern{Name: name})
 	}
 	return out
@@ -470,6 +471,7 @@ func (w *ways) call(c *graph.Call) (goesOn bool) {
 		case taken(c, p):
 			continue
 		case left(c, p) == value.Success:
+			w.degraded = w.degraded || p.Name == value.Degraded
 			goesOn = true
 			continue
 		case left(c, p) == value.Retryable && taken(c, value.Pattern{Name: value.Exhausted}):

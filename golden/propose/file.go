@@ -170,7 +170,7 @@ func skeleton(g *graph.Graph, definition, name string, services Services) string
 	fmt.Fprintf(&b, "import %s\n", text(relative(path.Dir(name), definition)))
 	var order []string // of services
 	ops := map[string][]*value.Signature{}
-	g.EachCall(func(c *graph.Call) {
+	g.EachServiceCall(func(c *graph.Call) {
 		sig := c.Sig
 		if slices.Contains(ops[sig.Service], sig) {
 			return

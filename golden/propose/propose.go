@@ -101,12 +101,16 @@ func newSearch(g *graph.Graph, w *cover.Workflow, opts Options) *search {
 		s.names[name] = true
 	}
 	s.enter(g.Steps, "")
+	s.closing(g, "run.")
+	return s
+}
+
+func (s *search) closing(g *graph.Graph, prefix string) {
 	for _, b := range []*graph.Block{g.OnFailed, g.Finally} {
 		if b != nil {
-			s.enter(b.Steps, "run.")
+			s.enter(b.Steps, prefix)
 		}
 	}
-	return s
 }
 
 // enter notes the calls of steps by their places in a run; items of a loop are one.
@@ -130,6 +134,10 @@ func (s *search) block(body []graph.Stmt, prefix, step string) {
 			clauses(st.Clauses)
 			if st.Undo != nil {
 				s.enter(st.Undo.Steps, prefix+st.Place+".")
+			}
+			if st.Runs != nil {
+				s.enter(st.Runs.Steps, prefix+st.Place+".")
+				s.closing(st.Runs, prefix+st.Place+".run.")
 			}
 		case *graph.Switch:
 			for _, a := range st.Arms {

@@ -503,7 +503,7 @@ func patterns(sig *value.Signature) []value.Pattern {
 	if sig.Handler { // it may answer what it likes: a success, what is tried again, what is not
 		out = append(out, value.Pattern{Status: 200}, value.Pattern{Status: 503}, value.Pattern{Status: 422})
 	}
-	for _, name := range value.Unconditional {
+	for _, name := range sig.Always() {
 		out = append(out, value.Pattern{Name: name})
 	}
 	return out

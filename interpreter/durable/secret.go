@@ -12,7 +12,7 @@ func Secret(g *graph.Graph, input map[string]any) string {
 		return path
 	}
 	found := ""
-	g.EachCall(func(c *graph.Call) {
+	g.EachServiceCall(func(c *graph.Call) {
 		for _, o := range c.Sig.Outcomes {
 			if found == "" && o.Body != nil && o.Body.HasSecret() {
 				found = "an answer " + o.Pattern.String() + " of " + c.Sig.Name()

@@ -19,6 +19,8 @@ type callState struct {
 	round   int
 	args    map[string]any
 	own     string        // idempotency key that the definition says; "": it is made of run and place
+	given   any           // to a workflow, before its defaults
+	child   *Machine      // the workflow that is called, while it is waited for
 	context *Context      // handlers only
 	attempt int           // the current one, from 1
 	first   int           // the attempt that began the present request; 0: the first
@@ -63,9 +65,10 @@ type answer struct {
 	class      string // instead of a status
 	headers    map[string]string
 	body       any
-	message    string // what went wrong, if no service said so
-	undeclared bool   // the signature does not know it
-	ignored    string // fields of the body that the signature does not know
+	message    string    // what went wrong, if no service said so
+	undeclared bool      // the signature does not know it
+	ignored    string    // fields of the body that the signature does not know
+	cause      *RunError // why a workflow failed that was called
 }
 
 // String is the status or class.
@@ -177,17 +180,26 @@ func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 		}
 		return nil
 	}
+	if c.Runs != nil {
+		cs.given = v
+		return nil
+	}
 	done, violations := c.Sig.Input.Conform(v, m.env)
 	if len(violations) > 0 {
-		if c.Args != nil && c.Args.Type().HasSecret() {
-			for i := range violations {
-				violations[i].Message = "does not fit; why is not told, because a secret is passed"
-			}
-		}
-		return &RunError{Code: CodeArgument, Message: c.Sig.Name() + ": " + violations.Error(), Span: c.Span}
+		return m.unfit(c, violations)
 	}
 	cs.args, _ = done.(map[string]any)
 	return nil
+}
+
+// unfit is the failure of a call whose arguments do not fit.
+func (m *Machine) unfit(c *graph.Call, violations value.Violations) *RunError {
+	if c.Args != nil && c.Args.Type().HasSecret() {
+		for i := range violations {
+			violations[i].Message = "does not fit; why is not told, because a secret is passed"
+		}
+	}
+	return &RunError{Code: CodeArgument, Message: c.Sig.Name() + ": " + violations.Error(), Span: c.Span}
 }
 
 // attempt makes one attempt.
@@ -213,8 +225,21 @@ func (m *Machine) attempt(x *exec, cs *callState) {
 	if timeout > 0 {
 		cs.timeout = m.now + timeout
 	}
-	m.traceCall(x, cs)
-	m.emit(m.command(x, cs))
+	if cs.call.Runs != nil {
+		cs.renew()
+		why := m.input(cs)
+		if why == nil {
+			m.traceCall(x, cs)
+			why = m.nest(x, cs)
+		}
+		if why != nil {
+			m.fail(x, why)
+			return
+		}
+	} else {
+		m.traceCall(x, cs)
+		m.emit(m.command(x, cs))
+	}
 	if timeout > 0 {
 		m.emit(SetTimer{m.callID(x, cs, KindTimeout), cs.timeout})
 	}
@@ -271,7 +296,9 @@ func (m *Machine) pending(out []Command, x *exec) []Command {
 	case cs.waiting:
 		out = append(out, SetTimer{m.callID(x, cs, KindBackoff), cs.resume})
 	default:
-		out = append(out, m.command(x, cs))
+		if cs.child == nil {
+			out = append(out, m.command(x, cs))
+		}
 		if cs.timeout > 0 {
 			out = append(out, SetTimer{m.callID(x, cs, KindTimeout), cs.timeout})
 		}
@@ -375,10 +402,13 @@ func (m *Machine) fired(id ID) error {
 		return early(id, due)
 	}
 	m.resume(x)
-	if id.Kind == KindBackoff {
+	switch {
+	case id.Kind == KindBackoff:
 		cs.attempt++
 		m.attempt(x, cs)
-	} else {
+	case cs.child != nil:
+		m.overrun(cs)
+	default:
 		m.emit(CancelCall{m.callID(x, cs, KindCall)})
 		m.judge(x, cs, answer{class: value.Timeout, message: "no answer within " + value.FormatDuration(cs.timeout-cs.sent) + " (timeout of one attempt)"})
 	}
@@ -399,7 +429,11 @@ func (m *Machine) runOverdue(id ID) error {
 		return early(id, m.within)
 	}
 	m.reached(m.g.Within, "passed")
-	why := &RunError{Code: CodeDeadline, Message: "the run took longer than its within " + value.FormatDuration(m.within), Span: m.g.Within.Span}
+	what := "the run"
+	if m.of != nil {
+		what = "workflow " + m.g.FullName()
+	}
+	why := &RunError{Code: CodeDeadline, Message: what + " took longer than its within " + value.FormatDuration(m.within-m.since), Span: m.g.Within.Span}
 	m.within = 0
 	m.stop(Failed, why)
 	return nil
@@ -431,7 +465,20 @@ func (m *Machine) stepOverdue(id ID) error {
 	why := x.deadline()
 	m.decided(x, why.Message)
 	cs, clauses := x.call, x.clauses()
-	m.giveUp(x, "the deadline of "+x.name()+" passed")
+	reason := "the deadline of " + x.name() + " passed"
+	if cs != nil && cs.child != nil { // which comes to its end first
+		x.call, x.undoing = nil, true
+		m.desert(x, cs, reason, func() {
+			if st.exec == x {
+				x.undoing = false
+				m.resume(x)
+				m.show(cs)
+				m.conclude(x, cs, clauses, value.Failed, why)
+			}
+		})
+		return nil
+	}
+	m.giveUp(x, reason)
 	if cs != nil {
 		m.show(cs)
 	}
@@ -443,9 +490,14 @@ func (m *Machine) stepOverdue(id ID) error {
 // judge decides what becomes of an answer: the first clause that matches, else the
 // policy.
 func (m *Machine) judge(x *exec, cs *callState, a answer) {
-	m.services.add(cs.call.Sig.Service, m.now-cs.sent)
 	cs.answer = a
-	bodyType := m.check(cs)
+	var bodyType *value.Type
+	if cs.call.Runs != nil { // whose output is of its type
+		bodyType, _ = cs.call.Sig.Body(0, a.class)
+	} else {
+		m.services.add(cs.call.Sig.Service, m.now-cs.sent)
+		bodyType = m.check(cs)
+	}
 	a = cs.answer
 	if m.cfg.Cover != nil {
 		m.reached(cs.call, a.String())
@@ -456,8 +508,13 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 	switch {
 	case disposition == value.Success:
 		m.affected(x, cs, a.body)
-	case a.doubtful() && cs.effect == nil:
+	case a.doubtful() && cs.effect == nil && cs.call.Runs == nil:
 		m.affected(x, cs, nil)
+	}
+	var why *RunError // of a workflow, to be told to its clauses
+	if cs.call.Runs != nil && a.class != value.Completed && a.class != value.Degraded {
+		why = cs.failure()
+		m.tell(x, why)
 	}
 	for _, c := range cs.call.Clauses {
 		if !takes(c, a) {
@@ -476,7 +533,7 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 			m.enter(x, cs, c, why)
 			return
 		default:
-			m.enter(x, cs, c, nil)
+			m.enter(x, cs, c, why)
 			return
 		}
 	}
@@ -621,6 +678,9 @@ func (m *Machine) passed(x *exec, cs *callState) {
 	if cs.call.Main {
 		x.main = cs.answer.body
 	}
+	if cs.answer.class == value.Degraded && x.degraded == "" {
+		x.degraded = cs.request() + " degraded"
+	}
 	x.spare = cs
 }
 
@@ -665,13 +725,13 @@ func (m *Machine) verdict(x *exec, cs *callState, class string) {
 func (cs *callState) failure() *RunError {
 	a := cs.answer
 	msg := a.message
-	if msg == "" {
+	if msg == "" && cs.call.Runs == nil {
 		msg = fmt.Sprintf("%s answered %s", cs.call.Sig.Name(), a)
 	}
 	if cs.attempt > 1 {
-		msg += fmt.Sprintf(", after %d attempts", cs.attempt)
+		msg = strings.TrimPrefix(fmt.Sprintf("%s, after %d attempts", msg, cs.attempt), ", ")
 	}
-	return &RunError{Code: a.code(), Message: msg, Place: cs.place, Attempt: cs.attempt, Span: cs.call.Span}
+	return &RunError{Code: a.code(), Message: msg, Place: cs.place, Attempt: cs.attempt, Span: cs.call.Span, Cause: a.cause}
 }
 
 // forFailures reports whether a clause is for exhausted or failed, beside what it names.
@@ -734,6 +794,10 @@ func (m *Machine) giveUp(x *exec, reason string) {
 	}
 	cs := x.call
 	x.call = nil
+	if cs.child != nil {
+		m.desert(x, cs, reason, nil)
+		return
+	}
 	if cs.waiting {
 		m.emit(CancelTimer{m.callID(x, cs, KindBackoff)})
 		return

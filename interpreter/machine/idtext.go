@@ -17,7 +17,11 @@ func (id ID) MarshalText() ([]byte, error) {
 	}
 	b := make([]byte, 0, len(id.Place)+16)
 	b = append(b, kindLetters[id.Kind])
-	for i, n := range []int64{int64(id.Attempt), int64(id.scope), int64(id.step), int64(id.round)} {
+	parts := []int64{int64(id.Attempt), int64(id.scope), int64(id.step), int64(id.round), int64(id.run)}
+	if id.run == 0 { // of the run itself, which most are
+		parts = parts[:4]
+	}
+	for i, n := range parts {
 		if i > 0 {
 			b = append(b, '.')
 		}
@@ -35,10 +39,10 @@ func (id *ID) UnmarshalText(text []byte) error {
 	}
 	kind := strings.IndexByte(kindLetters, head[0])
 	parts := strings.Split(head[1:], ".")
-	if kind < 0 || len(parts) != 4 {
+	if kind < 0 || len(parts) < 4 || len(parts) > 5 {
 		return errors.New("an id has the form c1.0.2.0 place")
 	}
-	var n [4]int64
+	var n [5]int64
 	for i, p := range parts {
 		v, err := strconv.ParseInt(p, 10, 32)
 		if err != nil {
@@ -46,6 +50,6 @@ func (id *ID) UnmarshalText(text []byte) error {
 		}
 		n[i] = v
 	}
-	*id = ID{Place: place, Attempt: int(n[0]), Kind: Kind(kind), scope: int32(n[1]), step: int32(n[2]), round: int32(n[3])}
+	*id = ID{Place: place, Attempt: int(n[0]), Kind: Kind(kind), scope: int32(n[1]), step: int32(n[2]), round: int32(n[3]), run: int32(n[4])}
 	return nil
 }

@@ -124,9 +124,10 @@ func (m *Machine) groupEnded(x *exec) {
 // inVain undoes effects before a step goes on.
 func (m *Machine) inVain(x *exec, effects []*effect, then func()) {
 	x.undoing = len(effects) > 0
+	st := x.state()
 	m.compensate(x.name(), effects, func() {
-		x.undoing = false
-		if x.state().exec == x { // else it was given up in the meantime
+		if st.exec == x { // else it was given up in the meantime
+			x.undoing = false
 			then()
 		}
 	})

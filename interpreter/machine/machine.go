@@ -37,6 +37,8 @@ type Cover interface {
 
 // Machine is one run.
 type Machine struct {
+	*shared
+	caller
 	g    *graph.Graph
 	cfg  Config
 	eval expr.Machine
@@ -47,7 +49,6 @@ type Machine struct {
 	// names are not shadowed.
 	env map[string]any
 
-	now       time.Duration
 	begun     bool
 	done      bool
 	root      *scope                 // the steps of the run
@@ -56,32 +57,31 @@ type Machine struct {
 	ready     heap                   // steps that may start
 	running   int                    // steps that call, of all scopes
 	limit     int                    // of them at once; 0: no limit
+	since     time.Duration          // when it began; 0 but for a workflow that is called
 	within    time.Duration          // when the run's deadline fires; 0: none
 	spare     []*exec                // of ended steps, to be used again
-	out       []Command
-	err       *RunError // first failure
+	err       *RunError              // first failure
 	cancelled bool
-	stopped   bool // ended as a whole: cancelled, or out of time
-	services  ledger
+	stopped   bool     // ended as a whole: cancelled, or out of time
 	pasts     []*ended // steps that handlers know of, by index; nil until the first handler
 	outcome   any      // what the run returns
 	result    *Result
 
-	affects     int          // effects so far, to order them
-	undoings    int          // lists of effects that are being undone
-	concluding  bool         // all steps have ended, and what a run does at its end is being done
-	compensated bool         // the run's effects are undone, or being so
-	closing     []StepResult // undos and what a run does at its end, in order
-	left        []string     // the undos that failed
+	undoings    int      // lists of effects that are being undone
+	concluding  bool     // all steps have ended, and what a run does at its end is being done
+	compensated bool     // the run's effects are undone, or being so
+	undone      bool     // effects of a workflow that it called are
+	left        []string // the undos that failed
 
 	// Room for what nearly every run needs.
 	room struct {
-		out   [4]Command
-		spare [2]*exec
-		ready [4]readyStep
-		root  scope
-		links links
-		all   [1]*scope
+		shared shared
+		out    [4]Command
+		spare  [2]*exec
+		ready  [4]readyStep
+		root   scope
+		links  links
+		all    [1]*scope
 	}
 }
 
@@ -106,6 +106,7 @@ func New(g *graph.Graph, input map[string]any, cfg Config) *Machine {
 		cfg.CorrelationID = cfg.RunID
 	}
 	m := &Machine{g: g, cfg: cfg}
+	m.shared = &m.room.shared
 	m.root, m.scopes = &m.room.root, m.room.all[:]
 	*m.root = scope{steps: g.Steps, states: make([]stepState, len(g.Steps)), links: &m.room.links, left: len(g.Steps)}
 	m.scopes[0] = m.root
@@ -162,10 +163,15 @@ func (m *Machine) Apply(ev Event) ([]Command, error) {
 	}
 	was := m.now
 	m.now = at
-	if err := m.apply(ev); err != nil {
+	to, err := m.route(ev)
+	if err == nil && to != nil {
+		err = to.apply(ev)
+	}
+	if err != nil {
 		m.now = was // what refuses an event changes nothing else
 		return nil, err
 	}
+	m.attendAll()
 	return m.out, nil
 }
 
@@ -196,6 +202,7 @@ func (m *Machine) apply(ev Event) error {
 // start evaluates what stands before the first step, then starts what needs
 // nothing.
 func (m *Machine) start() {
+	m.since = m.now
 	m.trace(Entry{Kind: EntryRunStarted, Note: m.g.FullName(), Args: m.env["input"]})
 	if err := m.prelude(); err != nil {
 		m.stop(Failed, err)
@@ -235,8 +242,8 @@ func (m *Machine) bounds() *RunError {
 		return expressionError(err)
 	}
 	if within > 0 {
-		m.within = within
-		m.emit(SetTimer{ID{Kind: KindRunWithin, scope: -1}, within})
+		m.within = m.now + within
+		m.emit(SetTimer{ID{Kind: KindRunWithin, scope: -1}, m.within})
 	}
 	if m.g.Limit != nil {
 		if m.limit, err = m.g.Limit.Value.Int(&m.eval, m.env); err != nil {
@@ -260,12 +267,17 @@ func (m *Machine) judged(p *expr.Program, held bool) {
 	}
 }
 
-func (m *Machine) emit(c Command) { m.out = append(m.out, c) }
+func (m *Machine) emit(c Command) {
+	if m.seq > 0 {
+		c = m.stamped(c)
+	}
+	m.out = append(m.out, c)
+}
 
 // schedule starts what is ready, as far as the limits allow, and finishes the run when
 // nothing is left.
 func (m *Machine) schedule() {
-	for len(m.ready) > 0 && (m.limit == 0 || m.running < m.limit) && !m.done {
+	for len(m.ready) > 0 && (m.limit == 0 || m.running < m.limit) && (!m.done || m.of != nil) { // a workflow that was called may be undone later
 		next := m.ready.pop()
 		s, i := next.scope, int(next.step)
 		switch {
@@ -377,7 +389,7 @@ func (m *Machine) finish() {
 		e := *r.Error
 		e.Message = strings.TrimPrefix(e.Message+", and an undo failed: ", ", and ") + strings.Join(m.left, ", ")
 		r.Error = &e
-	case len(m.left) == 0 && r.Ending == Failed && m.compensated:
+	case len(m.left) == 0 && r.Ending == Failed && (m.compensated || m.undone):
 		r.Ending = Compensated
 	}
 	r.Steps = m.root.results()
@@ -387,6 +399,10 @@ func (m *Machine) finish() {
 	}
 	r.Summary = Summary{Total: m.now, Services: m.services.list, Saved: max(0, sum-m.now)}
 	m.result = r
+	if m.of != nil {
+		m.attend()
+		return
+	}
 	m.traceRunEnded(r)
 	m.emit(Finish{})
 }
@@ -432,10 +448,25 @@ func (m *Machine) output() {
 // Pending lists the commands that are outstanding: after a replay, what a driver
 // has to carry out again.
 func (m *Machine) Pending() []Command {
-	var out []Command
 	if m.done || !m.begun {
-		return out
+		return nil
 	}
+	out := m.outstanding(nil)
+	for _, c := range m.runs[min(1, len(m.runs)):] {
+		if c == nil {
+			continue
+		}
+		from := len(out)
+		out = c.outstanding(out)
+		for i := range out[from:] {
+			out[from+i] = c.stamped(out[from+i])
+		}
+	}
+	return out
+}
+
+// outstanding lists the commands that one machine waits for.
+func (m *Machine) outstanding(out []Command) []Command {
 	if m.within > 0 {
 		out = append(out, SetTimer{ID{Kind: KindRunWithin, scope: -1}, m.within})
 	}

@@ -28,6 +28,7 @@ type ID struct {
 	scope   int32
 	step    int32
 	round   int32
+	run     int32 // 0: the run itself; else a workflow that it called
 }
 
 // String spells "place#attempt", a timer with what it is for: "place#1:timeout".

@@ -24,14 +24,15 @@ const (
 
 // Codes of failures that no definition names.
 const (
-	CodeDeadline   = "DEADLINE_EXCEEDED" // within was passed
-	CodeExpression = "EXPRESSION_ERROR"  // an expression failed at run time
-	CodeArgument   = "INVALID_ARGUMENT"  // arguments that break the signature
-	CodeCancelled  = "CANCELLED"
-	CodeUndo       = "UNDO_FAILED"       // of a run that was cancelled
-	CodeTooFew     = "TOO_FEW_COMPLETED" // of the steps or items that `first` wants
-	CodeTooMany    = "TOO_MANY_ITEMS"    // more than graph.MaxItems
-	CodeSameKey    = "SAME_KEY"          // two items of a loop
+	CodeDeadline    = "DEADLINE_EXCEEDED" // within was passed
+	CodeExpression  = "EXPRESSION_ERROR"  // an expression failed at run time
+	CodeArgument    = "INVALID_ARGUMENT"  // arguments that break the signature
+	CodeCancelled   = "CANCELLED"
+	CodeUndo        = "UNDO_FAILED"        // of a run that was cancelled
+	CodeTooFew      = "TOO_FEW_COMPLETED"  // of the steps or items that `first` wants
+	CodeTooMany     = "TOO_MANY_ITEMS"     // more than graph.MaxItems
+	CodeSameKey     = "SAME_KEY"           // two items of a loop
+	CodeTooManyRuns = "TOO_MANY_WORKFLOWS" // more called than graph.MaxRuns
 )
 
 // RunError is why a step or run failed.
@@ -42,6 +43,7 @@ type RunError struct {
 	Place   string // of the call; "" if none was involved
 	Attempt int
 	Span    diag.Span // what in the definition decided
+	Cause   *RunError // in the workflow that was called, whose failure this is; nil: none
 }
 
 // Error is "CODE: message (step)".
@@ -83,7 +85,7 @@ type StepResult struct {
 	Result         any
 	Error          *RunError    // nil unless failed
 	Clause         string       // label of the clause that ended it; "" if none did
-	Steps          []StepResult // of a group or loop, those of its steps or items
+	Steps          []StepResult // of a group or loop, those of its steps or items; beside those, the workflows it called
 }
 
 // Summary says where the time went.

@@ -235,7 +235,11 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		m.finishWith(x, Degraded, st.Value)
 		return true
 	case *graph.Fail:
-		m.fail(x, m.failure(st))
+		err := m.failure(st)
+		if why := x.frames[len(x.frames)-1].why; why != nil { // what was caught came from a workflow perhaps
+			err.Cause = why.Cause
+		}
+		m.fail(x, err)
 		return true
 	case *graph.Retry:
 		m.reached(st, "reached")

@@ -54,7 +54,7 @@ func (e Entry) what() string {
 	case EntryStepStarted:
 		return "started"
 	case EntryCall:
-		return "call " + e.Operation + with("", e.Args) + paren(e.Note)
+		return strings.TrimSuffix("call "+e.Operation+" "+e.Version, " ") + with("", e.Args) + paren(e.Note)
 	case EntryAnswer:
 		return "answer " + e.Outcome + with("", e.Body) + e.retryAfter() + paren(e.Note) + " in " + offset(e.Took)
 	case EntryDecision:
@@ -122,35 +122,36 @@ func with(word string, v any) string {
 
 // jsonEntry is an entry as WriteJSON has it; times are in milliseconds.
 type jsonEntry struct {
-	At            float64           `json:"at_ms"`
-	Kind          EntryKind         `json:"kind"`
-	Step          string            `json:"step,omitempty"`
-	Place         string            `json:"place,omitempty"`
-	Attempt       int               `json:"attempt,omitempty"`
-	Count         int               `json:"count,omitempty"`
-	Of            int               `json:"of,omitempty"`
-	Operation     string            `json:"operation,omitempty"`
-	Key           string            `json:"idempotency_key,omitempty"`
-	Args          any               `json:"args,omitempty"`
-	Outcome       string            `json:"outcome,omitempty"`
-	Headers       map[string]string `json:"headers,omitempty"`
-	Body          any               `json:"body,omitempty"`
-	Took          float64           `json:"took_ms,omitempty"`
-	Until         float64           `json:"until_ms,omitempty"`
-	Ending        Ending            `json:"ending,omitempty"`
-	Note          string            `json:"note,omitempty"`
-	Code          string            `json:"code,omitempty"`
-	Message       string            `json:"message,omitempty"`
-	RunID         string            `json:"run_id,omitempty"`
-	CorrelationID string            `json:"correlation_id,omitempty"`
-	Seed          *uint64           `json:"seed,omitempty"`
-	Version       int               `json:"trace_version,omitempty"`
+	At              float64           `json:"at_ms"`
+	Kind            EntryKind         `json:"kind"`
+	Step            string            `json:"step,omitempty"`
+	Place           string            `json:"place,omitempty"`
+	Attempt         int               `json:"attempt,omitempty"`
+	Count           int               `json:"count,omitempty"`
+	Of              int               `json:"of,omitempty"`
+	Operation       string            `json:"operation,omitempty"`
+	WorkflowVersion string            `json:"version,omitempty"`
+	Key             string            `json:"idempotency_key,omitempty"`
+	Args            any               `json:"args,omitempty"`
+	Outcome         string            `json:"outcome,omitempty"`
+	Headers         map[string]string `json:"headers,omitempty"`
+	Body            any               `json:"body,omitempty"`
+	Took            float64           `json:"took_ms,omitempty"`
+	Until           float64           `json:"until_ms,omitempty"`
+	Ending          Ending            `json:"ending,omitempty"`
+	Note            string            `json:"note,omitempty"`
+	Code            string            `json:"code,omitempty"`
+	Message         string            `json:"message,omitempty"`
+	RunID           string            `json:"run_id,omitempty"`
+	CorrelationID   string            `json:"correlation_id,omitempty"`
+	Seed            *uint64           `json:"seed,omitempty"`
+	Version         int               `json:"trace_version,omitempty"`
 }
 
 // WriteJSON writes a trace as one JSON object a line.
 func WriteJSON(w io.Writer, entries []Entry) error {
 	for _, e := range entries {
-		j := jsonEntry{At: ms(e.At), Kind: e.Kind, Step: e.Step, Place: e.Place, Attempt: e.Attempt, Count: e.Count, Of: e.Of, Operation: e.Operation, Key: e.Key, Args: e.Args,
+		j := jsonEntry{At: ms(e.At), Kind: e.Kind, Step: e.Step, Place: e.Place, Attempt: e.Attempt, Count: e.Count, Of: e.Of, Operation: e.Operation, WorkflowVersion: e.Version, Key: e.Key, Args: e.Args,
 			Outcome: e.Outcome, Headers: e.Headers, Body: e.Body, Took: ms(e.Took), Until: ms(e.Until), Ending: e.Ending, Note: e.Note, RunID: e.RunID, CorrelationID: e.CorrelationID}
 		if e.Error != nil {
 			j.Code, j.Message = e.Error.Code, e.Error.Message

@@ -13,7 +13,7 @@ type EntryKind string
 const (
 	EntryRunStarted  EntryKind = "run_started"  // RunID, CorrelationID, Seed, Args (the input), Note (the workflow)
 	EntryStepStarted EntryKind = "step_started" // Of (an item: how many there are)
-	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Args, Key, Until (its timeout; 0: none), Note (the key, if the definition says it)
+	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Version (of a workflow), Args, Key, Until (its timeout; 0: none), Note (the key, if the definition says it)
 	EntryAnswer      EntryKind = "answer"       // Place, Attempt, Outcome, Body, Headers, Took, Note (what is odd about it)
 	EntryDecision    EntryKind = "decision"     // Place, Attempt, Note (the clause or policy, and why)
 	EntryWait        EntryKind = "wait"         // Place, Attempt (the next), Until, Of, Note
@@ -31,6 +31,7 @@ type Entry struct {
 	Count         int // the attempt's number among those that count for Of
 	Of            int // attempts granted; items of a loop
 	Operation     string
+	Version       string // of a workflow that is called; "" if it says none
 	Key           string
 	Args          any
 	Outcome       string
@@ -53,6 +54,12 @@ func (m *Machine) trace(e Entry) {
 	if !m.traced() {
 		return
 	}
+	if m.of != nil && e.Step == "" { // its call and the answer tell the rest
+		if e.Kind == EntryRunStarted {
+			return
+		}
+		e.Step = m.place
+	}
 	e.At = m.now
 	if e.Kind == EntryRunStarted {
 		e.RunID, e.CorrelationID, e.Seed = m.cfg.RunID, m.cfg.CorrelationID, m.cfg.Seed
@@ -69,6 +76,9 @@ func (m *Machine) traceCall(x *exec, cs *callState) {
 	e.Operation, e.Key, e.Until = cs.call.Sig.Name(), m.key(cs), cs.timeout
 	if cs.own != "" {
 		e.Note = "key " + e.Key
+	}
+	if cs.call.Runs != nil {
+		e.Version = cs.call.Runs.Version
 	}
 	if cs.call.Sig.Handler {
 		if cs.call.Args != nil {

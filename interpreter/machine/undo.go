@@ -11,6 +11,7 @@ import (
 // effect is what a call with an undo did, or may have done: nobody knows if no answer
 // came, or one that says nothing about it.
 type effect struct {
+	of     *Machine // that made the call
 	call   *graph.Call
 	place  string
 	key    string // idempotency key of the request
@@ -36,7 +37,7 @@ func (m *Machine) affected(x *exec, cs *callState, body any) {
 	}
 	e := cs.effect
 	if e == nil {
-		e = &effect{call: cs.call, place: cs.request(), step: x.step}
+		e = &effect{of: m, call: cs.call, place: cs.request(), step: x.step}
 		for s := x.scope; s.of != nil; s = s.of.scope {
 			e.names = slices.Concat(s.of.names, s.names, e.names)
 		}
@@ -93,12 +94,18 @@ func (m *Machine) undoNext(u *undoing) {
 	u.next++
 	m.reached(e.call.Undo, "taken")
 	names := slices.Concat(e.names, []name{{"body", e.body}, {"status", e.status}, {"headers", noHeaders}, {"key", e.key}})
-	m.aside(e.call.Undo, e.place+".", names, func(r StepResult) {
+	e.of.aside(e.call.Undo, e.place+".", names, func(r StepResult) {
 		if r.Ending == Failed {
 			m.left = append(m.left, r.Name)
 		}
 		m.undoNext(u)
+		if e.of != m {
+			m.attend()
+		}
 	})
+	if e.of != m {
+		e.of.attend()
+	}
 }
 
 // aside executes a block that is no step of the run, and then goes on.
@@ -167,7 +174,7 @@ func (m *Machine) handle(b *graph.Block, then func(StepResult)) {
 		names = []name{{"error", map[string]any{"code": m.err.Code, "message": m.err.Message}}}
 	}
 	m.undoings++
-	m.aside(b, "run.", names, func(r StepResult) {
+	m.aside(b, m.root.prefix+"run.", names, func(r StepResult) {
 		m.undoings--
 		then(r)
 	})

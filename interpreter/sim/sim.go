@@ -106,7 +106,7 @@ func Bound(g *graph.Graph, r builtins.Services) error {
 			missing = append(missing, c.Sig)
 		}
 	}
-	g.EachCall(check)
+	g.EachServiceCall(check)
 	if len(missing) > 0 {
 		return &Unbound{missing}
 	}

@@ -17,17 +17,25 @@ import (
 // call checks a call with its clauses. ends tells that no answer falls through to
 // the next statement; more that there is one.
 func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, more bool, sc *scope, in *inClause) (out graph.Stmt, ends bool) {
-	sig := s.signature(t)
+	sig, callee := s.target(t)
 	g := &graph.Call{Sig: sig, Span: t.Span}
 	level := s.policy
-	g.Policy = s.policyOf(sig, level)
-	if len(t.Target) == 2 {
-		s.noteOperation(s.space, t.Target[0], t.Target[1], sig, g)
-	}
 	if bind != nil {
 		g.Bind = bind.Text
 	}
-	g.Place = s.place(g.Bind)
+	if callee != nil {
+		level = s.runs
+		g.Policy = level.policy(sig)
+		g.Runs, g.Place, g.As = callee.graph, s.place(cmp.Or(g.Bind, sig.Operation)), &graph.Step{Span: t.Span, Result: sig.Outcomes[0].Body}
+		g.As.Name = strings.TrimPrefix(g.Place, s.info.tree.Name.Text+".")
+		g.As.Body = []graph.Stmt{&graph.Group{Steps: callee.graph.Steps, Span: t.Span}}
+	} else {
+		g.Policy = s.policyOf(sig, level)
+		g.Place = s.place(g.Bind)
+		if len(t.Target) == 2 {
+			s.noteOperation(s.space, t.Target[0], t.Target[1], sig, g)
+		}
+	}
 	if t.Args != nil {
 		g.Args = s.compileIn(t.Args, sc)
 	}
@@ -36,12 +44,18 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	} else {
 		s.arguments(t, sig, g.Args)
 	}
-	if t.Key != nil {
+	switch {
+	case t.Key == nil:
+	case callee != nil:
+		s.add(diag.Errorf(CodeMisplaced, t.Key.Span, "key has no meaning here: a workflow is no request; the calls in it have keys").Hintf("pass it on in the input, and say it at the call that it is for"))
+	default:
 		g.Key = s.key(t.Key, sig, sc)
 	}
 	ons = s.undo(g, ons, sc)
-	body, falls := s.clauses(g, level, ons, more || in != nil, sc)
-	s.handled(t, g, ons)
+	body, falls := s.clauses(g, callee, level, ons, more || in != nil, sc)
+	if callee == nil { // whose failures are known as such, and go on to the caller
+		s.handled(t, g, ons)
+	}
 	if bind != nil {
 		b := sc.define(*bind, body)
 		s.lets = append(s.lets, b)
@@ -128,12 +142,25 @@ func unknownSignature(service, operation string) *value.Signature {
 	return &value.Signature{Service: service, Operation: operation, Input: &value.Type{Kind: value.Record, Open: true}, Handler: true, Unknown: true}
 }
 
+// target resolves what a call calls; callee is nil if that is no workflow.
+func (s *stepFlow) target(t *syntax.Call) (sig *value.Signature, callee *called) {
+	switch callee, refused := s.callee(t); {
+	case refused:
+		return unknownSignature("", written(t.Target)), nil
+	case callee != nil:
+		return callee.sig, callee
+	case len(t.Target) > 1 && s.unknownWorkflow(t):
+		return unknownSignature("", written(t.Target)), nil
+	}
+	return s.signature(t), nil
+}
+
 // signature resolves the target of a call: a service declared in a file first,
 // then a registered one.
 func (s *stepFlow) signature(t *syntax.Call) *value.Signature {
 	if len(t.Target) != 2 {
-		s.add(diag.Errorf(CodeUnknownOp, t.Target[0].Span.To(t.Target[len(t.Target)-1].Span), "a call names a service and an operation").
-			Hintf("write call service.operation { … }"))
+		s.add(diag.Errorf(CodeUnknownOp, t.Target[0].Span.To(t.Target[len(t.Target)-1].Span), "a call names a service and an operation, or a workflow").
+			Hintf("%s", s.workflowMeant(t)))
 		return unknownSignature("", "")
 	}
 	service, op := t.Target[0], t.Target[1]
@@ -183,6 +210,11 @@ func (s *stepFlow) whole(d *syntax.Service, sig *value.Signature) *value.Signatu
 
 func (s *stepFlow) unknownOperation(service, op syntax.Name, names []string) *diag.Diagnostic {
 	d := diag.Errorf(CodeUnknownOp, op.Span, "service %s has no operation %s", service.Text, op.Text)
+	for _, full := range slices.Sorted(maps.Keys(s.space.workflows)) {
+		if name, ok := strings.CutPrefix(full, service.Text+"."); ok {
+			names = append(slices.Clip(names), name)
+		}
+	}
 	if !d.Suggest(op.Span, op.Text, names) {
 		d.Hintf("it has %s", strings.Join(names, ", "))
 	}
@@ -191,7 +223,7 @@ func (s *stepFlow) unknownOperation(service, op syntax.Name, names []string) *di
 }
 
 func (s *stepFlow) unknownService(service syntax.Name) {
-	names := slices.Clone(s.space.services.names)
+	names := append(slices.Clone(s.space.services.names), slices.Sorted(maps.Keys(s.space.workflows))...)
 	if s.opts.Catalog != nil {
 		names = append(names, s.opts.Catalog.Services()...)
 	}
@@ -289,6 +321,7 @@ func (s *stepFlow) argument(sig *value.Signature, f *value.Field, a expr.Field) 
 	}
 	ok, why := got.AssignableTo(want)
 	if ok {
+		s.literal(sig, f, a)
 		return
 	}
 	d := diag.Errorf(CodeArgumentType, a.Span, "argument %s of %s takes %s: %s", a.Name, sig.Name(), article(f.Type), why)
@@ -298,6 +331,16 @@ func (s *stepFlow) argument(sig *value.Signature, f *value.Field, a expr.Field) 
 		d.Hintf("int(…) cuts the fraction off")
 	}
 	s.add(d)
+}
+
+// literal holds a value that is known now against the rules of its argument.
+func (s *stepFlow) literal(sig *value.Signature, f *value.Field, a expr.Field) {
+	if a.Literal == nil || a.Type.Kind == value.Duration { // which the engine knows as a text
+		return
+	}
+	if _, found := f.Type.Conform(a.Literal, nil); len(found) > 0 {
+		s.add(diag.Errorf(CodeArgumentType, a.Span, "argument %s of %s %s", a.Name, sig.Name(), found[0].Message))
+	}
 }
 
 func (s *stepFlow) wholeArgument(t *syntax.Call, sig *value.Signature, args *expr.Program) {

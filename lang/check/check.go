@@ -54,7 +54,7 @@ type Result struct {
 
 // Check checks the main file of a unit and everything it imports.
 func Check(u *Unit, opts Options) (*Result, diag.List) {
-	c := &checker{unit: u, opts: opts, spaces: map[*syntax.File]*space{}, types: map[*syntax.TypeDecl]*typeState{}, homes: map[*syntax.TypeDecl]*syntax.File{}, services: map[*syntax.Service]*Service{}, mocked: map[string]bool{}}
+	c := &checker{unit: u, opts: opts, spaces: map[*syntax.File]*space{}, types: map[*syntax.TypeDecl]*typeState{}, homes: map[*syntax.TypeDecl]*syntax.File{}, services: map[*syntax.Service]*Service{}, mocked: map[string]bool{}, workflows: map[*syntax.Workflow]*called{}, depths: map[*graph.Graph]int{}}
 	if opts.Index {
 		c.index = &Index{uses: map[useKey]bool{}}
 	}
@@ -85,7 +85,7 @@ func Check(u *Unit, opts Options) (*Result, diag.List) {
 		if !ok {
 			continue
 		}
-		g := c.workflow(main, w)
+		g := c.compiled(definition{w, u.Main}, diag.Span{}).graph
 		full := g.FullName()
 		if first, dup := names[full]; dup {
 			c.add(diag.Errorf(CodeDuplicate, w.Name[len(w.Name)-1].Span, "workflow %s is defined twice", full).See(first, "first here"))
@@ -116,16 +116,19 @@ func (c *checker) withoutDoubts() {
 }
 
 type checker struct {
-	unit     *Unit
-	opts     Options
-	problems diag.List
-	spaces   map[*syntax.File]*space
-	types    map[*syntax.TypeDecl]*typeState
-	homes    map[*syntax.TypeDecl]*syntax.File
-	services map[*syntax.Service]*Service
-	mocked   map[string]bool      // handlers that a test file mocks
-	once     map[string]*repeated // of addOnce
-	index    *Index               // nil unless it is asked for
+	unit      *Unit
+	opts      Options
+	problems  diag.List
+	spaces    map[*syntax.File]*space
+	types     map[*syntax.TypeDecl]*typeState
+	homes     map[*syntax.TypeDecl]*syntax.File
+	services  map[*syntax.Service]*Service
+	mocked    map[string]bool              // handlers that a test file mocks
+	once      map[string]*repeated         // of addOnce
+	workflows map[*syntax.Workflow]*called // that have been checked
+	depths    map[*graph.Graph]int         // of those
+	stack     []calling                    // workflows that are being checked, each called by the one before
+	index     *Index                       // nil unless it is asked for
 }
 
 func (c *checker) add(d *diag.Diagnostic) { c.problems.Add(d) }

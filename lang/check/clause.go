@@ -12,18 +12,18 @@ import (
 // clauses checks the clauses of a call. It returns the type of the body where an
 // answer falls through to the next statement, and whether any does; more tells
 // that there is one.
-func (s *stepFlow) clauses(g *graph.Call, level parts, ons []syntax.Stmt, more bool, sc *scope) (body *value.Type, falls bool) {
+func (s *stepFlow) clauses(g *graph.Call, callee *called, level parts, ons []syntax.Stmt, more bool, sc *scope) (body *value.Type, falls bool) {
 	for _, st := range ons {
 		on := st.(*syntax.On)
 		pats := patterns(on.Outcomes)
-		s.possible(g.Sig, on)
+		s.possible(g.Sig, callee, on)
 		s.reachable(g, on, pats)
 		in := &inClause{call: g, parts: level, verdict: hasVerdict(pats)}
 		inner := sc.child()
 		typ := s.bodyOf(g, pats)
 		s.noteOutcomes(on.Outcomes, func(p value.Pattern) *value.Type { return s.bodyOf(g, []value.Pattern{p}) }, g.Sig)
 		inner.setAnswer(typ)
-		if in.verdict {
+		if in.verdict || failures(g.Sig, pats) {
 			inner.names["error"] = &binding{name: "error", typ: errorType, used: true}
 		}
 		c := &graph.Clause{On: pats, Label: label(on), Span: on.Span}
@@ -81,13 +81,17 @@ func hasVerdict(pats []value.Pattern) bool {
 func isVerdict(p value.Pattern) bool { return p.Name == value.Exhausted || p.Name == value.Failed }
 
 // possible reports outcomes the operation cannot have.
-func (s *stepFlow) possible(sig *value.Signature, on *syntax.On) {
+func (s *stepFlow) possible(sig *value.Signature, callee *called, on *syntax.On) {
 	if sig.Handler {
 		return
 	}
 	for _, o := range on.Outcomes {
 		p := pattern(o)
-		if isVerdict(p) || sig.Possible(p) {
+		switch {
+		case isVerdict(p) || sig.Possible(p) || callee != nil && callee.canEnd(p):
+			continue
+		case callee != nil:
+			s.add(callee.impossible(o))
 			continue
 		}
 		names := make([]string, 0, len(sig.Outcomes)+5)

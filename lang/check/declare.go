@@ -37,10 +37,12 @@ func (t *table[T]) put(name string, v T) (first T, dup bool) {
 
 // space is what a file sees: its own declarations and those of its imports.
 type space struct {
-	types    table[*syntax.TypeDecl]
-	services table[*syntax.Service]
-	policies table[*syntax.PolicyDecl]
-	lets     table[*syntax.Let]
+	types     table[*syntax.TypeDecl]
+	services  table[*syntax.Service]
+	policies  table[*syntax.PolicyDecl]
+	lets      table[*syntax.Let]
+	workflows map[string][]definition // by full name
+	failures  []string                // of codes
 }
 
 // space builds the name space of a file, reporting names that clash in it.
@@ -53,6 +55,12 @@ func (c *checker) space(f *syntax.File) *space {
 	for _, seen := range c.files(f) {
 		for _, d := range seen.Decls {
 			c.enter(s, d)
+			if w, ok := d.(*syntax.Workflow); ok {
+				if s.workflows == nil {
+					s.workflows = map[string][]definition{}
+				}
+				s.workflows[written(w.Name)] = append(s.workflows[written(w.Name)], definition{w, seen})
+			}
 		}
 	}
 	return s
@@ -517,6 +525,8 @@ func (c *checker) answers(s *space, a *syntax.Answer) []value.Outcome {
 	for _, o := range a.Outcomes {
 		p := pattern(o)
 		switch {
+		case p.Name == value.Completed || p.Name == value.Degraded:
+			c.add(diag.Errorf(CodeReserved, o.Span, "%s is how a workflow ends, and no answer of a service", p.Name).Hintf("for a success write its status: 200"))
 		case slices.Contains(value.Unconditional, p.Name):
 			c.add(diag.Errorf(CodeReserved, o.Span, "%s is always possible and never declared", p.Name).Hintf("remove it"))
 		case p.Name == value.Exhausted || p.Name == value.Failed:
@@ -581,7 +591,7 @@ func (c *checker) classification(stmts []*syntax.Classify, names []string) []val
 			switch {
 			case isVerdict(p):
 				c.add(diag.Errorf(CodeReserved, o.Span, "%s is a verdict of the policy, not an answer", p.Name).Hintf("it stands only after `on`"))
-			case p.Name != "" && !slices.Contains(names, p.Name):
+			case p.Name != "" && !slices.Contains(names, p.Name) && !(statusCode.MatchString(p.Name) && slices.Contains(names, value.Degraded)):
 				d := diag.Errorf(CodeImpossible, o.Span, "nothing answers %s", p)
 				d.Suggest(o.Span, p.Name, names)
 				c.add(d)

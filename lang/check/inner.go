@@ -42,7 +42,7 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 		}
 	}
 	info := &stepInfo{tree: &syntax.Step{Node: t.Node, Name: syntax.Name{Node: t.Name.Node}}, around: s.info, edges: s.info.edges, cyclic: s.info.cyclic}
-	item := &stepFlow{flow: s.flow, info: info, graph: &graph.Step{Span: t.Name.Span}, policy: s.policy, own: s.own, places: map[string]int{}}
+	item := &stepFlow{flow: s.flow, info: info, graph: &graph.Step{Span: t.Name.Span}, policy: s.policy, runs: s.runs, own: s.own, places: map[string]int{}}
 	item.policy.first, item.policy.limit = nil, nil
 	caught := s.caught
 	s.caught = caught || g.First != nil || g.Tolerate != nil || g.Share > 0
@@ -350,7 +350,7 @@ func (s *stepFlow) inside(steps []syntax.Stmt, sc *scope, caught bool) level {
 	s.caught = caught || outer.caught
 	s.item = outer.item
 	s.path = append(outer.path[:len(outer.path):len(outer.path)], s.info.name())
-	s.base = s.policy
+	s.base, s.calls = s.policy, s.runs
 	s.base.within, s.base.limit, s.base.first, s.base.tolerate, s.base.share = nil, nil, nil, nil, nil
 	for _, st := range steps {
 		name := st.(*syntax.Step).Name

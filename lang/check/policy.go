@@ -149,7 +149,7 @@ func (f *flow) classNames() []string {
 			}
 		}
 	}
-	return classNames(ops)
+	return append(classNames(ops), f.space.codes()...)
 }
 
 func (f *flow) retry(p *parts, st *syntax.Retry, level string, sc *scope) {

@@ -15,6 +15,7 @@ type stepFlow struct {
 	info    *stepInfo
 	graph   *graph.Step
 	policy  parts          // workflow and step merged
+	runs    parts          // of the calls of workflows: those of the steps alone
 	own     bool           // the step has settings of its own
 	result  *value.Type    // join of everything returned so far; nil: nothing yet
 	mains   []*graph.Call  // last plain call outside clauses, or those of the arms of a switch
@@ -52,6 +53,7 @@ func (f *flow) step(info *stepInfo) *graph.Step {
 	own := f.settings(t.Stmts, "step", head)
 	s.own = hasSettings(t.Stmts)
 	s.policy = own.over(f.base)
+	s.runs = own.over(f.calls)
 	f.fits(parts{timeout: s.policy.timeout, within: own.within})
 	g.Within = own.within
 	if t.For != nil {

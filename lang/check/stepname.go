@@ -28,6 +28,7 @@ func (s *testScope) step(e *syntax.Expr) (*suite.Step, *graph.Step, *diag.Diagno
 		}
 		ref.Parts = append(ref.Parts, part)
 	}
+	ref.Workflow = r.call != nil
 	return ref, r.found, nil
 }
 
@@ -48,10 +49,12 @@ type stepReader struct {
 	*testScope
 	token.Text
 	expr  expr.Source
-	at    int           // of the next token
-	found *graph.Step   // so far; nil at the beginning, and in a workflow that is not known
-	name  string        // of it
-	steps []*graph.Step // among which the next name is
+	at    int                         // of the next token
+	call  *graph.Call                 // the one that called the workflow found last; nil: it is no workflow
+	found *graph.Step                 // so far; nil at the beginning, and in a workflow that is not known
+	name  string                      // of it
+	steps []*graph.Step               // among which the next name is
+	calls map[*graph.Step]*graph.Call // of workflows among them
 }
 
 // part reads a name or a key.
@@ -73,12 +76,12 @@ func (r *stepReader) part() (suite.Part, *diag.Diagnostic) {
 		r.name = word
 		return suite.Part{Name: word}, nil
 	}
+	if asides := r.asides(); word == "run" && len(asides) > 0 {
+		r.name, r.steps = strings.TrimPrefix(r.name+"."+word, "."), asides
+		return suite.Part{Name: word}, nil
+	}
 	if r.found != nil && r.steps == nil {
 		return suite.Part{}, r.nothingInside(word, span)
-	}
-	if asides := asidesOf(r.ran); word == "run" && r.found == nil && r.name == "" && len(asides) > 0 {
-		r.name, r.steps = word, asides
-		return suite.Part{Name: word}, nil
 	}
 	i := slices.IndexFunc(r.steps, func(s *graph.Step) bool { return s != nil && s.Name == word })
 	if i < 0 {
@@ -90,15 +93,41 @@ func (r *stepReader) part() (suite.Part, *diag.Diagnostic) {
 }
 
 func (r *stepReader) enter(s *graph.Step, name string) {
-	r.found, r.name, r.steps = s, name, graph.Inside(s.Body)
+	r.call = r.calls[s]
+	r.found, r.name, r.steps, r.calls = s, name, slices.Clip(graph.Inside(s.Body)), map[*graph.Step]*graph.Call{}
+	if r.call != nil {
+		r.steps = slices.Clone(r.call.Runs.Steps)
+		if r.call.Undo != nil {
+			r.steps = append(r.steps, r.call.Undo.Steps...)
+		}
+		return
+	}
+	defer func() {
+		for _, c := range s.Calls() {
+			if c.Runs != nil {
+				r.steps, r.calls[c.As] = append(r.steps, c.As), c
+			}
+		}
+	}()
 	for _, st := range s.Body {
 		switch st := st.(type) {
 		case *graph.Call:
 			if st.Undo != nil && st.Place == s.Name {
-				r.steps = st.Undo.Steps
+				r.steps = slices.Clip(st.Undo.Steps)
 			}
 		}
 	}
+}
+
+// asides is what the run, or the called workflow that was entered, does at its end.
+func (r *stepReader) asides() []*graph.Step {
+	switch {
+	case r.call != nil:
+		return asidesOf(r.call.Runs)
+	case r.found == nil && r.name == "":
+		return asidesOf(r.ran)
+	}
+	return nil
 }
 
 // asidesOf is what a run does at its end: run.on_failed and run.finally.
@@ -228,6 +257,11 @@ func places(steps []*graph.Step, prefix, word string, out []string) []string {
 		out = places(graph.Inside(s.Body), prefix+s.Name+".", word, out)
 		if loop := loopOf(s); loop != nil {
 			out = places(loop.Steps, prefix+s.Name+"[…]", word, out)
+		}
+		for _, c := range s.Calls() {
+			if c.Runs != nil {
+				out = places([]*graph.Step{c.As}, prefix+s.Name+".", word, out)
+			}
 		}
 	}
 	return out

@@ -149,7 +149,6 @@ type tester struct {
 	step   *stepFlow // resolves services and checks arguments
 	base   *scope    // names of the file
 	tables map[string]map[string]*suite.Table
-	graphs map[*syntax.Workflow]*graph.Graph
 	out    *suite.Suite
 }
 
@@ -157,7 +156,7 @@ func (c *checker) tester(f *syntax.File) *tester {
 	space := c.space(f)
 	fl := &flow{checker: c, space: space, graph: &graph.Graph{Input: value.RecordOf()}, level: newLevel(),
 		read: map[string]bool{}, below: map[string]bool{}}
-	t := &tester{checker: c, flow: fl, step: &stepFlow{flow: fl}, tables: map[string]map[string]*suite.Table{}, graphs: map[*syntax.Workflow]*graph.Graph{},
+	t := &tester{checker: c, flow: fl, step: &stepFlow{flow: fl}, tables: map[string]map[string]*suite.Table{},
 		out: &suite.Suite{File: f.Name}}
 	t.base = &scope{flow: fl, names: map[string]*binding{}}
 	fl.constants(t.base)
@@ -703,13 +702,10 @@ func (t *tester) workflowNamed(names []syntax.Name) *graph.Graph {
 				continue
 			}
 			get := func() *graph.Graph {
-				if t.graphs[w] == nil {
-					t.graphs[w] = t.workflow(t.space(file), w)
-				}
 				last := w.Name[len(w.Name)-1]
 				t.noteName(SortWorkflow, last, last.Span, nil)
 				t.noteName(SortWorkflow, names[len(names)-1], last.Span, nil)
-				return t.graphs[w]
+				return t.compiled(definition{w, file}, diag.Span{}).graph
 			}
 			short := w.Name[len(w.Name)-1].Text
 			switch want {
@@ -873,8 +869,9 @@ func (f *testFlow) expectation(st *syntax.Expect) {
 
 // endings of steps and of runs.
 var (
-	stepEndings = []string{"completed", "degraded", "skipped", "failed", "cancelled", "not_run", "resolved"}
-	runEndings  = []string{"completed", "degraded", "failed", "cancelled", "compensated", suite.Refused}
+	stepEndings     = []string{"completed", "degraded", "skipped", "failed", "cancelled", "not_run", "resolved"}
+	workflowEndings = []string{"completed", "degraded", "failed", "cancelled", "compensated", "not_run"} // of one that is called
+	runEndings      = []string{"completed", "degraded", "failed", "cancelled", "compensated", suite.Refused}
 )
 
 func (f *testFlow) endingExpected(st *syntax.Expect) {
@@ -885,6 +882,8 @@ func (f *testFlow) endingExpected(st *syntax.Expect) {
 		var problem *diag.Diagnostic
 		if e.Step, _, problem = f.scope.step(st.Step); problem != nil {
 			f.add(problem)
+		} else if e.Step.Workflow {
+			known, what = workflowEndings, "a workflow that is called"
 		}
 	}
 	if !slices.Contains(known, e.Ending) {
@@ -1100,6 +1099,9 @@ func (s *testScope) Refer(function, path string, span diag.Span) (*value.Type, *
 			return nil, problem, true
 		}
 		s.named[path] = ref
+		if ref.Workflow && function == "ending" {
+			t = endingType(workflowEndings)
+		}
 		s.refs[text] = t
 		return t, nil, true
 	}

@@ -32,8 +32,12 @@ func (s *stepFlow) undo(g *graph.Call, below []syntax.Stmt, sc *scope) (ons []sy
 func (s *stepFlow) undoOf(g *graph.Call, t *syntax.Undo, sc *scope) *graph.Block {
 	inner := sc.child()
 	inner.later = &later{letsOf(t.Stmts), "the let", "statements are executed from top to bottom", "put the let above this"}
-	inner.setAnswer(anySuccess(g).Opt())
-	inner.names["status"].typ = value.TInt.Opt()
+	if body := anySuccess(g); g.Runs != nil { // it has come to its end, else it has undone itself
+		inner.setAnswer(body)
+	} else {
+		inner.setAnswer(body.Opt())
+		inner.names["status"].typ = value.TInt.Opt()
+	}
 	inner.names["key"] = &binding{name: "key", typ: value.TString, used: true}
 	return s.aside("undo", "undo", t.Node, t.Stmts, inner, s.policy, s.info)
 }
@@ -63,6 +67,7 @@ func (f *flow) aside(what, name string, n syntax.Node, stmts []syntax.Stmt, sc *
 	s := &stepFlow{flow: f, info: info, graph: &graph.Step{Name: name, Span: span}, own: true, special: what, places: map[string]int{}}
 	own := f.settings(stmts, what, sc)
 	s.policy = own.over(around)
+	s.runs = own
 	s.policy.limit, s.policy.first = nil, nil
 	s.graph.Within = own.within
 	if steps := stepsOf(stmts); len(steps) > 0 {

@@ -33,6 +33,7 @@ type level struct {
 	order    []*stepInfo // in source order
 	late     *scope      // what a step may read
 	base     parts       // the policy around them
+	calls    parts       // for the calls of workflows: without that of this workflow
 	policies map[string]*graph.Policy
 	made     []*graph.Step // by index
 	caught   bool          // a failure in them is taken care of around them

@@ -110,6 +110,23 @@ func (in inside) head() []string {
 	return out
 }
 
+// calledAs is what a call calls, told apart if it is a workflow.
+func calledAs(c *graph.Call) string {
+	if c.Runs != nil {
+		return "workflow " + c.Sig.Name()
+	}
+	return c.Sig.Name()
+}
+
+// runs reports whether a step may call a workflow itself.
+func (in inside) runs() bool {
+	found := false
+	if in.steps == nil {
+		graph.EachCall(in.own, func(c *graph.Call) { found = found || c.Runs != nil })
+	}
+	return found
+}
+
 // marks are short words on what a step does itself when things go wrong.
 func (in inside) marks(s *graph.Step) []string {
 	var out []string
@@ -200,6 +217,8 @@ func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 			open, shut = "{{", "}}"
 		case in.loop != nil && in.steps == nil:
 			open, shut = "[[", "]]"
+		case in.runs():
+			open, shut = "([", "])"
 		}
 		if in.steps == nil {
 			fmt.Fprintf(b, "%s%s%d%s\"%s\"%s\n", indent, id, s.Index, open, label, shut)
@@ -265,6 +284,8 @@ func dot(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 			fmt.Fprintf(b, "%s}\n", indent)
 		case in.loop != nil:
 			fmt.Fprintf(b, "%s%s%d [label=%q, peripheries=2]\n", indent, id, s.Index, text)
+		case in.runs():
+			fmt.Fprintf(b, "%s%s%d [label=%q, shape=component]\n", indent, id, s.Index, text)
 		default:
 			fmt.Fprintf(b, "%s%s%d [label=%q]\n", indent, id, s.Index, text)
 		}

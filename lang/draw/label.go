@@ -68,7 +68,7 @@ func (in inside) calls() []phrase {
 				case &undo:
 					class = classUndo
 				}
-				if p := (phrase{class, sign + cutCall(st.Sig.Name())}); !slices.Contains(*to, p) {
+				if p := (phrase{class, sign + cutCall(calledAs(st))}); !slices.Contains(*to, p) {
 					*to = append(*to, p)
 				}
 				clauses(st.Clauses, sign, to)

@@ -29,6 +29,7 @@ const (
 	maxWhen   = 3   // lines of a condition before it is cut
 	portGap   = 18  // between the ends of edges at one box
 	maxLayerW = 1500
+	runsIn    = 5  // how far inside of a box the lines are that say that it calls a workflow
 	behind    = 5  // how far a box behind another looks out
 	innerPad  = 16 // around the steps inside
 	barH      = 10 // of the bar at the foot of a step with a note, with the room around it
@@ -42,6 +43,7 @@ type box struct {
 	note   *Note    // nil: none
 	inner  *drawing // of the steps inside; nil: there are none
 	innerY float64  // where it begins, from the top of the box
+	runs   bool     // it calls a workflow
 	stack  float64  // how far the box behind it, that stands for the items of a loop, looks out
 	x, y   float64
 	w, h   float64
@@ -184,7 +186,7 @@ func (d *drawing) place() {
 // box makes the box of a step, with those of the steps inside.
 func (d *drawing) box(s *graph.Step) *box {
 	in := insideOf(s)
-	b := &box{step: s}
+	b := &box{step: s, runs: in.runs()}
 	if in.loop != nil {
 		b.stack = behind
 	}
@@ -500,6 +502,9 @@ func (d *drawing) legend() []key {
 	if has(func(b *box) bool { return b.stack > 0 }) {
 		out = append(out, key{"box items", "for each item"})
 	}
+	if has(func(b *box) bool { return b.runs }) {
+		out = append(out, key{"box runs", "calls a workflow"})
+	}
 	for _, k := range []key{{classAfter, "after an outcome"}, {classUndo, "undoes it"}} {
 		if has(func(b *box) bool {
 			return slices.ContainsFunc(b.head, func(p phrase) bool { return p.class == k.class })
@@ -540,6 +545,8 @@ func (d *drawing) writeLegend(b *bytes.Buffer) {
 			fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, k.class, x+20, y, signAfter[:len(signAfter)-1])
 		case classUndo:
 			fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, k.class, x+20, y, signUndo[:len(signUndo)-1])
+		case "box runs":
+			fmt.Fprintf(b, `<rect class="box" x="%.1f" y="%.1f" width="22" height="13" rx="4"/><path class="box" d="M%.1f,%.1f v13 m14,0 v-13"/>`, x+5, y-10, x+9, y-10)
 		case "box items":
 			fmt.Fprintf(b, `<rect class="box" x="%.1f" y="%.1f" width="22" height="13" rx="4"/>`, x+8, y-7)
 			fallthrough
@@ -770,6 +777,11 @@ func (s *box) write(b *bytes.Buffer) {
 		s.rect(b, class, s.stack)
 	}
 	s.rect(b, class, 0)
+	if s.runs { // as flow charts draw a process that is defined elsewhere
+		for _, x := range []float64{s.x + runsIn, s.x + s.w - s.stack - runsIn} {
+			fmt.Fprintf(b, `<path class="box runs" d="M%.1f,%.1f v%.1f"/>`, x, s.y, s.h-s.stack)
+		}
+	}
 	y := s.y + boxPad + 9
 	fmt.Fprintf(b, `<text class="name" x="%.1f" y="%.1f">%s</text>`, s.x+boxPad, y, Escape(s.name))
 	for _, l := range s.head {

@@ -61,10 +61,11 @@ type Referrer interface {
 
 // Field is one field of an expression that is an object literal.
 type Field struct {
-	Name string
-	Key  diag.Span // of the name
-	Span diag.Span // of the value
-	Type *value.Type
+	Name    string
+	Key     diag.Span // of the name
+	Span    diag.Span // of the value
+	Type    *value.Type
+	Literal any // its value if it is a number, text or truth value as it stands; nil: it is something else
 }
 
 // Program is a compiled expression: immutable, and safe for concurrent use with
@@ -356,6 +357,16 @@ func objectFields(m *ast.MapNode, t *value.Type, c *inferrer) []Field {
 		f := Field{Name: key.Value, Key: c.span(pair.Key), Span: c.span(pair.Value), Type: value.TUnknown}
 		if tf := t.Field(key.Value); tf != nil {
 			f.Type = tf.Type
+		}
+		switch n := pair.Value.(type) {
+		case *ast.IntegerNode:
+			f.Literal = n.Value
+		case *ast.FloatNode:
+			f.Literal = n.Value
+		case *ast.StringNode:
+			f.Literal = n.Value
+		case *ast.BoolNode:
+			f.Literal = n.Value
 		}
 		fields = append(fields, f)
 	}

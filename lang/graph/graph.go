@@ -62,6 +62,8 @@ const (
 	MaxDuration = 366 * 24 * time.Hour
 	MinDeadline = time.Millisecond // of timeout and within
 	MaxItems    = 1_000_000        // of a loop
+	MaxNesting  = 16               // workflows that are called inside of one another
+	MaxRuns     = 1_000_000        // workflows that are called in one run
 )
 
 // Setting is a policy value with the level it came from.
@@ -135,7 +137,9 @@ type (
 		Place   string
 		Bind    string           // let name of the body; "" binds none
 		Main    bool             // the last plain call of the step: its body is the step's result if nothing returns
-		Sig     *value.Signature // shared with the catalog
+		Sig     *value.Signature // shared with the catalog; of a workflow made from it
+		Runs    *Graph           // the workflow it calls; nil: an operation of a service
+		As      *Step            // that workflow as one step of the caller, for results: a group of its steps; nil beside Runs
 		Args    *expr.Program    // nil: {}
 		Key     *expr.Program    // idempotency key; nil: made of run and place
 		Policy  *Policy
@@ -251,6 +255,63 @@ func (g *Graph) EachCall(visit func(*Call)) {
 			visit(call)
 		}
 	})
+}
+
+// Calls lists the calls that a step makes itself, those in clauses included, but not those
+// of steps inside it, nor of undos.
+func (s *Step) Calls() []*Call { return callsIn(s.Body, nil) }
+
+func callsIn(body []Stmt, out []*Call) []*Call {
+	clauses := func(list []*Clause) {
+		for _, c := range list {
+			out = callsIn(c.Body, out)
+		}
+	}
+	for _, st := range body {
+		switch st := st.(type) {
+		case *Call:
+			out = append(out, st)
+			clauses(st.Clauses)
+		case *Switch:
+			for _, a := range st.Arms {
+				out = callsIn(a.Body, out)
+			}
+		case *Group:
+			clauses(st.Clauses)
+		}
+	}
+	return out
+}
+
+// EachServiceCall visits the calls of services that a run can make: those of the graph and
+// of all workflows it calls.
+func (g *Graph) EachServiceCall(visit func(*Call)) {
+	for _, each := range append([]*Graph{g}, g.Called()...) {
+		each.EachCall(func(c *Call) {
+			if c.Runs == nil {
+				visit(c)
+			}
+		})
+	}
+}
+
+// Called lists the workflows that a graph calls, directly or by others, each once, in the
+// order in which they are met.
+func (g *Graph) Called() []*Graph {
+	var out []*Graph
+	seen := map[*Graph]bool{g: true}
+	for at, i := g, 0; ; i++ {
+		at.EachCall(func(c *Call) {
+			if c.Runs != nil && !seen[c.Runs] {
+				seen[c.Runs] = true
+				out = append(out, c.Runs)
+			}
+		})
+		if i == len(out) {
+			return out
+		}
+		at = out[i]
+	}
 }
 
 // EachCall visits the calls of a block in source order, those inside clauses and of

@@ -28,6 +28,7 @@ type graphJSON struct {
 	OnFailed  []stepJSON     `json:"on_failed,omitempty"`
 	Finally   []stepJSON     `json:"finally,omitempty"`
 	Output    *expr.Program  `json:"output,omitempty"`
+	Workflows []graphJSON    `json:"workflows,omitempty"` // that it calls, directly or by others, each once
 }
 
 type stepJSON struct {
@@ -72,6 +73,7 @@ type stmtJSON struct {
 	Name    string        `json:"name,omitempty"`
 	Place   string        `json:"place,omitempty"`
 	Call    string        `json:"call,omitempty"`
+	Runs    string        `json:"workflow,omitempty"` // instead of Call
 	Code    string        `json:"code,omitempty"`
 	Value   *expr.Program `json:"value,omitempty"`
 	Else    any           `json:"else,omitempty"`
@@ -89,11 +91,19 @@ type stmtJSON struct {
 	Share    float64       `json:"share,omitempty"`
 }
 
-// MarshalJSON writes the graph without its source places.
+// MarshalJSON writes the graph without its source places, and behind it those of the
+// workflows it calls.
 func (g *Graph) MarshalJSON() ([]byte, error) {
-	out := graphJSON{Namespace: g.Namespace, Name: g.Name, Version: g.Version, Describe: g.Describe, Input: g.Input, Schema: g.Schema,
-		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Output: g.Output, Steps: stepsJSON(g.Steps), OnFailed: blockJSON(g.OnFailed), Finally: blockJSON(g.Finally)}
+	out := g.json()
+	for _, called := range g.Called() {
+		out.Workflows = append(out.Workflows, called.json())
+	}
 	return json.Marshal(out)
+}
+
+func (g *Graph) json() graphJSON {
+	return graphJSON{Namespace: g.Namespace, Name: g.Name, Version: g.Version, Describe: g.Describe, Input: g.Input, Schema: g.Schema,
+		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Output: g.Output, Steps: stepsJSON(g.Steps), OnFailed: blockJSON(g.OnFailed), Finally: blockJSON(g.Finally)}
 }
 
 func stepsJSON(steps []*Step) []stepJSON {
@@ -151,7 +161,11 @@ func statement(st Stmt) stmtJSON {
 	case *Ensure:
 		return stmtJSON{Do: "ensure", Value: st.Cond, Else: statement(st.Else)}
 	case *Call:
-		return stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Key: st.Key, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: blockJSON(st.Undo)}
+		out := stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Key: st.Key, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: blockJSON(st.Undo)}
+		if st.Runs != nil {
+			out.Call, out.Runs = "", st.Sig.Name()
+		}
+		return out
 	case *Switch:
 		out := stmtJSON{Do: "switch"}
 		for _, a := range st.Arms {

@@ -30,8 +30,9 @@ type Test struct {
 
 // Step names a step of a run as its trace does.
 type Step struct {
-	Text  string // as written: send["a"].pack
-	Parts []Part
+	Text     string // as written: send["a"].pack
+	Parts    []Part
+	Workflow bool // it names a workflow that a step calls
 }
 
 // Part is the name of a step in what stands before it, or the key of an item.

@@ -22,10 +22,16 @@ type Signature struct {
 	Rules              []Rule // classification declared by the service
 	Unknown            bool   // stands for one that does not exist, which is told
 	Handler            bool   // takes the whole context of a step instead of Input
+	Workflow           bool   // it is a workflow: Service is its namespace, and its outcomes are how it ends
 }
 
-// Name is "service.operation".
-func (s *Signature) Name() string { return s.Service + "." + s.Operation }
+// Name is "service.operation", the operation alone if there is no service.
+func (s *Signature) Name() string {
+	if s.Service == "" {
+		return s.Operation
+	}
+	return s.Service + "." + s.Operation
+}
 
 // Route is the HTTP request of an operation. Parts of the path in braces are
 // filled from the arguments of that name.
@@ -65,8 +71,22 @@ const (
 	Failed    = "failed"    // the call failed for whatever reason
 )
 
-// Unconditional lists the classes that every call can end in.
+// Unconditional lists the classes that every call of a service can end in.
 var Unconditional = []string{Timeout, Unreachable, Malformed}
+
+// The successes of a workflow that is called. No service declares them.
+const (
+	Completed = "completed"
+	Degraded  = "degraded" // a fallback stood in
+)
+
+// Always lists the classes that a call of s can end in whatever it declares.
+func (s *Signature) Always() []string {
+	if s.Workflow { // nothing stands between it and its caller
+		return Unconditional[:1]
+	}
+	return Unconditional
+}
 
 // String spells the pattern as the language does: "201", "5xx", "timeout".
 func (p Pattern) String() string {
@@ -112,9 +132,9 @@ func (s *Signature) Body(status int, class string) (t *Type, ok bool) {
 }
 
 // Possible reports whether a call of s can end in an outcome that p means:
-// declared ones, or [Unconditional].
+// declared ones, or [Signature.Always].
 func (s *Signature) Possible(p Pattern) bool {
-	return slices.Contains(Unconditional, p.Name) ||
+	return slices.Contains(s.Always(), p.Name) ||
 		slices.ContainsFunc(s.Outcomes, func(o Outcome) bool { return o.Overlaps(p) })
 }
 
@@ -132,7 +152,7 @@ const (
 func (d Disposition) String() string { return [...]string{"success", "retryable", "permanent"}[d] }
 
 // Classify decides an outcome: the first rule that matches, else the default
-// table: 2xx succeeds; 408, 425, 429, 5xx, timeout and unreachable are worth
+// table: 2xx and the successes of a workflow succeed; 408, 425, 429, 5xx, timeout and unreachable are worth
 // another try; everything else is permanent. by is the deciding rule, nil for the
 // default table.
 func Classify(rules []Rule, status int, class string) (d Disposition, by *Rule) {
@@ -147,6 +167,8 @@ func Classify(rules []Rule, status int, class string) (d Disposition, by *Rule) 
 	switch {
 	case class == Timeout, class == Unreachable:
 		return Retryable, nil
+	case class == Completed, class == Degraded:
+		return Success, nil
 	case class != "":
 		return Permanent, nil
 	case status/100 == 2:
