@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"lang/graph":          {"lang/diag", "lang/expr", "lang/schema", "lang/value"},
 	"lang/suite":          {"lang/diag", "lang/expr", "lang/graph", "lang/value"},
 	"lang/check":          {"lang/diag", "lang/expr", "lang/graph", "lang/schema", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
+	"lang/effect":         {"lang/graph", "lang/value"},
 	"lang/draw":           {"lang/diag", "lang/graph", "lang/value"},
 	"lang/explain":        {},
 	"lang":                {"lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
@@ -50,7 +51,7 @@ var arrows = map[string][]string{
 	"golden/cover":   {"lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/value"},
 	"golden":         {"builtins", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks"},
 	"golden/propose": {"builtins", "golden", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
-	"cmd/wf":         {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/report", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
+	"cmd/wf":         {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/report", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/effect", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 }
 
 // owners says which packages alone import a library, so that one place decides how it is

@@ -234,6 +234,7 @@ func (c *testCase) simulate(t *testing.T, g *graph.Graph, input map[string]any, 
 		t.Fatal(err)
 	}
 	done()
+	effectsAgree(t, g, entries)
 	return entries, result
 }
 

@@ -23,6 +23,7 @@ type checkCmd struct {
 	Paths        []string `arg:"" help:"Files, or folders with definitions." predictor:"definition"`
 	Format       string   `help:"text, json (one object a line) or sarif." enum:"text,json,sarif" default:"text"`
 	Strict       bool     `help:"Take warnings for errors."`
+	Effects      bool     `help:"Print for every call what becomes of each outcome."`
 	StubHandlers bool     `help:"YAML: take any handler_class as registered."`
 	Environment  string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
 }
@@ -34,6 +35,7 @@ func (checkCmd) Help() string {
 Examples:
   wf check workflows
   wf check flow.wf --strict --format json
+  wf check flow.wf --effects
   wf check tasker.yaml --stub-handlers`
 }
 
@@ -44,17 +46,31 @@ func (c *checkCmd) Run(e *env) error {
 		return err
 	}
 	opts := lang.Options{Catalog: services(1), Environment: c.Environment, StubHandlers: c.StubHandlers}
+	if c.Effects && c.Format == "sarif" {
+		return wrong("effects have no SARIF form").hinted("--format text or json")
+	}
 	var all diag.List
+	var programs []*lang.Program
 	sources := diag.Sources{}
 	for _, f := range files {
 		p, problems := lang.Load(hostFS{}, f, opts)
 		maps.Copy(sources, p.Sources)
+		programs = append(programs, p)
 		all = append(all, problems...)
 	}
 	if c.Strict {
 		all = all.Strict()
 	}
 	all.Sort()
+	if c.Effects && !all.HasErrors() {
+		printed := 0
+		for i, p := range programs {
+			if err := c.effects(e, p, files[i], &printed); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if err := c.print(e, all, sources, len(files)); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"wf/lang"
 	"wf/lang/diag"
+	"wf/lang/effect"
 	"wf/lang/explain"
 	"wf/lang/expr"
 	"wf/lang/graph"
@@ -340,7 +341,7 @@ func (x *explainer) call(c *graph.Call, place string) {
 	x.flush("    ")
 	fmt.Fprintln(x.e.stdout)
 	w := tabwriter.NewWriter(x.e.stdout, 0, 0, 2, ' ', 0)
-	for _, o := range outcomes(c) {
+	for _, o := range effect.Outcomes(c) {
 		fmt.Fprintf(w, "    %s\t%s\n", o, x.leads(c, o))
 	}
 	// what the terminal does not take, it does not take here either
@@ -354,84 +355,51 @@ func retries(c *graph.Call) bool {
 	})
 }
 
-// outcomes lists the ways a call can end: those its service declares, those a clause or
-// rule names more narrowly, and those that every call has.
-func outcomes(c *graph.Call) []value.Pattern {
-	var out []value.Pattern
-	add := func(p value.Pattern) {
-		if !slices.Contains(out, p) && p.Name != value.Exhausted && p.Name != value.Failed {
-			out = append(out, p)
-		}
-	}
-	for _, o := range c.Sig.Outcomes {
-		add(o.Pattern)
-	}
-	if c.Sig.Handler {
-		for _, class := range []int{2, 4, 5} {
-			add(value.Pattern{Class: class})
-		}
-		add(value.Pattern{Status: 429})
-	}
-	for _, clause := range c.Clauses {
-		for _, p := range clause.On {
-			add(p)
-		}
-	}
-	for _, r := range c.Policy.Rules {
-		if c.Sig.Possible(r.Pattern) {
-			add(r.Pattern)
-		}
-	}
-	// statuses first, a class behind those of its own
-	rank := func(p value.Pattern) int {
-		switch {
-		case p.Status != 0:
-			return p.Status
-		case p.Class != 0:
-			return p.Class*100 + 99
-		}
-		return 1000
-	}
-	slices.SortStableFunc(out, func(a, b value.Pattern) int { return rank(a) - rank(b) })
-	for _, name := range c.Sig.Always() {
-		out = slices.DeleteFunc(out, func(p value.Pattern) bool { return p.Name == name })
-		out = append(out, value.Pattern{Name: name})
-	}
-	return out
-}
-
 // leads says what an outcome leads to.
 func (x *explainer) leads(c *graph.Call, o value.Pattern) string {
-	var parts []string
-	for _, clause := range c.Clauses {
-		if !slices.ContainsFunc(clause.On, func(p value.Pattern) bool { return p.Covers(o) }) {
-			continue
-		}
-		text := x.does(clause.Body, x.below(c))
-		if clause.When == nil {
-			return strings.Join(append(parts, text), "; else ")
-		}
-		parts = append(parts, "if "+cutTo(clause.When.String(), 60)+": "+text)
-	}
-	status := o.Status
-	if o.Class != 0 {
-		status = o.Class*100 + 99 // one that no row of its own names
-	}
-	disposition, rule := value.Classify(c.Policy.Rules, status, o.Name)
-	why := ""
-	if rule != nil {
-		why = " (" + rule.String() + " is said to be " + disposition.String() + ")"
-	}
-	switch disposition {
-	case value.Success:
-		parts = append(parts, x.below(c))
-	case value.Retryable:
-		again, after := tries(c)
-		parts = append(parts, again+why+"; "+after+x.verdict(c, o, value.Exhausted, value.Failed))
-	default:
-		parts = append(parts, x.verdict(c, o, value.Failed)+why)
+	return x.ways(c, o, effect.Of(c, o), false)
+}
+
+// ways says what becomes of an outcome; named tells by which clause it is taken.
+func (x *explainer) ways(c *graph.Call, o value.Pattern, ways []effect.Way, named bool) string {
+	parts := make([]string, len(ways))
+	for i, w := range ways {
+		parts[i] = x.way(c, o, w, named)
 	}
 	return strings.Join(parts, "; else ")
+}
+
+func (x *explainer) way(c *graph.Call, o value.Pattern, w effect.Way, named bool) string {
+	why := ""
+	if w.Rule != nil {
+		why = " (" + w.Rule.String() + " is said to be " + map[bool]string{true: "retryable", false: "permanent"}[w.Rule.Retryable] + ")"
+	}
+	switch w.Sort {
+	case effect.Passed:
+		return x.below(c)
+	case effect.Retry:
+		again, after := tries(c)
+		return again + why + "; " + after + x.ways(c, o, w.Then, true)
+	case effect.Fails:
+		return x.who + " fails: " + codeOf(o) + why
+	}
+	var text string
+	for _, p := range w.Clause.On {
+		if p.Covers(o) && !named {
+			return x.clause(w.Clause, x.below(c)) + why
+		}
+	}
+	text, _, _ = strings.Cut(w.Clause.Label, " when ")
+	return text + ": " + x.clause(w.Clause, "goes on") + why
+}
+
+// clause says what a clause does, and when.
+func (x *explainer) clause(c *graph.Clause, nothing string) string {
+	text := x.does(c.Body, nothing)
+	if c.When != nil {
+		text = "if " + cutTo(c.When.String(), 60) + ": " + text
+	}
+	return text
 }
 
 // tries says whether a retryable outcome is tried again, and what the end is introduced
@@ -472,25 +440,12 @@ func isLast(body []graph.Stmt, c *graph.Call) bool {
 	return false
 }
 
-// verdict says what a failure of a call leads to: a clause for one of the classes, or
-// the end of the step.
-func (x *explainer) verdict(c *graph.Call, o value.Pattern, classes ...string) string {
-	for _, class := range classes {
-		for _, clause := range c.Clauses {
-			if slices.Contains(clause.On, value.Pattern{Name: class}) {
-				text := x.does(clause.Body, "goes on")
-				if clause.When != nil {
-					text = "if " + cutTo(clause.When.String(), 60) + ": " + text
-				}
-				return clause.Label + ": " + text
-			}
-		}
-	}
-	code := strings.ToUpper(o.Name)
+// codeOf is the code of a failure by an outcome.
+func codeOf(o value.Pattern) string {
 	if o.Name == "" {
-		code = "HTTP_" + o.String()
+		return "HTTP_" + o.String()
 	}
-	return x.who + " fails: " + code
+	return strings.ToUpper(o.Name)
 }
 
 // does says in one line what statements do.

@@ -84,6 +84,9 @@ func TestSchemas(t *testing.T) {
 	one := func(dir, file string, args ...string) {
 		_, diags, _ := invoke("", "check", "--format", "json", file)
 		check("check", dir+" check", diags)
+		if status, effects, _ := invoke("", "check", "--effects", "--format", "json", file); status == exitFine {
+			check("effects", dir+" effects", effects)
+		}
 		if status, graph, _ := invoke("", "graph", "--format", "json", file); status == exitFine {
 			check("graph", dir+" graph", graph)
 		}
