@@ -146,26 +146,12 @@ func (d *driver) loop(m *machine.Machine) (*machine.Result, error) {
 // past begins the run, or applies what has happened of it already, and carries out what is
 // outstanding. The clock goes on behind the last event, also if it was set back.
 func (d *driver) past(m *machine.Machine) (last time.Duration, err error) {
-	replayed := func(n int) {
-		if d.opts.Replayed != nil {
-			d.opts.Replayed(n)
-		}
-	}
-	_, err = m.Apply(machine.Started{})
-	for i, ev := range d.opts.Past {
-		if err != nil {
-			return 0, fmt.Errorf("what has happened does not fit the definition: %w", err)
-		}
-		replayed(i)
-		if _, err = m.Apply(ev); fromOutside(ev) {
-			err = nil // it was refused then as well
-		}
-		last = machine.At(ev)
-	}
-	if err != nil {
+	if err := Replay(m, d.opts.Past, d.opts.Replayed); err != nil {
 		return 0, err
 	}
-	replayed(len(d.opts.Past))
+	if n := len(d.opts.Past); n > 0 {
+		last = machine.At(d.opts.Past[n-1])
+	}
 	if d.opts.Append != nil {
 		d.began = d.began.Add(-max(last, d.began.Sub(d.opts.Start)))
 	}
@@ -173,6 +159,32 @@ func (d *driver) past(m *machine.Machine) (last time.Duration, err error) {
 		d.carryOut(c)
 	}
 	return last, nil
+}
+
+// Replay begins a run and applies what has happened of it. replayed is called before
+// events[n] is applied, and with their number behind the last; nil: nobody asks. An error
+// means that the events are not of this definition.
+func Replay(m *machine.Machine, events []machine.Event, replayed func(n int)) error {
+	tell := func(n int) {
+		if replayed != nil {
+			replayed(n)
+		}
+	}
+	_, err := m.Apply(machine.Started{})
+	for i, ev := range events {
+		if err != nil {
+			break
+		}
+		tell(i)
+		if _, err = m.Apply(ev); fromOutside(ev) {
+			err = nil // it was refused then as well
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("what has happened does not fit the definition: %w", err)
+	}
+	tell(len(events))
+	return nil
 }
 
 // fromOutside reports whether an event may be refused by a machine, which is then as it

@@ -37,6 +37,7 @@ type Options struct {
 	Compile  func(journal.Definition) (*graph.Graph, error) // a definition from the store
 
 	Key   *journal.Key  // seals payloads; nil: they are kept as they are, and secrets are refused
+	Only  []string      // ids of runs; nil: any
 	Lease time.Duration // it is taken for dead after so long a silence; 0: DefaultLease
 	Runs  int           // at once; 0: DefaultRuns
 	Nap   time.Duration // shorter waits are kept in memory; 0: DefaultNap; negative: all are
@@ -124,7 +125,7 @@ func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
 			}
 			alive = now
 		}
-		claims, err := w.opts.Store.Claim(ctx, w.opts.Name, now, w.opts.Runs-w.count())
+		claims, err := w.opts.Store.Claim(ctx, w.opts.Name, now, w.opts.Runs-w.count(), w.opts.Only...)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil

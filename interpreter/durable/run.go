@@ -13,24 +13,33 @@ import (
 	"wf/lang/value"
 )
 
-// history is what a store knows of a run, ready to be applied.
-type history struct {
-	graph  *graph.Graph
-	input  map[string]any
-	events []machine.Event
+// History is what a store knows of a run, ready to be applied.
+type History struct {
+	Run    journal.Run
+	Graph  *graph.Graph
+	Input  map[string]any
+	Events []machine.Event // behind Started
 }
 
 // history reads a run.
-func (w *Worker) history(ctx context.Context, r journal.Run) (h history, err error) {
-	if h.graph, err = w.graph(ctx, r.Definition); err != nil {
+func (w *Worker) history(ctx context.Context, r journal.Run) (h History, err error) {
+	g, err := w.graph(ctx, r.Definition)
+	if err != nil {
 		return h, err
 	}
-	return Load(ctx, w.opts.Store, w.opts.Key, r, h.graph)
+	return Load(ctx, w.opts.Store, w.opts.Key, r, g)
+}
+
+// Replay applies the events to a fresh machine, which is then where the run was when the
+// store was read. trace is told what happened; nil: nobody listens.
+func (h History) Replay(trace func(machine.Entry)) (*machine.Machine, error) {
+	m := machine.New(h.Graph, h.Input, machine.Config{RunID: h.Run.ID, CorrelationID: h.Run.Correlation, Seed: h.Run.Seed, Start: h.Run.Start, Trace: trace})
+	return m, interpreter.Replay(m, h.Events, nil)
 }
 
 // Load reads what a store knows of a run of a graph.
-func Load(ctx context.Context, store journal.Store, key *journal.Key, r journal.Run, g *graph.Graph) (h history, err error) {
-	h.graph = g
+func Load(ctx context.Context, store journal.Store, key *journal.Key, r journal.Run, g *graph.Graph) (h History, err error) {
+	h.Run, h.Graph = r, g
 	text, err := key.Open(r.Input, place(r.ID, "input"))
 	if err != nil {
 		return h, fmt.Errorf("the input of run %s cannot be read: %w", r.ID, err)
@@ -39,7 +48,7 @@ func Load(ctx context.Context, store journal.Store, key *journal.Key, r journal.
 	if err != nil {
 		return h, fmt.Errorf("the input of run %s is damaged: %w", r.ID, err)
 	}
-	h.input, _ = input.(map[string]any)
+	h.Input, _ = input.(map[string]any)
 	kept, err := store.Events(ctx, r.ID)
 	if err != nil {
 		return h, err
@@ -53,7 +62,7 @@ func Load(ctx context.Context, store journal.Store, key *journal.Key, r journal.
 		if err != nil {
 			return h, fmt.Errorf("event %d of run %s is damaged: %w", i, r.ID, err)
 		}
-		h.events = append(h.events, ev)
+		h.Events = append(h.Events, ev)
 	}
 	return h, nil
 }
@@ -74,16 +83,16 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 	if err != nil {
 		return err
 	}
-	s := &session{w: w, claim: c, shown: project(h.graph, c.Run.Start), n: len(h.events), taken: map[int64]struct{}{}}
-	known := len(h.events)
-	if h.events, err = s.welcome(ctx, h.events); err != nil {
+	s := &session{w: w, claim: c, shown: project(h.Graph, c.Run.Start), n: len(h.Events), taken: map[int64]struct{}{}}
+	known := len(h.Events)
+	if h.Events, err = s.welcome(ctx, h.Events); err != nil {
 		return err
 	}
 	outside := make(chan interpreter.Outside)
 	go s.listen(ctx, a, outside)
 	live := known == 0
 	opts := interpreter.Options{Registry: w.opts.Services, Seed: c.Run.Seed, Start: c.Run.Start, RunID: c.Run.ID,
-		Past: h.events, Append: s.append, Idle: s.idle, Outside: outside,
+		Past: h.Events, Append: s.append, Idle: s.idle, Outside: outside,
 		Replayed: func(n int) { live = n >= known },
 		Trace: func(e machine.Entry) {
 			s.shown.entry(e)
@@ -91,7 +100,7 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 				w.opts.Trace(c.Run, e)
 			}
 		}}
-	result, err := interpreter.Run(ctx, h.graph, h.input, opts)
+	result, err := interpreter.Run(ctx, h.Graph, h.Input, opts)
 	switch {
 	case errors.Is(err, interpreter.ErrIdle):
 		return s.leave(journal.Status{State: journal.Waiting, Wake: s.moment()})
@@ -100,7 +109,7 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 	case err != nil:
 		return err // fenced, or the store is out of order: nothing more is written
 	}
-	if err := s.end(h.graph, result); err != nil {
+	if err := s.end(h.Graph, result); err != nil {
 		return err
 	}
 	if w.opts.Ended != nil {

@@ -166,8 +166,8 @@ type Store interface {
 
 	// Claim hands runs to a worker that nobody has, or whose worker is silent: running
 	// ones, waiting ones whose moment has come by now, and those with messages; at most n,
-	// the longest due first.
-	Claim(ctx context.Context, worker string, now time.Time, n int) ([]Claim, error)
+	// the longest due first. If runs are named, no others are handed out.
+	Claim(ctx context.Context, worker string, now time.Time, n int, runs ...string) ([]Claim, error)
 	// Alive says that a worker lives, and will say so again before until.
 	Alive(ctx context.Context, worker string, until time.Time) error
 	// Next is when the next run is due, at the latest; zero: none is planned.

@@ -235,6 +235,9 @@ func (t *suite) claims() {
 	}
 	t.create(sample("asleep"), journal.Status{State: journal.Waiting}, "")
 	t.next(epoch.Add(time.Minute))
+	if other, err := t.s.Claim(ctx, "w1", epoch.Add(time.Hour), 10, "r", "asleep"); err != nil || len(other) > 0 {
+		t.Errorf("another run was asked for: %+v, %v", other, err)
+	}
 	t.claim("w1", epoch.Add(time.Minute-1), 10)
 	t.claim("w1", epoch.Add(time.Minute), 10, "r2")
 	t.claim("w2", epoch.Add(time.Minute), 10)
@@ -251,6 +254,9 @@ func (t *suite) silence() {
 	t.must(t.s.Alive(ctx, "w2", epoch.Add(time.Hour)))
 	t.create(sample("r1"), running, "w1")
 	t.claim("w2", epoch.Add(time.Minute-1), 10)
+	if other, err := t.s.Claim(ctx, "w2", epoch.Add(time.Hour), 10, "r2", "r3"); err != nil || len(other) > 0 {
+		t.Errorf("another run was asked for: %+v, %v", other, err)
+	}
 	t.must(t.s.Alive(ctx, "w1", epoch.Add(2*time.Minute)))
 	t.claim("w2", epoch.Add(time.Minute), 10)
 	t.claim("w1", epoch.Add(2*time.Minute), 10) // it has it already

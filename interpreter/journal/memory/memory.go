@@ -175,7 +175,7 @@ func (s *Store) Inbox(_ context.Context, id string) ([]journal.Message, error) {
 }
 
 // Claim hands runs to a worker.
-func (s *Store) Claim(_ context.Context, worker string, now time.Time, n int) ([]journal.Claim, error) {
+func (s *Store) Claim(_ context.Context, worker string, now time.Time, n int, runs ...string) ([]journal.Claim, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	type due struct {
@@ -185,6 +185,7 @@ func (s *Store) Claim(_ context.Context, worker string, now time.Time, n int) ([
 	var list []due
 	for _, o := range s.order {
 		switch w := o.rec.Worker; {
+		case len(runs) > 0 && !slices.Contains(runs, o.rec.ID):
 		case w == "" && o.due != nil && !o.due.After(now):
 			list = append(list, due{o, *o.due})
 		case w != "" && w != worker && !s.workers[w].After(now):

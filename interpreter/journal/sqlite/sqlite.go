@@ -513,26 +513,34 @@ func (s *Store) Inbox(ctx context.Context, run string) (out []journal.Message, e
 	return out, err
 }
 
+// claimable are runs that want a worker: ?1 now, ?2 how many, ?3 the worker, ?4 the only
+// runs, as JSON, or NULL.
 const claimable = `SELECT number FROM (
-  SELECT * FROM (SELECT number, wake FROM run WHERE worker IS NULL AND wake IS NOT NULL AND wake <= ?1 ORDER BY wake LIMIT ?2)
+  SELECT * FROM (SELECT number, wake FROM run WHERE worker IS NULL AND wake IS NOT NULL AND wake <= ?1
+    AND (?4 IS NULL OR id IN (SELECT value FROM json_each(?4))) ORDER BY wake LIMIT ?2)
   UNION ALL
-  SELECT * FROM (SELECT number, 0 FROM run WHERE worker IS NOT NULL AND worker <> ?3 AND worker NOT IN (SELECT id FROM worker WHERE until > ?1) LIMIT ?2)
+  SELECT * FROM (SELECT number, 0 FROM run WHERE worker IS NOT NULL AND worker <> ?3 AND worker NOT IN (SELECT id FROM worker WHERE until > ?1)
+    AND (?4 IS NULL OR id IN (SELECT value FROM json_each(?4))) LIMIT ?2)
 ) ORDER BY wake LIMIT ?2`
 
 // Claim hands runs to a worker.
-func (s *Store) Claim(ctx context.Context, worker string, now time.Time, n int) (out []journal.Claim, err error) {
+func (s *Store) Claim(ctx context.Context, worker string, now time.Time, n int, runs ...string) (out []journal.Claim, err error) {
 	if n <= 0 {
 		return nil, nil
 	}
+	var only any
+	if len(runs) > 0 {
+		only = toJSON(runs)
+	}
 	due := false // nearly always nothing is, and then nothing is written
 	if err := s.view(ctx, func(c *conn) error {
-		return c.each(claimable, func(*sqlite3.Stmt) error { due = true; return nil }, now, 1, worker)
+		return c.each(claimable, func(*sqlite3.Stmt) error { due = true; return nil }, now, 1, worker, only)
 	}); err != nil || !due {
 		return nil, err
 	}
 	err = s.update(func(c *conn) error {
 		var numbers []int64
-		if err := c.each(claimable, func(st *sqlite3.Stmt) error { numbers = append(numbers, st.ColumnInt64(0)); return nil }, now, n, worker); err != nil {
+		if err := c.each(claimable, func(st *sqlite3.Stmt) error { numbers = append(numbers, st.ColumnInt64(0)); return nil }, now, n, worker, only); err != nil {
 			return err
 		}
 		for _, number := range numbers {
