@@ -44,14 +44,14 @@ var arrows = map[string][]string{
 	"interpreter/journal/memory":      {"interpreter/journal"},
 	"interpreter/journal/sqlite":      {"interpreter/journal"},
 	"interpreter/journal/journaltest": {"interpreter/journal"},
-	"interpreter/durable":             {"builtins", "interpreter", "interpreter/journal", "interpreter/machine", "lang/graph", "lang/value"},
+	"interpreter/durable":             {"builtins", "interpreter", "interpreter/journal", "interpreter/machine", "interpreter/sim", "lang/graph", "lang/value"},
 
 	"workflows":      {},
 	"mocks":          {"builtins", "lang", "lang/check", "lang/diag", "lang/expr", "lang/graph", "lang/suite", "lang/value", "workflows"},
 	"golden/cover":   {"lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/value"},
 	"golden":         {"builtins", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks"},
 	"golden/propose": {"builtins", "golden", "golden/cover", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
-	"cmd/wf":         {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/machine", "interpreter/report", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/effect", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
+	"cmd/wf":         {"builtins", "golden", "golden/cover", "golden/propose", "interpreter", "interpreter/durable", "interpreter/journal", "interpreter/journal/sqlite", "interpreter/machine", "interpreter/report", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/effect", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 }
 
 // owners says which packages alone import a library, so that one place decides how it is

@@ -81,6 +81,14 @@ func onInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
 // cli is the command line, read by kong.
 type cli struct {
 	Run        runCmd        `cmd:"" help:"Run a workflow." group:"run"`
+	Start      startCmd      `cmd:"" help:"Write a run into a store, for a worker." group:"store"`
+	Resume     resumeCmd     `cmd:"" help:"Go on with the runs of a store." group:"store"`
+	Worker     workerCmd     `cmd:"" help:"Work for a store until interrupted." group:"store"`
+	Runs       runsCmd       `cmd:"" help:"List the runs of a store." group:"store"`
+	Show       showCmd       `cmd:"" help:"Show a run of a store." group:"store"`
+	Resolve    resolveCmd    `cmd:"" help:"Give a failed step of a run the result that a person decided on." group:"store"`
+	Cancel     cancelCmd     `cmd:"" help:"Tell runs of a store to end." group:"store"`
+	Prune      pruneCmd      `cmd:"" help:"Forget runs of a store that have ended." group:"store"`
 	Check      checkCmd      `cmd:"" help:"Find everything that is wrong with definitions, without running them." group:"author"`
 	Test       testCmd       `cmd:"" help:"Run the test files beside the definitions." group:"author"`
 	Graph      graphCmd      `cmd:"" help:"Draw the step graph of a workflow." group:"author"`
@@ -130,7 +138,7 @@ func run(e *env) (status int) {
 	done := -1
 	parser, err := kong.New(&c, kong.Name("wf"), kong.Description(about), kong.Writers(e.stdout, e.stderr), kong.Exit(func(code int) { done = code; panic(exitNow{}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}), kong.Bind(e),
-		kong.ExplicitGroups([]kong.Group{{Key: "author", Title: "Author's tools:"}, {Key: "run", Title: "Running:"}, {Key: "other", Title: "Other:"}}))
+		kong.ExplicitGroups([]kong.Group{{Key: "author", Title: "Author's tools:"}, {Key: "run", Title: "Running:"}, {Key: "store", Title: "Durable runs, in a store:"}, {Key: "other", Title: "Other:"}}))
 	if err != nil {
 		panic(err)
 	}

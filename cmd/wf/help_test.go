@@ -67,11 +67,14 @@ func TestHelpExamples(t *testing.T) {
 					t.Skip("needs another program, or never ends")
 				}
 				dir := t.TempDir()
-				for _, pattern := range []string{"user_registration*.wf", "checkout.wf", "services/*", "inputs/*", "golden/user_registration/*"} {
+				for _, pattern := range []string{"user_registration*.wf", "checkout.wf", "payment_refund.wf", "services/*", "inputs/*", "golden/user_registration/*"} {
 					copyFiles(t, dir, pattern)
 				}
 				for name, text := range helpFiles {
 					write(t, filepath.Join(dir, name), text)
+				}
+				if strings.Contains(command, "runs.db") {
+					command = storeWithRuns + command
 				}
 				sh := exec.Command("bash", "-c", command)
 				sh.Dir = dir
@@ -88,6 +91,12 @@ func TestHelpExamples(t *testing.T) {
 		}
 	}
 }
+
+// storeWithRuns makes the store that examples name: with a run that nobody has begun, and
+// one that failed.
+const storeWithRuns = `wf start workflows/payment_refund.wf --input workflows/inputs/payment_refund.json --store runs.db --id refund-1 >/dev/null
+wf run workflows/payment_refund.wf --set payment_id=pay_9 --set reason=broken --store runs.db --id refund-9 2>/dev/null
+`
 
 // copyFiles copies shipped files, which keep their place below workflows.
 func copyFiles(t *testing.T, dir, pattern string) {

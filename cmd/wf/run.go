@@ -36,6 +36,8 @@ type runCmd struct {
 	Report       string   `help:"Write what became of the run to a file: .html, one page with everything, or .svg, its timeline." placeholder:"FILE" predictor:"file"`
 	Environment  string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
 	StubHandlers bool     `help:"YAML: take any handler_class as registered; those that are not answer success, and nothing else."`
+	Store        string   `help:"Keep the run in this store as it goes on, so that wf resume can go on with it." placeholder:"FILE" predictor:"file" group:"store"`
+	identity     `group:"store"`
 }
 
 // Help is shown by wf run --help.
@@ -66,6 +68,14 @@ func (c *runCmd) Run(e *env) error {
 	g, err := p.Workflow(c.Workflow)
 	if err != nil {
 		return wrong("%s: %v", c.File, err)
+	}
+	switch {
+	case c.Store != "" && (c.Virtual || c.StubHandlers):
+		return wrong("--store keeps real runs: it goes neither with --virtual nor with --stub-handlers")
+	case c.Store != "":
+		return c.durably(e, cast, p, g)
+	case c.identity.given():
+		return wrong("--id, --key, --tag, --by and --why are of runs in a store").hinted("add --store FILE")
 	}
 	start := e.now()
 	if c.Virtual { // the same run, whenever it is made

@@ -17,6 +17,7 @@ import (
 	"wf/builtins"
 	"wf/interpreter/journal"
 	"wf/interpreter/machine"
+	"wf/interpreter/sim"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -98,12 +99,25 @@ func Create(ctx context.Context, store journal.Store, key *journal.Key, d journa
 	if err != nil {
 		return run, err
 	}
+	if run.Correlation = sim.CorrelationID(input); run.Correlation == "" {
+		run.Correlation = run.ID
+	}
 	run.Input = key.Seal(text, place(run.ID, "input"))
 	p := project(g, run.Start)
 	status := journal.Status{State: journal.Running}
 	status.Steps, _ = p.take()
 	claim, err := store.Create(ctx, d, run, status, "")
 	return claim.Run, err
+}
+
+// Tell leaves an event for a run, whose moment is when the run takes it. Whoever has the
+// run, or claims it next, applies it.
+func Tell(ctx context.Context, store journal.Store, key *journal.Key, run string, ev machine.Event) error {
+	text, err := journal.Encode(ev)
+	if err != nil {
+		return err
+	}
+	return store.Post(ctx, run, key.Seal(text, place(run, "message")))
 }
 
 // place is what a sealed text is bound to.

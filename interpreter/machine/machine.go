@@ -140,6 +140,9 @@ func (s *scope) results() []StepResult {
 // Done reports whether the run has ended.
 func (m *Machine) Done() bool { return m.done }
 
+// Now is when the last event happened.
+func (m *Machine) Now() time.Duration { return m.now }
+
 // Result is what came of the run; nil before it is done.
 func (m *Machine) Result() *Result { return m.result }
 
