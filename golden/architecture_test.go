@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"lang/suite":          {"lang/diag", "lang/expr", "lang/graph", "lang/value"},
 	"lang/check":          {"lang/diag", "lang/expr", "lang/graph", "lang/schema", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
 	"lang/effect":         {"lang/graph", "lang/value"},
-	"lang/draw":           {"lang/diag", "lang/graph", "lang/value"},
+	"lang/draw":           {"lang/effect", "lang/graph", "lang/value"},
 	"lang/explain":        {},
 	"lang":                {"lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
 	"lang/lsp":            {"lang", "lang/check", "lang/diag", "lang/expr", "lang/graph", "lang/syntax", "lang/token", "lang/value"},

@@ -17,7 +17,8 @@ var update = os.Getenv("WF_UPDATE") != ""
 // TestDocs carries out what README.md and docs show. In a page, a fence with a file
 // name behind its language (```wf order.wf) writes that file; a fence of language
 // console holds commands behind "$ " with all they print. The pages run in a folder
-// with a copy of workflows/, each in its own.
+// with a copy of workflows/, each in its own. A picture in docs/pictures that a page shows
+// is the one that its commands write to pictures/.
 func TestDocs(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -41,7 +42,11 @@ func TestDocs(t *testing.T) {
 			if err := os.CopyFS(filepath.Join(dir, "workflows"), os.DirFS(filepath.Join(root, "workflows"))); err != nil {
 				t.Fatal(err)
 			}
+			if err := os.Mkdir(filepath.Join(dir, "pictures"), 0o755); err != nil {
+				t.Fatal(err)
+			}
 			got := carryOut(t, string(text), dir, bin)
+			pictures(t, string(text), dir, filepath.Join(root, "docs"))
 			switch {
 			case got == string(text):
 			case update:
@@ -52,6 +57,29 @@ func TestDocs(t *testing.T) {
 				t.Errorf("WF_UPDATE=1 go test ./cmd/wf -run Docs rewrites it:\n%s", diff.Diff("shown", text, "printed", []byte(got)))
 			}
 		})
+	}
+}
+
+// shown finds the pictures of a page.
+var shown = regexp.MustCompile(`]\((pictures/[a-z_]+\.svg)\)`)
+
+// pictures holds that what a page shows is what its commands draw.
+func pictures(t *testing.T, page, dir, docs string) {
+	for _, m := range shown.FindAllStringSubmatch(page, -1) {
+		got, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(m[1])))
+		if err != nil {
+			t.Errorf("no command of the page writes %s: %v", m[1], err)
+			continue
+		}
+		name := filepath.Join(docs, filepath.FromSlash(m[1]))
+		want, err := os.ReadFile(name)
+		switch {
+		case err == nil && string(want) == string(got):
+		case update:
+			write(t, name, string(got))
+		default:
+			t.Errorf("%s is out of date; WF_UPDATE=1 go test ./cmd/wf -run Docs draws it", m[1])
+		}
 	}
 }
 

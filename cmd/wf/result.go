@@ -158,7 +158,7 @@ func summary(e *env, g *graph.Graph, r *machine.Result) {
 		}
 		indent := strings.Repeat("  ", s.depth)
 		fmt.Fprintf(e.stderr, "  %s%s %s  %s%s  %9s%s\n", indent, e.paint(mark(s.Ending), endingColor(s.Ending)), pad(s.name, width-2*s.depth), e.paint(string(s.Ending), endingColor(s.Ending)),
-			strings.Repeat(" ", 9-len(s.Ending)), took(s.StepResult), detail(s.StepResult))
+			strings.Repeat(" ", max(0, 9-len(s.Ending))), took(s.StepResult), detail(s.StepResult))
 	}
 	fmt.Fprintf(e.stderr, "  total %s", short(r.Summary.Total))
 	if r.Summary.Saved > 0 {

@@ -349,7 +349,7 @@ nav a { margin-right: 16px } .steps { width: 100%; font-size: 14px } .steps th {
 <thead><tr><th scope="col">step</th><th scope="col">ending</th><th scope="col" class="n">started</th><th scope="col" class="n">took</th><th scope="col" class="n">attempts</th><th scope="col">what happened</th></tr></thead>
 <tbody>
 {{range .Steps}}{{if .More}}<tr><td class="dim" colspan="6" style="padding-left:{{.Depth}}.4em">… and {{.More}} more</td></tr>
-{{else}}{{if .Closing}}<tr><td class="dim" colspan="6">at the end of the run</td></tr>
+{{else}}{{if .Closing}}<tr><td class="dim" colspan="6">undone, and done at the end</td></tr>
 {{end}}<tr id="{{.ID}}"><td style="padding-left:calc({{.Depth}} * 1.4em)">{{.Name}}</td><td class="e {{.Mood}}"><span class="s" aria-hidden="true">{{.Sign}}</span>{{.Ending}}</td><td class="n">{{.Started}}</td><td class="n">{{.Took}}</td><td class="n">{{.Attempts}}</td><td>{{if or .Lines .Result}}<details><summary>{{if .Note}}{{.Note}}{{else}}details{{end}}</summary><pre>{{range .Lines}}{{.}}
 {{end}}{{if .Result}}result {{.Result}}{{end}}</pre></details>{{else}}{{.Note}}{{end}}</td></tr>
 {{end}}{{end}}</tbody>

@@ -262,7 +262,7 @@ func (t *timeline) write() []byte {
 	for i, r := range t.rows {
 		if r.closing && (i == 0 || !t.rows[i-1].closing) {
 			y += gapH
-			fmt.Fprintf(&b, `<path class="rule" d="M%d,%.1f H%.1f"/><text class="soft" x="%d" y="%.1f">at the end</text>`+"\n", margin, y-gapH+5, width-margin, margin, y-6)
+			fmt.Fprintf(&b, `<path class="rule" d="M%d,%.1f H%.1f"/><text class="soft" x="%d" y="%.1f">undone, and done at the end</text>`+"\n", margin, y-gapH+5, width-margin, margin, y-6)
 		}
 		t.row(&b, r, left, y)
 		y += rowH

@@ -16,6 +16,7 @@ import (
 type inside struct {
 	loop  *graph.Loop   // nil: it is no loop
 	steps []*graph.Step // of a group, or of each item; nil: there are none
+	arms  bool          // they stand for the arms of a switch, and are no steps of a run
 	own   []graph.Stmt  // what the step, or each item, does itself
 	first *graph.Setting
 	limit *graph.Setting
@@ -36,7 +37,7 @@ func insideOf(s *graph.Step) inside {
 			in.steps, in.first, in.limit = st.Steps, st.First, st.Limit
 		case *graph.Switch:
 			if own(st) == nil {
-				in.steps = arms(st)
+				in.steps, in.arms = arms(st), true
 			}
 		}
 	}
@@ -182,25 +183,29 @@ func (in inside) marks(s *graph.Step) []string {
 }
 
 // Mermaid draws a flowchart; an edge that only orders is dotted, and steps with steps
-// inside are subgraphs.
-func Mermaid(g *graph.Graph) []byte {
+// inside are subgraphs. With failures, what can go wrong in each step leads to nodes of its
+// own.
+func Mermaid(g *graph.Graph, failures bool) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "---\ntitle: %q\n---\nflowchart TD\n", strings.TrimSpace(g.FullName()+" "+g.Version))
-	mermaid(&b, g.Steps, "s", "  ")
+	mermaid(&b, g.Steps, "s", "  ", failures)
 	ends := endsOf(g)
 	if len(ends) > 0 {
 		fmt.Fprintf(&b, "  subgraph ends[%q]\n", atTheEnd(g))
-		mermaid(&b, ends, "e", "    ")
+		mermaid(&b, ends, "e", "    ", failures)
 		b.WriteString("  end\n")
 		for _, last := range sinks(g.Steps) {
 			fmt.Fprintf(&b, "  s%d ~~~ ends\n", last.Index)
 		}
 	}
+	if failures {
+		b.WriteString("  classDef good fill:#f0f9f3,stroke:#7fbf97,color:#1b2733\n  classDef fair fill:#fff9ea,stroke:#d9b95b,color:#1b2733\n  classDef bad fill:#fdf1f0,stroke:#d99a94,color:#1b2733\n")
+	}
 	return b.Bytes()
 }
 
 // mermaid draws the steps of a level; id is what their ids begin with.
-func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
+func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string, failures bool) {
 	for _, s := range steps {
 		in := insideOf(s)
 		label := "<b>" + mermaidText(s.Name) + "</b>"
@@ -225,7 +230,7 @@ func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 			continue
 		}
 		fmt.Fprintf(b, "%ssubgraph %s%d[\"%s\"]\n", indent, id, s.Index, label)
-		mermaid(b, in.steps, fmt.Sprintf("%s%d_", id, s.Index), indent+"  ")
+		mermaid(b, in.steps, fmt.Sprintf("%s%d_", id, s.Index), indent+"  ", failures)
 		fmt.Fprintf(b, "%send\n", indent)
 	}
 	for _, s := range steps {
@@ -237,6 +242,9 @@ func mermaid(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 			fmt.Fprintf(b, "%s%s%d %s %s%d\n", indent, id, n.Step, arrow, id, s.Index)
 		}
 	}
+	if failures {
+		mermaidWays(b, steps, id, indent)
+	}
 }
 
 // mermaidText escapes what Mermaid would take for markup.
@@ -245,18 +253,18 @@ func mermaidText(s string) string {
 }
 
 // DOT draws for Graphviz; an edge that only orders is dashed, and steps with steps inside
-// are clusters.
-func DOT(g *graph.Graph) []byte {
+// are clusters. With failures, what can go wrong in each step leads to nodes of its own.
+func DOT(g *graph.Graph, failures bool) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "digraph %q {\n  label=%q\n  labelloc=t\n  node [shape=box, style=rounded, fontname=\"sans-serif\"]\n", g.FullName(), strings.TrimSpace(g.FullName()+" "+g.Version))
 	ends := endsOf(g)
 	if len(ends) > 0 || slices.ContainsFunc(g.Steps, func(s *graph.Step) bool { return insideOf(s).steps != nil }) {
 		b.WriteString("  compound=true\n")
 	}
-	dot(&b, g.Steps, "s", "  ")
+	dot(&b, g.Steps, "s", "  ", failures)
 	if len(ends) > 0 {
 		fmt.Fprintf(&b, "  subgraph cluster_ends {\n    label=%q\n    style=\"rounded,dashed\"\n", atTheEnd(g))
-		dot(&b, ends, "e", "    ")
+		dot(&b, ends, "e", "    ", failures)
 		b.WriteString("  }\n")
 		for _, last := range sinks(g.Steps) {
 			from, _ := end(last, "s", true)
@@ -269,7 +277,7 @@ func DOT(g *graph.Graph) []byte {
 }
 
 // dot draws the steps of a level; id is what their ids begin with.
-func dot(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
+func dot(b *bytes.Buffer, steps []*graph.Step, id, indent string, failures bool) {
 	for _, s := range steps {
 		in := insideOf(s)
 		label := []string{s.Name}
@@ -280,7 +288,7 @@ func dot(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 		switch {
 		case in.steps != nil:
 			fmt.Fprintf(b, "%ssubgraph cluster_%s%d {\n%s  label=%q\n%s  style=rounded\n", indent, id, s.Index, indent, text, indent)
-			dot(b, in.steps, fmt.Sprintf("%s%d_", id, s.Index), indent+"  ")
+			dot(b, in.steps, fmt.Sprintf("%s%d_", id, s.Index), indent+"  ", failures)
 			fmt.Fprintf(b, "%s}\n", indent)
 		case in.loop != nil:
 			fmt.Fprintf(b, "%s%s%d [label=%q, peripheries=2]\n", indent, id, s.Index, text)
@@ -310,6 +318,9 @@ func dot(b *bytes.Buffer, steps []*graph.Step, id, indent string) {
 			}
 			b.WriteString("\n")
 		}
+	}
+	if failures {
+		dotWays(b, steps, id, indent)
 	}
 }
 

@@ -187,8 +187,11 @@ func wrapAt(s string, most, lines int) []string {
 		if !found || Columns(line) > most {
 			break
 		}
+		word := ""
 		for {
-			word, after, more := strings.Cut(rest, " ")
+			var after string
+			var more bool
+			word, after, more = strings.Cut(rest, " ")
 			if Columns(line)+1+Columns(word) > most {
 				break
 			}
@@ -197,7 +200,7 @@ func wrapAt(s string, most, lines int) []string {
 				break
 			}
 		}
-		if Columns(line) < most/2 { // rather cut than a line that is nearly empty
+		if Columns(line) < most/2 && Columns(word) > most { // rather cut than a line that is nearly empty
 			break
 		}
 		out, s = append(out, line), rest

@@ -38,19 +38,23 @@ const (
 // box is one step, or a bend of an edge that passes a layer (step nil).
 type box struct {
 	step   *graph.Step
-	name   string   // as it is written
-	head   []phrase // below the name
-	note   *Note    // nil: none
-	inner  *drawing // of the steps inside; nil: there are none
-	innerY float64  // where it begins, from the top of the box
-	runs   bool     // it calls a workflow
-	stack  float64  // how far the box behind it, that stands for the items of a loop, looks out
+	id     string    // tells it apart from all others
+	name   string    // as it is written
+	head   []phrase  // below the name
+	ways   []wayLine // what can go wrong; nil if nobody asks
+	onW    float64   // of the column of outcomes
+	note   *Note     // nil: none
+	inner  *drawing  // of the steps inside; nil: there are none
+	innerY float64   // where it begins, from the top of the box
+	runs   bool      // it calls a workflow
+	stack  float64   // how far the box behind it, that stands for the items of a loop, looks out
 	x, y   float64
 	w, h   float64
 	top    float64 // of its row
 	bottom float64
 	layer  int
 	weight float64 // for ordering
+	place  int     // in its layer
 	up     []*box
 	down   []*box
 }
@@ -76,7 +80,8 @@ func SVG(g *graph.Graph) []byte { return Annotated(g, Notes{}) }
 
 // Notes are what a picture shows beside the graph. The zero value shows nothing.
 type Notes struct {
-	Title string // behind the name and version
+	Title    string // behind the name and version
+	Failures bool   // what can go wrong in each step, and where it leads
 	// Step is told the name of a step in a run, where […] stands for the key of an item.
 	// Nil, or returning nil: nothing.
 	Step func(name string, s *graph.Step) *Note
@@ -102,7 +107,9 @@ func Annotated(g *graph.Graph, notes Notes) []byte {
 type drawing struct {
 	g      *graph.Graph // nil: a group
 	steps  []*graph.Step
+	arms   bool   // they stand for the arms of a switch
 	prefix string // of their names
+	id     string // what the classes of boxes and edges begin with
 	notes  Notes
 	boxes  []*box // of steps, by index
 	ends   []*box // what a run does at its end, one after the other
@@ -151,6 +158,7 @@ func (d *drawing) place() {
 			inEnds.notes.Step = func(name string, s *graph.Step) *Note { return ask("run."+strings.ReplaceAll(name, " ", "_"), s) }
 		}
 		for _, s := range endsOf(d.g) {
+			inEnds.id = "r"
 			b := inEnds.box(s)
 			if b.layer = len(d.layers); len(d.ends) > 0 {
 				b.layer--
@@ -186,7 +194,7 @@ func (d *drawing) place() {
 // box makes the box of a step, with those of the steps inside.
 func (d *drawing) box(s *graph.Step) *box {
 	in := insideOf(s)
-	b := &box{step: s, runs: in.runs()}
+	b := &box{step: s, id: fmt.Sprintf("%s%d", d.id, s.Index), runs: in.runs()}
 	if in.loop != nil {
 		b.stack = behind
 	}
@@ -196,7 +204,7 @@ func (d *drawing) box(s *graph.Step) *box {
 			b.head = append(b.head, phrase{p.class, text})
 		}
 	}
-	if d.notes.Step != nil {
+	if d.notes.Step != nil && !d.arms {
 		b.note = d.notes.Step(d.prefix+s.Name, s)
 	}
 	if b.note != nil {
@@ -208,10 +216,19 @@ func (d *drawing) box(s *graph.Step) *box {
 	for _, l := range b.head {
 		b.w = max(b.w, float64(Columns(l.text))*smallW)
 	}
-	b.w += 2*boxPad + b.stack
-	b.h = float64(2*boxPad-6+lineH) + float64(len(b.head))*(lineH-2) + b.stack
+	waysW, waysH := 0.0, 0.0
+	if d.notes.Failures {
+		b.ways = in.wayLines(s)
+		waysW, waysH = b.sizeWays()
+	}
+	b.w = max(b.w, waysW) + 2*boxPad + b.stack
+	b.h = float64(2*boxPad-6+lineH) + float64(len(b.head))*(lineH-2) + waysH + b.stack
 	if in.steps != nil {
-		b.inner = &drawing{steps: in.steps, prefix: in.prefix(d.prefix + s.Name), notes: d.notes}
+		name := d.prefix + s.Name
+		if d.arms { // what is in an arm is named as if it stood beside the switch
+			name = strings.TrimSuffix(d.prefix, ".")
+		}
+		b.inner = &drawing{steps: in.steps, arms: in.arms, prefix: in.prefix(name), notes: d.notes, id: b.id + "-"}
 		b.inner.layout()
 		b.innerY = b.h - b.stack
 		b.w, b.h = max(b.w, b.inner.width+b.stack), b.innerY+b.inner.height+b.stack
@@ -367,10 +384,17 @@ func layersOf(steps []*graph.Step) []int {
 	return layer
 }
 
-// order lessens crossings: boxes go to the mean place of their neighbours, down and
-// up by turns.
+// order lessens crossings: boxes go to the mean place of their neighbours, down and up by
+// turns, and then neighbours change places where that helps. The best order of all is kept.
 func (d *drawing) order() {
-	for turn := range 8 {
+	d.number()
+	least, best := d.crossings(), d.orders()
+	keep := func() {
+		if n := d.crossings(); n < least {
+			least, best = n, d.orders()
+		}
+	}
+	for turn := range 12 {
 		for i := range d.layers {
 			layer, near := d.layers[i], func(b *box) []*box { return b.up }
 			if turn%2 == 1 {
@@ -378,7 +402,102 @@ func (d *drawing) order() {
 			}
 			d.rank(layer, near)
 		}
+		d.number()
+		keep()
 	}
+	d.layers = best
+	d.number()
+	for range 4 {
+		if !d.swap() {
+			break
+		}
+	}
+	for _, layer := range d.layers {
+		for i, b := range layer {
+			b.x = float64(i) - float64(len(layer)-1)/2
+		}
+	}
+}
+
+// orders copies the layers.
+func (d *drawing) orders() [][]*box {
+	out := make([][]*box, len(d.layers))
+	for i, layer := range d.layers {
+		out[i] = slices.Clone(layer)
+	}
+	return out
+}
+
+// number tells the boxes their places.
+func (d *drawing) number() {
+	for _, layer := range d.layers {
+		for i, b := range layer {
+			b.place = i
+		}
+	}
+}
+
+// crossings counts how often edges between neighbouring layers cross.
+func (d *drawing) crossings() int {
+	n := 0
+	for _, layer := range d.layers {
+		most := 0
+		var ends []int // below, in the order of what is above
+		for _, b := range layer {
+			from := len(ends)
+			for _, below := range b.down {
+				ends, most = append(ends, below.place), max(most, below.place)
+			}
+			slices.Sort(ends[from:])
+		}
+		tree := make([]int, most+2) // how many ends there are up to a place
+		for i, end := range ends {
+			n += i
+			for at := end + 1; at > 0; at -= at & -at {
+				n -= tree[at]
+			}
+			for at := end + 1; at < len(tree); at += at & -at {
+				tree[at]++
+			}
+		}
+	}
+	return n
+}
+
+// maxSwap is how many boxes a drawing may have for neighbours to change places.
+const maxSwap = 5000
+
+// swap lets neighbours change places where edges cross less then, and reports whether any did.
+func (d *drawing) swap() bool {
+	boxes, any := 0, false
+	for _, layer := range d.layers {
+		if boxes += len(layer); boxes > maxSwap {
+			return false
+		}
+	}
+	for _, layer := range d.layers {
+		for i := range len(layer) - 1 {
+			a, b := layer[i], layer[i+1]
+			if across(a.up, b.up)+across(a.down, b.down) > across(b.up, a.up)+across(b.down, a.down) {
+				layer[i], layer[i+1] = b, a
+				a.place, b.place, any = i+1, i, true
+			}
+		}
+	}
+	return any
+}
+
+// across counts the crossings of edges that lead from two neighbours to these.
+func across(left, right []*box) int {
+	n := 0
+	for _, l := range left {
+		for _, r := range right {
+			if l.place > r.place {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func (d *drawing) rank(layer []*box, near func(*box) []*box) {
@@ -469,9 +588,13 @@ func (d *drawing) above() (y, side float64) {
 		return 0, innerPad
 	}
 	d.width = max(d.width, float64(Columns(d.g.FullName()+d.g.Version+d.notes.Title)+4)*11)
+	if d.notes.Failures {
+		d.about = []string{meaning(d.g)}
+		d.width = max(d.width, float64(Columns(d.about[0]))*aboutW)
+	}
 	if d.g.Describe != "" {
 		d.width = max(d.width, min(float64(Columns(d.g.Describe)), 84)*aboutW)
-		d.about = wrapAt(Plain(d.g.Describe), int(d.width/aboutW), 3)
+		d.about = slices.Concat(wrapAt(Plain(d.g.Describe), int(d.width/aboutW), 3), d.about)
 	}
 	d.width = max(d.width, d.legendWidth())
 	if len(d.ends) > 0 {
@@ -664,19 +787,21 @@ const style = `
   .wf-g .group { fill: #fdfdfe; stroke: #cbd4dd } .wf-g .when { fill: #fff9ea; stroke: #d9b95b }
   .wf-g .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .wf-g .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f } .wf-g .next { fill: #6b7785 } .wf-g .undo { fill: #7a55a3 } .wf-g .rule { fill: none; stroke: #cbd4dd; stroke-dasharray: 2 4 }
   .wf-g .edge { fill: none; stroke: #8496a8; stroke-width: 1.4 } .wf-g .after { stroke-dasharray: 4 4 } .wf-g .implied { stroke-width: 1; stroke: #ccd5de } .wf-g .head { fill: #8496a8 } .wf-g .pale { fill: #ccd5de }
-  .wf-g .good { fill: #f0f9f3; stroke: #7fbf97 } .wf-g .fair { fill: #fff9ea; stroke: #d9b95b } .wf-g .bad { fill: #fdf1f0; stroke: #d99a94 } .wf-g .note { font: 11px system-ui, sans-serif; fill: #6b7785 }
+  .wf-g .good { fill: #f0f9f3; stroke: #7fbf97 } .wf-g .fair { fill: #fff9ea; stroke: #d9b95b } .wf-g .bad { fill: #fdf1f0; stroke: #d99a94 } .wf-g .to-good { fill: #4a5a6a } .wf-g .to-fair { fill: #846208 } .wf-g .to-bad { fill: #b3362b } .wf-g .note { font: 11px system-ui, sans-serif; fill: #6b7785 }
   .wf-g .cut { stroke-dasharray: 6 3 } .wf-g .idle { fill: none; stroke: #cbd4dd; stroke-dasharray: 2 4 } .wf-g .idle ~ .name, .wf-g .idle ~ .call, .wf-g .idle ~ .mark { fill: #8b98a5 }
   .wf-g .bar { fill: #dfe5eb } .wf-g .good ~ .filled { fill: #3f9a63 } .wf-g .fair ~ .filled { fill: #d0a02e } .wf-g .bad ~ .filled { fill: #c8554b }
   @media (prefers-color-scheme: dark) {
     .wf-g .page { fill: #12181f } .wf-g .title, .wf-g .name { fill: #e7edf3 } .wf-g .version, .wf-g .about { fill: #8d9aa8 } .wf-g .box { fill: #1d2630; stroke: #42505f } .wf-g .group { fill: #161d25; stroke: #36424f } .wf-g .when { fill: #2b2716; stroke: #8a743a }
     .wf-g .call { fill: #a9b7c5 } .wf-g .mark { fill: #d8b968 } .wf-g .next { fill: #8d9aa8 } .wf-g .undo { fill: #c3a3e6 } .wf-g .rule { stroke: #36424f } .wf-g .edge { stroke: #6d7f91 } .wf-g .implied { stroke: #39444f } .wf-g .head { fill: #6d7f91 } .wf-g .pale { fill: #39444f }
-    .wf-g .good { fill: #16271d; stroke: #3d7a55 } .wf-g .fair { fill: #2b2716; stroke: #8a743a } .wf-g .bad { fill: #2d1a19; stroke: #87453f } .wf-g .note { fill: #93a1af } .wf-g .bar { fill: #303b46 } .wf-g .idle { fill: none; stroke: #36424f } .wf-g .idle ~ .name, .wf-g .idle ~ .call, .wf-g .idle ~ .mark { fill: #7d8a97 }
+    .wf-g .good { fill: #16271d; stroke: #3d7a55 } .wf-g .fair { fill: #2b2716; stroke: #8a743a } .wf-g .bad { fill: #2d1a19; stroke: #87453f } .wf-g .to-good { fill: #a9b7c5 } .wf-g .to-fair { fill: #e0b84a } .wf-g .to-bad { fill: #f08b82 } .wf-g .note { fill: #93a1af } .wf-g .bar { fill: #303b46 } .wf-g .idle { fill: none; stroke: #36424f } .wf-g .idle ~ .name, .wf-g .idle ~ .call, .wf-g .idle ~ .mark { fill: #7d8a97 }
   }`
 
 func (d *drawing) write() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n", d.width, d.height, d.width, d.height, Escape("Workflow "+d.g.FullName()))
-	fmt.Fprintf(&b, "<style>%s\n</style>\n", style)
+	fmt.Fprintf(&b, "<style>%s\n", style)
+	d.pointed(&b)
+	b.WriteString("</style>\n")
 	b.WriteString(`<defs class="wf-g">`)
 	for _, h := range []string{"head", "pale"} {
 		fmt.Fprintf(&b, `<marker id="wf-%s" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto"><path class="%s" d="M0,0.6 L8,4 L0,7.4 Z"/></marker>`, h, h)
@@ -693,6 +818,22 @@ func (d *drawing) write() []byte {
 	return b.Bytes()
 }
 
+// pointed writes the style of the edges at a box that somebody points at.
+func (d *drawing) pointed(b *bytes.Buffer) {
+	ends := map[*box]bool{}
+	for _, l := range d.lines {
+		ends[l.points[0]], ends[l.points[len(l.points)-1]] = true, true
+	}
+	for _, s := range d.boxes {
+		if ends[s] {
+			fmt.Fprintf(b, "  .wf-g:has(.s%s:is(:hover, :focus-within)) .e%s { stroke: #2f7be0; stroke-width: 2.6 }\n", s.id, s.id)
+		}
+		if s.inner != nil {
+			s.inner.pointed(b)
+		}
+	}
+}
+
 // content writes edges and boxes.
 func (d *drawing) content(b *bytes.Buffer) {
 	for _, k := range []kind{implied, waits, reads} { // what matters lies on top
@@ -702,7 +843,7 @@ func (d *drawing) content(b *bytes.Buffer) {
 				if k == implied {
 					head = "pale"
 				}
-				fmt.Fprintf(b, `<path class="%s" d="%s" marker-end="url(#wf-%s)"/>`+"\n", k, l.route(), head)
+				fmt.Fprintf(b, `<path class="%s e%s e%s" d="%s" marker-end="url(#wf-%s)"/>`+"\n", k, l.points[0].id, l.points[len(l.points)-1].id, l.route(), head)
 			}
 		}
 	}
@@ -772,7 +913,7 @@ func (s *box) write(b *bytes.Buffer) {
 			fmt.Fprintf(b, `<a href="%s">`, Escape(s.note.Link))
 		}
 	}
-	fmt.Fprintf(b, `<g><title>%s</title>`, Escape(s.title()))
+	fmt.Fprintf(b, `<g class="s%s"><title>%s</title>`, s.id, Escape(s.title()))
 	if s.stack > 0 {
 		s.rect(b, class, s.stack)
 	}
@@ -788,6 +929,7 @@ func (s *box) write(b *bytes.Buffer) {
 		y += lineH - 2
 		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, l.class, s.x+boxPad, y, Escape(l.text))
 	}
+	s.writeWays(b, y)
 	s.bar(b)
 	b.WriteString("</g>")
 	if s.note != nil && s.note.Link != "" {

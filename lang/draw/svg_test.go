@@ -12,6 +12,8 @@ import (
 	"github.com/rivo/uniseg"
 	"pgregory.net/rapid"
 
+	"wf/lang/diag"
+	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -29,7 +31,7 @@ func diamond() *graph.Graph {
 func TestEdgesThatALongerWayImpliesArePale(t *testing.T) {
 	svg := string(SVG(diamond()))
 	for class, want := range map[kind]int{reads: 2, waits: 1, implied: 2} {
-		if got := strings.Count(svg, fmt.Sprintf(`<path class="%s" d=`, class)); got != want {
+		if got := strings.Count(svg, fmt.Sprintf(`<path class="%s e`, class)); got != want {
 			t.Errorf("%d edges are drawn as %q, want %d", got, class, want)
 		}
 	}
@@ -154,7 +156,7 @@ func TestPicturesSayWhatTakesEffectsBack(t *testing.T) {
 		return &graph.Block{Steps: []*graph.Step{{Body: []graph.Stmt{op(name)}}}}
 	}
 	g := &graph.Graph{Name: "w", Steps: []*graph.Step{{Name: "a", Body: []graph.Stmt{book}}}, OnFailed: end("tell"), Finally: end("close")}
-	for name, text := range map[string]string{"svg": string(SVG(g)), "mermaid": string(Mermaid(g)), "dot": string(DOT(g))} {
+	for name, text := range map[string]string{"svg": string(SVG(g)), "mermaid": string(Mermaid(g, false)), "dot": string(DOT(g, false))} {
 		at := -1
 		for _, want := range []string{"s.book", "↳ s.look", "↶ s.release", "on failed", "s.tell", "finally", "s.close"} {
 			i := strings.Index(text[at+1:], want)
@@ -267,7 +269,7 @@ func TestTextStaysInItsBox(t *testing.T) {
 // TestPicturesEscape: what has a meaning in a format stands for itself.
 func TestPicturesEscape(t *testing.T) {
 	g := &graph.Graph{Name: "w", Version: `1 <b>"&#: [x`, Describe: `say "<hi>" & go`, Steps: []*graph.Step{{Name: "a", Describe: "<script>"}}}
-	for name, text := range map[string]string{"svg": string(SVG(g)), "mermaid": string(Mermaid(g)), "dot": string(DOT(g))} {
+	for name, text := range map[string]string{"svg": string(SVG(g)), "mermaid": string(Mermaid(g, false)), "dot": string(DOT(g, false))} {
 		if name == "svg" && (strings.Contains(text, "<b>") || strings.Contains(text, "<script>") || strings.Contains(text, "<hi>")) {
 			t.Errorf("%s does not escape:\n%s", name, text)
 		}
@@ -283,5 +285,84 @@ func TestHandlersAreKnownByTheirEnd(t *testing.T) {
 	}
 	if got := cutCall("billing.create_profile"); got != "billing.create_profile" {
 		t.Error(got)
+	}
+}
+
+// TestFailuresSayWhereOutcomesLead: a clause, a policy and nothing at all, in all pictures.
+func TestFailuresSayWhereOutcomesLead(t *testing.T) {
+	attempts := expr.Constant(3, value.TInt, diag.Span{})
+	call := &graph.Call{
+		Sig: &value.Signature{Service: "s", Operation: "book", Outcomes: []value.Outcome{
+			{Pattern: value.Pattern{Status: 200}}, {Pattern: value.Pattern{Status: 402}}, {Pattern: value.Pattern{Status: 409}}, {Pattern: value.Pattern{Class: 5}}}},
+		Policy: &graph.Policy{Attempts: &graph.Setting{Value: attempts}},
+		Clauses: []*graph.Clause{
+			{On: []value.Pattern{{Status: 402}}, Body: []graph.Stmt{&graph.Fail{Code: "UNPAID"}}},
+			{On: []value.Pattern{{Name: value.Exhausted}}, Body: []graph.Stmt{&graph.Degrade{}}},
+		},
+	}
+	g := &graph.Graph{Name: "w", Steps: []*graph.Step{{Name: "a", Body: []graph.Stmt{call}}}}
+	want := []way{
+		{"402", "✗ UNPAID", "bad"},
+		{"409, malformed", "✗ fails", "bad"},
+		{"5xx, timeout, unreachable", "↻ 3 attempts, then ~ degraded", "fair"},
+	}
+	got := insideOf(g.Steps[0]).failures(g.Steps[0])
+	if len(got) != 1 || got[0].name != "s.book" || !slices.Equal(got[0].ways, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	for name, text := range map[string]string{"svg": string(Annotated(g, Notes{Failures: true})), "mermaid": string(Mermaid(g, true)), "dot": string(DOT(g, true))} {
+		text = strings.ReplaceAll(text, "\u00a0", " ")
+		for _, w := range want {
+			if !strings.Contains(text, w.on) || !strings.Contains(text, w.to) {
+				t.Errorf("%s lacks %s → %s:\n%s", name, w.on, w.to, text)
+			}
+		}
+	}
+	if strings.Contains(string(SVG(g)), "UNPAID") {
+		t.Error("failures are shown though nobody asks")
+	}
+}
+
+// TestStepsInArmsAreAskedForByTheirNames: what stands in an arm of a switch is named as if it
+// stood beside the switch, and an arm is no step.
+func TestStepsInArmsAreAskedForByTheirNames(t *testing.T) {
+	in := &graph.Step{Name: "look"}
+	g := &graph.Graph{Name: "w", Steps: []*graph.Step{{Name: "route", Body: []graph.Stmt{&graph.Switch{Arms: []*graph.Arm{
+		{Label: `switch input.plan: when "free"`, Body: []graph.Stmt{&graph.Group{Steps: []*graph.Step{in}}}},
+		{Label: "switch input.plan: else"},
+	}}}}}}
+	var asked []string
+	svg := Annotated(g, Notes{Step: func(name string, s *graph.Step) *Note {
+		asked = append(asked, name)
+		return &Note{Mood: "good", Share: -1}
+	}})
+	if got := strings.Join(asked, " "); got != "route.look route" && got != "route route.look" {
+		t.Errorf("asked for %s", got)
+	}
+	if !bytes.Contains(svg, []byte("when &#34;free&#34;")) {
+		t.Errorf("the arms have no boxes:\n%s", svg)
+	}
+}
+
+// TestOrdersWithFewCrossings: two pairs whose edges cross in the order of the file do not on
+// the picture, and neighbours change places for it.
+func TestOrdersWithFewCrossings(t *testing.T) {
+	g := &graph.Graph{Name: "w"}
+	for i := range 6 {
+		s := &graph.Step{Index: i, Name: fmt.Sprintf("s%d", i)}
+		if i >= 3 {
+			s.Needs = []graph.Need{{Step: 5 - i, Data: true}}
+		}
+		g.Steps = append(g.Steps, s)
+	}
+	d := newDrawing(g, Notes{})
+	d.place()
+	d.number()
+	if n := d.crossings(); n != 3 {
+		t.Fatalf("%d crossings in the order of the file, so this test shows nothing", n)
+	}
+	d.order()
+	if n := d.crossings(); n != 0 {
+		t.Errorf("%d crossings are left", n)
 	}
 }
