@@ -305,20 +305,6 @@ func printFailure(e *env, p *lang.Program, r *machine.Result) {
 	if r.Error == nil {
 		return
 	}
-	d := diag.Errorf(diag.Code(r.Error.Code), r.Error.Span, "%s", r.Error.Message)
-	if r.Error.Step != "" {
-		d.Summary = strings.TrimPrefix(d.Summary+" (step "+r.Error.Step+")", " ")
-	}
-	for _, cause := range r.Error.Causes() {
-		step := ""
-		if cause.Step != "" {
-			step = " in step " + cause.Step
-		}
-		if cause.Code != r.Error.Code {
-			step = " with " + cause.Code + step
-		}
-		d.See(cause.Span, "it failed here%s", step)
-	}
 	// a broken pipe on stderr leaves nobody to tell
-	_ = diag.Write(e.stderr, p.Sources, diag.List{d}, diag.Options{Color: e.color})
+	_ = diag.Write(e.stderr, p.Sources, diag.List{report.Diagnostic(r.Error)}, diag.Options{Color: e.color})
 }

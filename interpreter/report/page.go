@@ -125,7 +125,7 @@ func (r *Run) failure() *failure {
 	if !err.Span.IsZero() {
 		var b bytes.Buffer
 		// a bytes.Buffer does not fail
-		_ = diag.Write(&b, r.Sources, diag.List{diag.Errorf(diag.Code(err.Code), err.Span, "%s", err.Message)}, diag.Options{})
+		_ = diag.Write(&b, r.Sources, diag.List{Diagnostic(err)}, diag.Options{})
 		f.Source = strings.TrimRight(b.String(), "\n")
 	}
 	f.Link = r.ids()[err.Step]
@@ -287,11 +287,25 @@ func endedAs(results []machine.StepResult, ids map[string]string) *draw.Note {
 		if id := ids[s.Name]; id != "" {
 			n.Link = "#" + id
 		}
+		if isLoop(s.Def) && len(s.Steps) > 0 {
+			n.Lines = append(n.Lines, tally(s.Steps))
+		}
 		if s.Error != nil {
 			n.Lines = append(n.Lines, s.Error.Code)
 		}
 		return n
 	}
+	mood := "good"
+	for _, s := range results {
+		if m := moodOf(s.Ending); m == "bad" || m == "fair" && mood == "good" {
+			mood = m
+		}
+	}
+	return &draw.Note{Mood: mood, Share: -1, Lines: []string{tally(results)}}
+}
+
+// tally counts endings, the most frequent first.
+func tally(results []machine.StepResult) string {
 	counts := map[machine.Ending]int{}
 	var order []machine.Ending
 	for _, s := range results {
@@ -300,14 +314,11 @@ func endedAs(results []machine.StepResult, ids map[string]string) *draw.Note {
 		}
 	}
 	slices.SortStableFunc(order, func(a, b machine.Ending) int { return counts[b] - counts[a] })
-	words, mood := make([]string, len(order)), "good"
+	words := make([]string, len(order))
 	for i, e := range order {
 		words[i] = fmt.Sprintf("%d %s %s", counts[e], sign(e), word(e))
-		if m := moodOf(e); m == "bad" || m == "fair" && mood == "good" {
-			mood = m
-		}
 	}
-	return &draw.Note{Mood: mood, Share: -1, Lines: []string{strings.Join(words, " · ")}}
+	return strings.Join(words, " · ")
 }
 
 var page = template.Must(template.New("page").Parse(`<!doctype html>

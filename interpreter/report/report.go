@@ -3,6 +3,7 @@
 package report
 
 import (
+	"strings"
 	"time"
 
 	"wf/interpreter/machine"
@@ -78,4 +79,24 @@ func joined(a, b string) string {
 		return a + b
 	}
 	return a + " " + b
+}
+
+// Diagnostic is why a run failed, with the place in the definition that decided, and those in
+// the workflows it called.
+func Diagnostic(err *machine.RunError) *diag.Diagnostic {
+	d := diag.Errorf(diag.Code(err.Code), err.Span, "%s", err.Message)
+	if err.Step != "" {
+		d.Summary = strings.TrimPrefix(d.Summary+" (step "+err.Step+")", " ")
+	}
+	for _, cause := range err.Causes() {
+		step := ""
+		if cause.Step != "" {
+			step = " in step " + cause.Step
+		}
+		if cause.Code != err.Code {
+			step = " with " + cause.Code + step
+		}
+		d.See(cause.Span, "it failed here%s", step)
+	}
+	return d
 }

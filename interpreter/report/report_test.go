@@ -189,3 +189,38 @@ func TestLoopsShowWhatMatters(t *testing.T) {
 		t.Errorf("%d rows: %s", len(rows), text)
 	}
 }
+
+// TestStepsThatDidNotRunStandTogether: they took no time, so many of them have one row.
+func TestStepsThatDidNotRunStandTogether(t *testing.T) {
+	var r machine.Result
+	for i, e := range []machine.Ending{"failed", "not_run", "not_run", "failed", "not_run", "not_run", "not_run", "not_run", "failed"} {
+		r.Steps = append(r.Steps, machine.StepResult{Def: &graph.Step{}, Name: fmt.Sprintf("s%d", i), Ending: e})
+	}
+	var names []string
+	for _, row := range together(rowsOf(&r, nil)) {
+		names = append(names, row.label())
+	}
+	if got, want := strings.Join(names, ", "), "s0, s1, s2, s3, 4 steps were not run, s8"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestWaitsEndWithWhatTheyWaitFor: a wait without an end lasts as long as its step, and one
+// that is answered as long as that takes.
+func TestWaitsEndWithWhatTheyWaitFor(t *testing.T) {
+	def := &graph.Step{Name: "a", Result: value.TAny}
+	r := &machine.Result{Steps: []machine.StepResult{{Def: def, Name: "a", Ended: 9 * sec}}}
+	rows := rowsOf(r, []machine.Entry{
+		{Kind: machine.EntryStepStarted, Step: "a"},
+		{Kind: machine.EntryWait, Step: "a", Place: "a", Attempt: 1},
+		{Kind: machine.EntryAnswer, At: 4 * sec, Step: "a", Place: "a", Attempt: 1, Outcome: "approved"},
+		{Kind: machine.EntryWait, At: 5 * sec, Step: "a"},
+	})
+	var got []string
+	for _, b := range rows[0].bars {
+		got = append(got, fmt.Sprint(b.kind, b.from, b.to))
+	}
+	if want := "[wait0s 4s wait5s 9s]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}

@@ -22,7 +22,8 @@ type row struct {
 	nests   bool
 	closing bool
 	bars    []*bar
-	more    int // instead of a step: so many items that are not shown
+	more    int    // instead of a step: so many that are not shown
+	why     string // what they are
 }
 
 // bar is a stretch of time in a row.
@@ -68,7 +69,7 @@ func rowsOf(r *machine.Result, trace []machine.Entry) []*row {
 			}
 			add(shown, inner, depth+1, closing)
 			if more > 0 {
-				out = append(out, &row{depth: depth + 1, more: more, closing: closing})
+				out = append(out, &row{depth: depth + 1, more: more, why: fmt.Sprintf("… and %d more", more), closing: closing})
 			}
 		}
 	}
@@ -128,7 +129,7 @@ func fill(rows []*row, trace []machine.Entry) {
 		}
 	}
 	now := map[string]*row{}
-	calls := map[attempt]*bar{}
+	calls, waits := map[attempt]*bar{}, map[attempt]*bar{}
 	for _, e := range trace {
 		if e.Kind == machine.EntryStepStarted && len(left[e.Step]) > 0 {
 			now[e.Step], left[e.Step] = left[e.Step][0], left[e.Step][1:]
@@ -143,7 +144,11 @@ func fill(rows []*row, trace []machine.Entry) {
 			b := &bar{kind: barCut, from: e.At, to: max(e.At, r.result.Ended), label: "…", title: fmt.Sprintf("%s#%d %s", e.Place, e.Attempt, e.Operation)}
 			calls[call], r.bars = b, append(r.bars, b)
 		case machine.EntryAnswer:
-			if b := calls[call]; b != nil {
+			b := calls[call]
+			if w := waits[call]; b == nil && w != nil { // what it waited for came
+				w.to = e.At
+			}
+			if b != nil {
 				b.to, b.label, b.kind = e.At, e.Outcome, barTaken
 				if strings.HasPrefix(e.Outcome, "2") {
 					b.kind = barGood
@@ -157,7 +162,11 @@ func fill(rows []*row, trace []machine.Entry) {
 			if b := calls[attempt{e.Place, e.Attempt - 1}]; b != nil {
 				b.kind = barAgain
 			}
-			r.bars = append(r.bars, &bar{kind: barWait, from: e.At, to: min(e.Until, max(e.At, r.result.Ended)), title: fmt.Sprintf("waits %s for %s: %s", short(e.Took), e.Numbered(), e.Note)})
+			b := &bar{kind: barWait, from: e.At, to: max(e.At, r.result.Ended), title: e.Line()}
+			if e.Until > e.At {
+				b.to = min(b.to, e.Until)
+			}
+			waits[call], r.bars = b, append(r.bars, b)
 		case machine.EntryStepEnded:
 			if e.Ending == machine.Failed && len(r.bars) > 0 {
 				if b := r.bars[len(r.bars)-1]; b.kind == barTaken {
@@ -168,9 +177,29 @@ func fill(rows []*row, trace []machine.Entry) {
 	}
 }
 
+// few is how many steps that did not run have rows of their own where they stand together.
+const few = 3
+
+// together puts steps that did not run into one row: they took no time.
+func together(rows []*row) []*row {
+	var out []*row
+	for i := 0; i < len(rows); {
+		end := i
+		for end < len(rows) && rows[end].more == 0 && rows[end].result.Ending == machine.NotRun && rows[end].depth == rows[i].depth && rows[end].closing == rows[i].closing {
+			end++
+		}
+		if n := end - i; n > few {
+			out, i = append(out, &row{depth: rows[i].depth, closing: rows[i].closing, more: n, why: fmt.Sprintf("%d steps were not run", n)}), end
+			continue
+		}
+		out, i = append(out, rows[i]), i+1
+	}
+	return out
+}
+
 // Timeline draws what happened when: a row a step, with its calls and pauses.
 func (r *Run) Timeline() []byte {
-	t := &timeline{run: r, rows: rowsOf(r.Result, r.Trace)}
+	t := &timeline{run: r, rows: together(rowsOf(r.Result, r.Trace))}
 	t.layout()
 	return t.write()
 }
@@ -187,15 +216,17 @@ type timeline struct {
 
 // Sizes in pixels.
 const (
-	margin = 24
-	rowH   = 24
-	barH   = 14
-	topH   = 92 // above the first row
-	plotW  = 760
-	indent = 14
-	colW   = 6.9 // of a letter, generous
-	gapH   = 30  // above what happened at the end
-	maxW   = 44  // letters of a name before it is cut
+	margin  = 24
+	rowH    = 24
+	barH    = 14
+	topH    = 92 // above the first row
+	plotW   = 760
+	indent  = 14
+	colW    = 6.9 // of a letter, generous
+	gapH    = 30  // above what happened at the end
+	maxW    = 44  // letters of a name before it is cut
+	maxRows = 30  // that one can look over; of more the times stand below, too
+	tickH   = 14
 )
 
 func (t *timeline) layout() {
@@ -216,13 +247,15 @@ func (t *timeline) layout() {
 	if slices.ContainsFunc(t.rows, func(r *row) bool { return r.closing }) {
 		t.height += gapH
 	}
+	if len(t.rows) > maxRows {
+		t.height += tickH
+	}
 }
 
 // label is what names a row.
 func (r *row) label() string {
-	switch {
-	case r.more > 0:
-		return fmt.Sprintf("… and %d more", r.more)
+	if r.more > 0 {
+		return r.why
 	}
 	return draw.Cut(r.name, maxW)
 }
@@ -257,6 +290,9 @@ func (t *timeline) write() []byte {
 	b.WriteString(`<g class="wf-t"><rect class="page" width="100%" height="100%"/>` + "\n")
 	fmt.Fprintf(&b, `<text class="title" x="%d" y="40">%s <tspan class="soft">%s</tspan></text>`+"\n", margin, draw.Escape(title), draw.Escape(sign(result.Ending)+" "+word(result.Ending)+" in "+short(result.Summary.Total)))
 	bottom := t.height - 46
+	if len(t.rows) > maxRows {
+		bottom -= tickH
+	}
 	t.axis(&b, left, bottom)
 	y := float64(topH)
 	for i, r := range t.rows {
@@ -283,7 +319,7 @@ func (t *timeline) axis(b *bytes.Buffer, left, bottom float64) {
 	for _, at := range t.scale.ticks() {
 		x := left + t.scale.x(at)
 		fmt.Fprintf(b, `<path class="grid" d="M%.1f,%d V%.1f"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`, x, topH-8, bottom, x, topH-14, short(at))
-		if len(t.rows) > 30 {
+		if len(t.rows) > maxRows {
 			fmt.Fprintf(b, `<text class="tick" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x, bottom+12, short(at))
 		}
 		b.WriteString("\n")
@@ -295,7 +331,7 @@ func (t *timeline) row(b *bytes.Buffer, r *row, left, y float64) {
 	base := y + rowH/2 + 4
 	x := margin + float64(r.depth*indent)
 	if r.more > 0 {
-		fmt.Fprintf(b, `<text class="soft" x="%.1f" y="%.1f">%s</text>`+"\n", x+18, base, r.label())
+		fmt.Fprintf(b, `<text class="soft" x="%.1f" y="%.1f">%s</text>`+"\n", x+18, base, draw.Escape(r.label()))
 		return
 	}
 	s := r.result
@@ -367,7 +403,7 @@ func (t *timeline) legend(b *bytes.Buffer, y float64) {
 	for _, k := range []struct {
 		kind barKind
 		text string
-	}{{barGood, "answered"}, {barTaken, "a clause took it"}, {barAgain, "tried again"}, {barBad, "failed the step"}, {barCut, "given up"}, {barWait, "waits for the next attempt"}} {
+	}{{barGood, "answered"}, {barTaken, "a clause took it"}, {barAgain, "tried again"}, {barBad, "failed the step"}, {barCut, "given up"}, {barWait, "waits"}} {
 		if !seen[k.kind] {
 			continue
 		}
