@@ -13,6 +13,7 @@ import (
 	"wf/interpreter/durable"
 	"wf/interpreter/journal"
 	"wf/interpreter/machine"
+	"wf/interpreter/report"
 	"wf/lang"
 	"wf/lang/graph"
 	"wf/lang/value"
@@ -137,12 +138,15 @@ func (c *runCmd) durably(e *env, cast *cast, p *lang.Program, g *graph.Graph) er
 	case result == nil:
 		return (&exit{status: exitInterrupted, message: "interrupted; the run stays as it is"}).hinted("wf resume --store %s %s", c.Store, run.ID)
 	}
+	if err := writeReport(e, c.Report, &report.Run{Graph: g, Result: result, Trace: entries, Sources: p.Sources, Started: run.Start, Seed: c.Seed}); err != nil {
+		return err
+	}
 	return c.report(e, g, p, result, run.Start)
 }
 
 // result is what came of a run; nil if it has not ended.
 func (s *opened) result(cast *cast, id string) (*machine.Result, error) {
-	past, _, err := s.replay(cast, id, nil)
+	past, _, _, err := s.replay(cast, id, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -150,26 +154,26 @@ func (s *opened) result(cast *cast, id string) (*machine.Result, error) {
 }
 
 // replay brings a run of the store to where it stands.
-func (s *opened) replay(cast *cast, id string, trace func(machine.Entry)) (*machine.Machine, *lang.Program, error) {
+func (s *opened) replay(cast *cast, id string, trace func(machine.Entry)) (*machine.Machine, *lang.Program, *graph.Graph, error) {
 	ctx := context.Background()
 	rec, err := s.Run(ctx, id)
 	if err != nil {
-		return nil, nil, environment(err)
+		return nil, nil, nil, environment(err)
 	}
 	d, err := s.Definition(ctx, rec.Definition)
 	if err != nil {
-		return nil, nil, environment(err)
+		return nil, nil, nil, environment(err)
 	}
 	p, g, err := cast.recompile(d)
 	if err != nil {
-		return nil, nil, wrong("the definition of run %s cannot be compiled here: %v", id, err)
+		return nil, nil, nil, wrong("the definition of run %s cannot be compiled here: %v", id, err)
 	}
 	h, err := durable.Load(ctx, s, s.key, rec.Run, g)
 	if err != nil {
-		return nil, nil, environment(err)
+		return nil, nil, nil, environment(err)
 	}
 	m, err := h.Replay(trace)
-	return m, p, environment(err)
+	return m, p, g, environment(err)
 }
 
 type resumeCmd struct {
@@ -438,6 +442,7 @@ type showCmd struct {
 	answers
 	ID     string `arg:"" name:"run" help:"Id of the run, or the beginning of it."`
 	Trace  bool   `help:"Its whole trace."`
+	Report string `help:"Write what became of it to a file: .html, one page with everything, or .svg, its timeline." placeholder:"FILE" predictor:"file"`
 	Format string `help:"text or json." enum:"text,json" default:"text"`
 }
 
@@ -448,7 +453,8 @@ shown is what a worker would find: the journal, applied to the definition that t
 
 Examples:
   wf show refund-1 --store runs.db
-  wf show refund-1 --store runs.db --trace`
+  wf show refund-1 --store runs.db --trace
+  wf show refund-1 --store runs.db --report refund.html`
 }
 
 // showObject is the JSON form of wf show.
@@ -485,6 +491,9 @@ type shownAttempt struct {
 
 // Run shows the run.
 func (c *showCmd) Run(e *env) error {
+	if err := reportable(c.Report); err != nil {
+		return err
+	}
 	s, err := c.open(false)
 	if err != nil {
 		return err
@@ -494,6 +503,9 @@ func (c *showCmd) Run(e *env) error {
 	rec, err := s.find(ctx, c.ID)
 	if err != nil {
 		return err
+	}
+	if c.Report != "" {
+		return c.report(e, s, rec)
 	}
 	if c.Trace {
 		return c.trace(e, s, rec)
@@ -527,13 +539,31 @@ func (c *showCmd) trace(e *env, s *opened, rec journal.Record) error {
 		return err
 	}
 	var entries []machine.Entry
-	if _, _, err := s.replay(cast, rec.ID, func(t machine.Entry) { entries = append(entries, t) }); err != nil {
+	if _, _, _, err := s.replay(cast, rec.ID, func(t machine.Entry) { entries = append(entries, t) }); err != nil {
 		return err
 	}
 	if c.Format == "json" {
 		return machine.WriteJSON(e.stdout, entries)
 	}
 	return machine.WriteText(e.stdout, entries)
+}
+
+// report writes what became of the run.
+func (c *showCmd) report(e *env, s *opened, rec journal.Record) error {
+	cast, err := c.cast(e)
+	if err != nil {
+		return err
+	}
+	var entries []machine.Entry
+	m, p, g, err := s.replay(cast, rec.ID, func(t machine.Entry) { entries = append(entries, t) })
+	if err != nil {
+		return err
+	}
+	result := m.Result()
+	if result == nil {
+		return wrong("run %s has not ended; its report comes with its end", rec.ID).hinted("wf show %s --store %s --trace prints what has happened so far", rec.ID, c.Store)
+	}
+	return writeReport(e, c.Report, &report.Run{Graph: g, Result: result, Trace: entries, Sources: p.Sources, Started: rec.Start, Seed: rec.Seed})
 }
 
 // output is what a run returned; nil if it has not.
@@ -673,7 +703,7 @@ func (c *resolveCmd) Run(e *env) error {
 		return err
 	}
 	ev := machine.StepResolved{Step: c.Step, Result: result}
-	m, _, err := s.replay(cast, rec.ID, nil)
+	m, _, _, err := s.replay(cast, rec.ID, nil)
 	if err != nil {
 		return err
 	}

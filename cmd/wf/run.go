@@ -54,8 +54,8 @@ Examples:
 
 // Run runs the workflow.
 func (c *runCmd) Run(e *env) error {
-	if ext := path.Ext(c.Report); c.Report != "" && ext != ".html" && ext != ".svg" {
-		return wrong("--report %s: the file ends in .html or .svg, which says what is written", c.Report)
+	if err := reportable(c.Report); err != nil {
+		return err
 	}
 	cast, err := c.cast(e)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *runCmd) Run(e *env) error {
 	case result == nil: // a simulated run has no time in which it could end cleanly
 		return &exit{status: exitInterrupted, message: "interrupted"}
 	}
-	if err := c.writeReport(e, &report.Run{Graph: g, Result: result, Trace: entries, Sources: p.Sources, Started: start, Seed: c.Seed, Virtual: c.Virtual}); err != nil {
+	if err := writeReport(e, c.Report, &report.Run{Graph: g, Result: result, Trace: entries, Sources: p.Sources, Started: start, Seed: c.Seed, Virtual: c.Virtual}); err != nil {
 		return err
 	}
 	return c.report(e, g, p, result, start)
@@ -253,17 +253,25 @@ func (c *runCmd) writeTrace(e *env, entries []machine.Entry) error {
 	return nil
 }
 
-// writeReport writes a run for people, in the form that the file's ending names.
-func (c *runCmd) writeReport(e *env, r *report.Run) error {
-	switch path.Ext(c.Report) {
+// reportable refuses the name of a report whose ending says nothing.
+func reportable(name string) error {
+	if ext := path.Ext(name); name != "" && ext != ".html" && ext != ".svg" {
+		return wrong("--report %s: the file ends in .html or .svg, which says what is written", name)
+	}
+	return nil
+}
+
+// writeReport writes a run for people, in the form that the file's ending names; "": nothing.
+func writeReport(e *env, name string, r *report.Run) error {
+	switch path.Ext(name) {
 	case ".svg":
-		return e.writeFile(c.Report, r.Timeline())
+		return e.writeFile(name, r.Timeline())
 	case ".html":
 		page, err := r.HTML()
 		if err != nil {
 			return err
 		}
-		return e.writeFile(c.Report, page)
+		return e.writeFile(name, page)
 	}
 	return nil
 }

@@ -224,3 +224,24 @@ func TestWaitsEndWithWhatTheyWaitFor(t *testing.T) {
 		t.Errorf("%v, want %s", got, want)
 	}
 }
+
+// TestHeldAndRefusedCallsAreShown: a call that a limit kept back has a bar for that time, and
+// one that was refused a mark.
+func TestHeldAndRefusedCallsAreShown(t *testing.T) {
+	def := &graph.Step{Name: "a", Result: value.TAny}
+	r := &machine.Result{Steps: []machine.StepResult{{Def: def, Name: "a", Ended: 9 * sec}}}
+	rows := rowsOf(r, []machine.Entry{
+		{Kind: machine.EntryStepStarted, Step: "a"},
+		{Kind: machine.EntryCall, At: 3 * sec, Step: "a", Place: "a", Attempt: 1, Took: 2 * sec},
+		{Kind: machine.EntryAnswer, At: 4 * sec, Step: "a", Place: "a", Attempt: 1, Outcome: "503"},
+		{Kind: "refused", At: 5 * sec, Step: "a", Place: "a", Attempt: 2, Outcome: "breaker_open"},
+		{Kind: machine.EntryStepEnded, At: 5 * sec, Step: "a", Ending: machine.Failed},
+	})
+	var got []string
+	for _, b := range rows[0].bars {
+		got = append(got, strings.TrimSpace(fmt.Sprint(b.kind, " ", b.from, " ", b.to, " ", b.label)))
+	}
+	if want := "held 1s 3s, taken 3s 4s 503, bad 5s 5s breaker_open"; strings.Join(got, ", ") != want {
+		t.Errorf("%s, want %s", strings.Join(got, ", "), want)
+	}
+}

@@ -10,7 +10,7 @@ const timelineStyle = `
 .wf-t .step { fill: #eef2f6; stroke: #b9c4d0 } .wf-t .bracket { fill: none; stroke: #8496a8; stroke-width: 1.6 } .wf-t .sign { font-weight: 700 } .wf-t .end { fill: #6b7785 }
 .wf-t .good .sign { fill: #2f7d4f } .wf-t .fair .sign, .wf-t .end.fair { fill: #96700f } .wf-t .bad .sign, .wf-t .end.bad { fill: #b3362b } .wf-t .idle .sign, .wf-t .idle .name { fill: #93a0ad }
 .wf-t .fair .step { fill: #fff6dc; stroke: #d9b95b } .wf-t .bad .step { fill: #fdeceb; stroke: #d99a94 } .wf-t .cut .step { stroke-dasharray: 3 3 }
-.wf-t .bar text { font: 600 10px ui-monospace, Menlo, Consolas, monospace; fill: #ffffff } .wf-t .bar .over { fill: none } .wf-t .bar path { stroke: #8496a8; stroke-width: 2; stroke-dasharray: 2 4 }
+.wf-t .bar text { font: 600 10px ui-monospace, Menlo, Consolas, monospace; fill: #ffffff } .wf-t .bar .over { fill: none } .wf-t .bar path { stroke: #8496a8; stroke-width: 2; stroke-dasharray: 2 4 } .wf-t .bar.held path { stroke-width: 8; stroke-dasharray: 1.5 3 }
 .wf-t .bar.good .fill { fill: #2f7d4f } .wf-t .bar.taken .fill { fill: #3f6ea8 } .wf-t .bar.again .fill { fill: #a87a12 } .wf-t .bar.bad .fill { fill: #b3362b } .wf-t .bar.cut .fill { fill: #ffffff; stroke: #6b7785; stroke-dasharray: 3 2 } .wf-t .bar.cut text { fill: #6b7785 }
 .wf-t .bar.again .over { fill: url(#wf-hatch) } .wf-t .bar.bad .over { fill: url(#wf-cross) } .wf-ink { stroke: #000000; stroke-opacity: .28 }
 @media (prefers-color-scheme: dark) {

@@ -44,11 +44,12 @@ const (
 	barAgain barKind = "again" // one that was tried again
 	barBad   barKind = "bad"   // one that failed the step
 	barCut   barKind = "cut"   // one that nobody waited for any more
-	barWait  barKind = "wait"  // the pause before the next attempt
+	barWait  barKind = "wait"  // a pause before the next attempt, or for what the step waits for
+	barHeld  barKind = "held"  // a call that a limit kept back
 )
 
 // running reports whether a call was under way.
-func (k barKind) running() bool { return k != barWait }
+func (k barKind) running() bool { return k != barWait && k != barHeld }
 
 // maxItems is how many items of a loop have rows of their own. Those that did not complete
 // come first.
@@ -141,6 +142,9 @@ func fill(rows []*row, trace []machine.Entry) {
 		call := attempt{e.Place, e.Attempt}
 		switch e.Kind {
 		case machine.EntryCall:
+			if e.Took > 0 {
+				r.bars = append(r.bars, &bar{kind: barHeld, from: max(0, e.At-e.Took), to: e.At, title: fmt.Sprintf("%s#%d was held %s", e.Place, e.Attempt, short(e.Took))})
+			}
 			b := &bar{kind: barCut, from: e.At, to: max(e.At, r.result.Ended), label: "…", title: fmt.Sprintf("%s#%d %s", e.Place, e.Attempt, e.Operation)}
 			calls[call], r.bars = b, append(r.bars, b)
 		case machine.EntryAnswer:
@@ -167,6 +171,12 @@ func fill(rows []*row, trace []machine.Entry) {
 				b.to = min(b.to, e.Until)
 			}
 			waits[call], r.bars = b, append(r.bars, b)
+		default:
+			if e.Place != "" && e.Outcome != "" { // refused: the call was not made
+				b := &bar{kind: barTaken, from: e.At, to: e.At, label: e.Outcome, title: e.Line()}
+				calls[call], r.bars = b, append(r.bars, b)
+			}
+		case machine.EntryStepStarted, machine.EntryDecision:
 		case machine.EntryStepEnded:
 			if e.Ending == machine.Failed && len(r.bars) > 0 {
 				if b := r.bars[len(r.bars)-1]; b.kind == barTaken {
@@ -285,7 +295,7 @@ func (t *timeline) write() []byte {
 	width := left + plotW + 16 + t.endW + margin
 	title := joined(t.run.Graph.FullName(), t.run.Graph.Version)
 	result := t.run.Result
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n", width, t.height, width, t.height, draw.Escape("Timeline of "+title+", "+word(result.Ending)))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" %s role="img" aria-label="%s">`+"\n", width, t.height, width, t.height, draw.Readable(width), draw.Escape("Timeline of "+title+", "+word(result.Ending)))
 	fmt.Fprintf(&b, "<style>%s</style>\n<defs>%s</defs>\n", timelineStyle, timelineDefs)
 	b.WriteString(`<g class="wf-t"><rect class="page" width="100%" height="100%"/>` + "\n")
 	fmt.Fprintf(&b, `<text class="title" x="%d" y="40">%s <tspan class="soft">%s</tspan></text>`+"\n", margin, draw.Escape(title), draw.Escape(sign(result.Ending)+" "+word(result.Ending)+" in "+short(result.Summary.Total)))
@@ -358,7 +368,7 @@ func (t *timeline) row(b *bytes.Buffer, r *row, left, y float64) {
 func (t *timeline) bar(b *bytes.Buffer, r *bar, left, top float64) {
 	x1, x2 := left+t.scale.x(r.from), left+t.scale.x(r.to)
 	fmt.Fprintf(b, `<g class="bar %s"><title>%s</title>`, r.kind, draw.Escape(draw.Plain(r.title)))
-	if r.kind == barWait {
+	if !r.kind.running() {
 		fmt.Fprintf(b, `<path d="M%.1f,%.1f H%.1f"/></g>`, x1, top+barH/2, max(x2, x1+1))
 		return
 	}
@@ -403,12 +413,12 @@ func (t *timeline) legend(b *bytes.Buffer, y float64) {
 	for _, k := range []struct {
 		kind barKind
 		text string
-	}{{barGood, "answered"}, {barTaken, "a clause took it"}, {barAgain, "tried again"}, {barBad, "failed the step"}, {barCut, "given up"}, {barWait, "waits"}} {
+	}{{barGood, "answered"}, {barTaken, "a clause took it"}, {barAgain, "tried again"}, {barBad, "failed the step"}, {barCut, "given up"}, {barWait, "waits"}, {barHeld, "held by a limit"}} {
 		if !seen[k.kind] {
 			continue
 		}
 		fmt.Fprintf(b, `<g class="bar %s">`, k.kind)
-		if k.kind == barWait {
+		if !k.kind.running() {
 			fmt.Fprintf(b, `<path d="M%.1f,%.1f h24"/>`, x, y-4)
 		} else {
 			for _, class := range []string{"fill", "over"} {

@@ -10,4 +10,5 @@ h1 { font-size: 22px; font-weight: 600; margin: 0 0 4px } h2 { font-size: 19px; 
 a { color: inherit } table { border-collapse: collapse } .shares td { padding: 4px 18px 4px 0; white-space: nowrap } .shares .n { text-align: right; font-variant-numeric: tabular-nums } .dim { color: var(--soft) }
 .meter { display: inline-block; width: 120px; height: 6px; border-radius: 3px; background: var(--line); overflow: hidden; vertical-align: middle } .meter i { display: block; height: 100% }
 .meter .good { background: var(--good) } .meter .fair { background: var(--fair) } .meter .bad { background: var(--bad) }
-.figure { margin: 20px 0; overflow-x: auto; border: 1px solid var(--line); border-radius: 10px } .figure svg { display: block; margin: 0 auto; max-width: 100%; height: auto }`
+.figure { margin: 20px 0; max-height: 1400px; overflow: auto; border: 1px solid var(--line); border-radius: 10px } .figure svg { display: block; margin: 0 auto; max-width: 100%; height: auto }
+@media print { .figure { max-height: none } }`

@@ -796,9 +796,15 @@ const style = `
     .wf-g .good { fill: #16271d; stroke: #3d7a55 } .wf-g .fair { fill: #2b2716; stroke: #8a743a } .wf-g .bad { fill: #2d1a19; stroke: #87453f } .wf-g .to-good { fill: #a9b7c5 } .wf-g .to-fair { fill: #e0b84a } .wf-g .to-bad { fill: #f08b82 } .wf-g .note { fill: #93a1af } .wf-g .bar { fill: #303b46 } .wf-g .idle { fill: none; stroke: #36424f } .wf-g .idle ~ .name, .wf-g .idle ~ .call, .wf-g .idle ~ .mark { fill: #7d8a97 }
   }`
 
+// Readable is an attribute of a picture of so many pixels that keeps pages from making it so
+// small that it cannot be read.
+func Readable(width float64) string {
+	return fmt.Sprintf(`style="min-width: %.0fpx"`, width*0.85)
+}
+
 func (d *drawing) write() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-label="%s">`+"\n", d.width, d.height, d.width, d.height, Escape("Workflow "+d.g.FullName()))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" %s role="img" aria-label="%s">`+"\n", d.width, d.height, d.width, d.height, Readable(d.width), Escape("Workflow "+d.g.FullName()))
 	fmt.Fprintf(&b, "<style>%s\n", style)
 	d.pointed(&b)
 	b.WriteString("</style>\n")
