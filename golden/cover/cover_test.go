@@ -157,6 +157,12 @@ func TestPictures(t *testing.T) {
 			t.Fatal(err)
 		}
 		page := html.UnescapeString(string(data))
+		ids := map[string]int{}
+		for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(string(data), -1) {
+			if ids[m[1]]++; ids[m[1]] > 1 {
+				t.Errorf("%s: two elements of the page are %s", file, m[1])
+			}
+		}
 		for _, w := range p.Workflows() {
 			d := xml.NewDecoder(bytes.NewReader(p.SVG(w, nil)))
 			for err = error(nil); err == nil; {

@@ -10,9 +10,13 @@ import (
 
 // SVG draws the coverage of a workflow on its graph. link gives the address that a step
 // leads to; nil: none.
-func (p *Profile) SVG(w *Workflow, link func(*graph.Step) string) []byte {
+func (p *Profile) SVG(w *Workflow, link func(*graph.Step) string) []byte { return p.svg(w, "", link) }
+
+// svg draws the same where several pictures stand on one page; id tells them apart.
+func (p *Profile) svg(w *Workflow, id string, link func(*graph.Step) string) []byte {
 	share, _ := w.Share("")
 	return draw.Annotated(w.Graph, draw.Notes{
+		ID:    id,
 		Title: fmt.Sprintf("%d%% covered", share.Percent()),
 		Step: func(name string, s *graph.Step) *draw.Note {
 			n := w.note(name)

@@ -85,7 +85,7 @@ func (p *Profile) section(w *Workflow, id string) section {
 		}
 	}
 	line := func(offset int) int { return p.Sources.Position(w.File, offset).Line }
-	s.SVG = template.HTML(p.SVG(w, func(st *graph.Step) string { return fmt.Sprintf("#%s-%d", id, line(st.Span.Start)) }))
+	s.SVG = template.HTML(p.svg(w, "-"+id, func(st *graph.Step) string { return fmt.Sprintf("#%s-%d", id, line(st.Span.Start)) }))
 	for _, pt := range w.Missing("") {
 		row := missingRow{Place: p.place(pt.Span.File, pt.Span.Start), Kind: string(pt.Kind), Text: pt.Missing}
 		if pt.Span.File == w.Span.File {

@@ -5,7 +5,7 @@ const timelineDefs = `<pattern id="wf-hatch" width="6" height="6" patternUnits="
 	`<pattern id="wf-dots" width="5" height="5" patternUnits="userSpaceOnUse"><circle class="wf-dot" cx="2" cy="2" r="1"/></pattern>`
 
 const timelineStyle = `
-.wf-t text { font: 12px system-ui, sans-serif; fill: #1b2733 } .wf-t .page { fill: #ffffff } .wf-t .title { font: 600 17px system-ui, sans-serif } .wf-t .title .soft { font-weight: 400 }
+.wf-t text { font: 12px system-ui, sans-serif; fill: #1b2733 } .wf-t .page { fill: #ffffff } .wf-t .title { font: 600 17px system-ui, sans-serif } .wf-t .title .soft { font-weight: 400; unicode-bidi: isolate }
 .wf-t .soft, .wf-t .tick { fill: #6b7785 } .wf-t .tick { font-size: 11px } .wf-t .grid { stroke: #e3e8ed } .wf-t .rule { stroke: #cbd4dd; stroke-dasharray: 2 4 } .wf-t .skip { fill: url(#wf-dots); stroke: none } .wf-dot { fill: #c3ccd5 }
 .wf-t .step { fill: #eef2f6; stroke: #b9c4d0 } .wf-t .bracket { fill: none; stroke: #8496a8; stroke-width: 1.6 } .wf-t .sign { font-weight: 700 } .wf-t .end { fill: #6b7785 }
 .wf-t .good .sign { fill: #2f7d4f } .wf-t .fair .sign, .wf-t .end.fair { fill: #96700f } .wf-t .bad .sign, .wf-t .end.bad { fill: #b3362b } .wf-t .idle .sign, .wf-t .idle .name { fill: #93a0ad }

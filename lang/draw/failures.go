@@ -316,8 +316,9 @@ func (b *box) sizeWays() (w, h float64) {
 	return w, h
 }
 
-// writeWays draws what a box says of failures; y is the base of the line above.
-func (b *box) writeWays(out *bytes.Buffer, y float64) {
+// writeWays draws what a box says of failures; y is the base of the line above, and id that
+// of the picture.
+func (b *box) writeWays(out *bytes.Buffer, y float64, id string) {
 	x := b.x + boxPad
 	for _, l := range b.ways {
 		if l.rule {
@@ -341,7 +342,7 @@ func (b *box) writeWays(out *bytes.Buffer, y float64) {
 		}
 		if l.to != "" {
 			if l.first {
-				fmt.Fprintf(out, `<path class="edge" d="M%.1f,%.1f h14" marker-end="url(#wf-head)"/>`, x+b.onW+5, y-4)
+				fmt.Fprintf(out, `<path class="edge" d="M%.1f,%.1f h14" marker-end="url(#wf-head%s)"/>`, x+b.onW+5, y-4, id)
 			}
 			fmt.Fprintf(out, `<text class="call to-%s" x="%.1f" y="%.1f">%s</text>`, l.mood, x+b.onW+arrowW, y, Escape(l.to))
 		}

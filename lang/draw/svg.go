@@ -80,6 +80,7 @@ func SVG(g *graph.Graph) []byte { return Annotated(g, Notes{}) }
 
 // Notes are what a picture shows beside the graph. The zero value shows nothing.
 type Notes struct {
+	ID       string // tells the parts of this picture from those of others on a page
 	Title    string // behind the name and version
 	Failures bool   // what can go wrong in each step, and where it leads
 	// Step is told the name of a step in a run, where […] stands for the key of an item.
@@ -680,7 +681,7 @@ func (d *drawing) writeLegend(b *bytes.Buffer) {
 			if k.class == string(implied) {
 				head = "pale"
 			}
-			fmt.Fprintf(b, `<path class="%s key" d="M%.1f,%.1f L%.1f,%.1f" marker-end="url(#wf-%s)"/>`, k.class, x, y-4, x+32, y-4, head)
+			fmt.Fprintf(b, `<path class="%s key" d="M%.1f,%.1f L%.1f,%.1f" marker-end="url(#wf-%s%s)"/>`, k.class, x, y-4, x+32, y-4, head, d.notes.ID)
 		}
 		fmt.Fprintf(b, `<text class="about" x="%.1f" y="%.1f">%s</text>`+"\n", x+keyW-4, y, k.text)
 		x += k.width()
@@ -782,7 +783,7 @@ func (d *drawing) shift(margin float64) {
 
 // style is that of the picture alone: on a page all styles hold for all pictures.
 const style = `
-  .wf-g .page { fill: #ffffff } .wf-g .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .wf-g .version { font-weight: 400; fill: #6b7785 } .wf-g .about { font: 12px system-ui, sans-serif; fill: #6b7785 }
+  .wf-g .page { fill: #ffffff } .wf-g .title { font: 600 17px system-ui, sans-serif; fill: #1b2733 } .wf-g .version { font-weight: 400; fill: #6b7785; unicode-bidi: isolate } .wf-g .about { font: 12px system-ui, sans-serif; fill: #6b7785 }
   .wf-g .box { fill: #f6f8fb; stroke: #b9c4d0; stroke-width: 1.2 } .wf-g .name { font: 600 13.5px system-ui, sans-serif; fill: #1b2733 }
   .wf-g .group { fill: #fdfdfe; stroke: #cbd4dd } .wf-g .when { fill: #fff9ea; stroke: #d9b95b }
   .wf-g .call { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #4a5a6a } .wf-g .mark { font: 11px system-ui, sans-serif; fill: #8a6a1f } .wf-g .next { fill: #6b7785 } .wf-g .undo { fill: #7a55a3 } .wf-g .rule { fill: none; stroke: #cbd4dd; stroke-dasharray: 2 4 }
@@ -810,7 +811,7 @@ func (d *drawing) write() []byte {
 	b.WriteString("</style>\n")
 	b.WriteString(`<defs class="wf-g">`)
 	for _, h := range []string{"head", "pale"} {
-		fmt.Fprintf(&b, `<marker id="wf-%s" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto"><path class="%s" d="M0,0.6 L8,4 L0,7.4 Z"/></marker>`, h, h)
+		fmt.Fprintf(&b, `<marker id="wf-%s%s" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" markerHeight="10" orient="auto"><path class="%s" d="M0,0.6 L8,4 L0,7.4 Z"/></marker>`, h, d.notes.ID, h)
 	}
 	b.WriteString("</defs>\n")
 	b.WriteString(`<g class="wf-g"><rect class="page" width="100%" height="100%"/>` + "\n")
@@ -849,12 +850,12 @@ func (d *drawing) content(b *bytes.Buffer) {
 				if k == implied {
 					head = "pale"
 				}
-				fmt.Fprintf(b, `<path class="%s e%s e%s" d="%s" marker-end="url(#wf-%s)"/>`+"\n", k, l.points[0].id, l.points[len(l.points)-1].id, l.route(), head)
+				fmt.Fprintf(b, `<path class="%s e%s e%s" d="%s" marker-end="url(#wf-%s%s)"/>`+"\n", k, l.points[0].id, l.points[len(l.points)-1].id, l.route(), head, d.notes.ID)
 			}
 		}
 	}
 	for _, s := range d.boxes {
-		s.write(b)
+		s.write(b, d.notes.ID)
 	}
 	d.writeEnds(b)
 }
@@ -869,9 +870,9 @@ func (d *drawing) writeEnds(b *bytes.Buffer) {
 		if i > 0 {
 			before := d.ends[i-1]
 			y := before.y + before.h/2
-			fmt.Fprintf(b, `<path class="%s" d="M%.1f,%.1f H%.1f" marker-end="url(#wf-head)"/>`+"\n", waits, before.x+before.w, y, s.x-2)
+			fmt.Fprintf(b, `<path class="%s" d="M%.1f,%.1f H%.1f" marker-end="url(#wf-head%s)"/>`+"\n", waits, before.x+before.w, y, s.x-2, d.notes.ID)
 		}
-		s.write(b)
+		s.write(b, d.notes.ID)
 	}
 }
 
@@ -905,7 +906,7 @@ func (l *line) route() string {
 	return path
 }
 
-func (s *box) write(b *bytes.Buffer) {
+func (s *box) write(b *bytes.Buffer, id string) {
 	class := "box"
 	if s.inner != nil {
 		class = "box group"
@@ -935,7 +936,7 @@ func (s *box) write(b *bytes.Buffer) {
 		y += lineH - 2
 		fmt.Fprintf(b, `<text class="%s" x="%.1f" y="%.1f">%s</text>`, l.class, s.x+boxPad, y, Escape(l.text))
 	}
-	s.writeWays(b, y)
+	s.writeWays(b, y, id)
 	s.bar(b)
 	b.WriteString("</g>")
 	if s.note != nil && s.note.Link != "" {
