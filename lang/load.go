@@ -25,6 +25,7 @@ type Options struct {
 	StubHandlers bool          // YAML: take any handler_class as registered
 	Probe        bool          // compile expressions with probes, so that coverage sees which way each goes
 	Index        bool          // make an index of the names, for editors
+	Typed        diag.Span     // with Index: where a name stands that is being typed, see Program.Known
 }
 
 // Program is what a file defines.
@@ -36,6 +37,8 @@ type Program struct {
 	Files     []string         // names of every file looked for: sources, in the order in which they are imported, then data
 	Tree      *syntax.File     // of the file itself; nil if it could not be read
 	Index     *check.Index     // nil unless it was asked for
+	Known     []diag.Known     // what could stand in the place of the name that is being typed
+	KnownFor  diag.Code        // what is said of that name
 }
 
 // Workflow finds a workflow by name, with or without its namespace; "" means the
@@ -96,7 +99,8 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	}
 	p.Tree = l.unit.Main
 	lost := l.lost()
-	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe, Index: opts.Index})
+	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe, Index: opts.Index, Typed: opts.Typed})
+	p.known(opts.Typed, slices.Concat(problems, l.problems))
 	for _, d := range problems {
 		if lost.leads(d) {
 			continue
@@ -110,6 +114,19 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	p.Workflows, p.Services, p.Suite, p.Index = res.Workflows, res.Services, res.Suite, res.Index
 	l.problems.Sort()
 	return p, few(l.problems)
+}
+
+// known finds out what could stand in the place of a name.
+func (p *Program) known(typed diag.Span, problems diag.List) {
+	if typed.IsZero() {
+		return
+	}
+	for _, d := range problems {
+		if d.KnownAt == typed && d.Known != nil {
+			p.Known, p.KnownFor = d.Known, d.Code
+			return
+		}
+	}
 }
 
 // few cuts a list that nobody reads to its end.

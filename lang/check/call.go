@@ -25,6 +25,7 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	}
 	if callee != nil {
 		level = s.runs
+		s.noteWorkflow(s.space, t.Target)
 		g.Policy = level.policy(sig)
 		g.Runs, g.Place, g.As = callee.graph, s.place(cmp.Or(g.Bind, sig.Operation)), &graph.Step{Span: t.Span, Result: sig.Outcomes[0].Body}
 		g.As.Name = strings.TrimPrefix(g.Place, s.info.tree.Name.Text+".")
@@ -159,8 +160,10 @@ func (s *stepFlow) target(t *syntax.Call) (sig *value.Signature, callee *called)
 // then a registered one.
 func (s *stepFlow) signature(t *syntax.Call) *value.Signature {
 	if len(t.Target) != 2 {
-		s.add(diag.Errorf(CodeUnknownOp, t.Target[0].Span.To(t.Target[len(t.Target)-1].Span), "a call names a service and an operation, or a workflow").
-			Hintf("%s", s.workflowMeant(t)))
+		d := diag.Errorf(CodeUnknownOp, t.Target[0].Span.To(t.Target[len(t.Target)-1].Span), "a call names a service and an operation, or a workflow").
+			Hintf("%s", s.workflowMeant(t))
+		d.Knows(t.Target[0].Span, s.callable())
+		s.add(d)
 		return unknownSignature("", "")
 	}
 	service, op := t.Target[0], t.Target[1]
@@ -218,15 +221,38 @@ func (s *stepFlow) unknownOperation(service, op syntax.Name, names []string) *di
 	if !d.Suggest(op.Span, op.Text, names) {
 		d.Hintf("it has %s", strings.Join(names, ", "))
 	}
+	d.Tell(func(name string) string { return s.takes(service.Text, name) })
 	s.add(d)
 	return d
 }
 
-func (s *stepFlow) unknownService(service syntax.Name) {
+// takes is the input of an operation, for editors; "" if there is no such operation.
+func (s *stepFlow) takes(service, operation string) string {
+	if d := s.space.services.byName[service]; d != nil {
+		for _, sig := range s.services[d].Operations {
+			if sig.Operation == operation {
+				return sig.Input.String()
+			}
+		}
+	} else if s.opts.Catalog != nil {
+		if sig := s.opts.Catalog.Signature(service, operation); sig != nil {
+			return sig.Input.String()
+		}
+	}
+	return ""
+}
+
+// callable lists the services and workflows in sight.
+func (s *stepFlow) callable() []string {
 	names := append(slices.Clone(s.space.services.names), slices.Sorted(maps.Keys(s.space.workflows))...)
 	if s.opts.Catalog != nil {
 		names = append(names, s.opts.Catalog.Services()...)
 	}
+	return names
+}
+
+func (s *stepFlow) unknownService(service syntax.Name) {
+	names := s.callable()
 	d := diag.Errorf(CodeUnknownService, service.Span, "there is no service %s", service.Text)
 	if !d.Suggest(service.Span, service.Text, names) {
 		d.Hintf(`declare it in a file and import that: import "services/…"`)

@@ -31,9 +31,10 @@ type Unit struct {
 // Options of [Check]. The zero value knows no registered services.
 type Options struct {
 	Catalog      Catalog
-	StubHandlers bool // take any handler class as registered
-	Probe        bool // compile the expressions of workflows with probes, for coverage
-	Index        bool // make an index of the names
+	StubHandlers bool      // take any handler class as registered
+	Probe        bool      // compile the expressions of workflows with probes, for coverage
+	Index        bool      // make an index of the names
+	Typed        diag.Span // with Index: where a name stands that is being typed
 }
 
 // Service is a service declared in a .wf file.
@@ -56,7 +57,7 @@ type Result struct {
 func Check(u *Unit, opts Options) (*Result, diag.List) {
 	c := &checker{unit: u, opts: opts, spaces: map[*syntax.File]*space{}, types: map[*syntax.TypeDecl]*typeState{}, homes: map[*syntax.TypeDecl]*syntax.File{}, services: map[*syntax.Service]*Service{}, mocked: map[string]bool{}, workflows: map[*syntax.Workflow]*called{}, depths: map[*graph.Graph]int{}}
 	if opts.Index {
-		c.index = &Index{uses: map[useKey]bool{}}
+		c.index = &Index{uses: map[useKey]bool{}, typed: opts.Typed}
 	}
 	files := c.files(u.Main)
 	for _, f := range files {

@@ -356,7 +356,7 @@ func (c *checker) matching(t *value.Type, r *syntax.Rule) {
 	if _, ok := value.Formats[r.Format]; !ok {
 		d := diag.Errorf(CodeRule, r.Span, "there is no format %s", r.Format)
 		names := slices.Sorted(maps.Keys(value.Formats))
-		if d.Hint = diag.DidYouMean(r.Format, names); d.Hint == "" {
+		if !d.Suggest(diag.Span{File: r.Span.File, Start: r.Span.End - len(r.Format), End: r.Span.End}, r.Format, names) {
 			d.Hintf("known formats: %s", strings.Join(names, ", "))
 		}
 		c.add(d)

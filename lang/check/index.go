@@ -16,6 +16,9 @@ type Index struct {
 	Uses  []Use           // by place, each once
 	Links [][2]diag.Span  // two places that declare one field: it is passed on from one to the other
 	Fixed []diag.Span     // places that declare a field which is also declared in Go
+	Want  *value.Type     // of the record that the field at Typed becomes one of; nil if that is not known
+	Given []string        // the fields that the record has
+	typed diag.Span       // see Options
 	uses  map[useKey]bool // met so far
 }
 
@@ -98,6 +101,14 @@ func (c *checker) noteOperation(s *space, service, operation syntax.Name, sig *v
 	c.note(u)
 }
 
+// noteWorkflow notes the name of a workflow that is called.
+func (c *checker) noteWorkflow(s *space, target []syntax.Name) {
+	if found := s.workflows[written(target)]; len(found) == 1 {
+		name := found[0].tree.Name
+		c.noteName(SortWorkflow, target[len(target)-1], name[len(name)-1].Span, nil)
+	}
+}
+
 func (c *checker) noteService(s *space, name syntax.Name) {
 	var at diag.Span
 	if d := s.services.byName[name.Text]; d != nil {
@@ -130,6 +141,9 @@ func (c *checker) flows(from, to *value.Type) {
 		return
 	}
 	for _, f := range from.Fields {
+		if len(f.Declared) == 1 && diag.Span(f.Declared[0]) == c.index.typed {
+			c.index.Want, c.index.Given = to, from.FieldNames()
+		}
 		g := to.Field(f.Name)
 		if g == nil || len(f.Declared) == 0 {
 			continue

@@ -95,7 +95,9 @@ func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 			return d.Hintf("did you mean input.%s?", name).Fix("write input."+name, diag.Edit{Span: span, New: "input." + name})
 		}
 	}
-	if d.Suggest(span, name, s.visible()) {
+	suggested := d.Suggest(span, name, s.visible())
+	d.Tell(func(name string) string { return s.find(name).typ.String() })
+	if suggested {
 		return d
 	}
 	if own, ok := otherwise[name]; ok {

@@ -332,6 +332,11 @@ func (s *stepFlow) unknownWorkflow(t *syntax.Call) (ok bool) {
 	if d.Hint = diag.DidYouMean(written(t.Target), known); d.Hint == "" {
 		d.Hintf("there is %s", strings.Join(known, ", "))
 	}
+	names := make([]string, len(known))
+	for i, full := range known {
+		names[i] = strings.TrimPrefix(full, namespace+".")
+	}
+	d.Knows(t.Target[1].Span.To(t.Target[len(t.Target)-1].Span), names)
 	s.add(d)
 	return true
 }

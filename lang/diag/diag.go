@@ -70,7 +70,12 @@ type Diagnostic struct {
 	Hint     string    `json:"hint,omitempty"`    // the way out; empty if there is none to offer
 	Related  []Related `json:"related,omitempty"` // other places, in reading order
 	Fixes    []Fix     `json:"fixes,omitempty"`   // ways to change the source so that it is gone
+	Known    []Known   `json:"-"`                 // of an unknown name: what could stand there, for editors
+	KnownAt  Span      `json:"-"`                 // where that is
 }
+
+// Known is a name that could stand in the place of an unknown one.
+type Known struct{ Name, What string } // What may be "", or what it is: a type
 
 // Fix is one way to change the source so that a diagnostic is gone. Of a diagnostic with a
 // single fix that is what its author would do, so a program may do it unasked; several are

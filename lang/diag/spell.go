@@ -81,10 +81,31 @@ func didYou(near []string) string {
 // nearest, to write that is the fix. It reports whether there is anything to suggest.
 func (d *Diagnostic) Suggest(at Span, name string, candidates []string) bool {
 	near := Near(name, candidates, 3)
+	d.Knows(at, candidates)
 	if d.Hint = didYou(near); len(near) == 1 && at.End-at.Start == len(name) {
 		d.Fix("write "+near[0], Edit{at, near[0]})
 	}
 	return d.Hint != ""
+}
+
+// Knows notes what could stand in the place of a name, for editors. [Diagnostic.Suggest] does
+// it too.
+func (d *Diagnostic) Knows(at Span, names []string) {
+	if len(names) > maxCandidates {
+		return
+	}
+	d.KnownAt = at
+	d.Known = make([]Known, len(names))
+	for i, name := range names {
+		d.Known[i].Name = name
+	}
+}
+
+// Tell says of each name that could stand there what it is.
+func (d *Diagnostic) Tell(what func(name string) string) {
+	for i := range d.Known {
+		d.Known[i].What = what(d.Known[i].Name)
+	}
 }
 
 const didYouMean = "did you mean "

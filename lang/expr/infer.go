@@ -403,7 +403,9 @@ func (c *inferrer) field(n *ast.MemberNode, t *value.Type, name *ast.StringNode)
 		return value.TAny
 	}
 	d := diag.Errorf(CodeField, c.span(name), "there is no field %s", name.Value)
-	if !d.Suggest(d.Span, name.Value, t.FieldNames()) {
+	suggested := d.Suggest(d.Span, name.Value, t.FieldNames())
+	d.Tell(func(name string) string { return t.Field(name).ReadType().String() })
+	if !suggested {
 		d.Hintf("it has %s", fieldList(t))
 		if name.Value == "body" || name.Value == "result" || name.Value == "output" || name.Value == "data" {
 			d.Hintf("fields are read directly; it has %s", fieldList(t))

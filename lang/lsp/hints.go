@@ -36,14 +36,14 @@ func (s *Server) InlayHint(ctx context.Context, params *protocol.InlayHintParams
 			if len(names) > 0 && st.Span.File == d.name && from <= st.Span.End && st.Span.End <= to {
 				out = append(out, hint(d.text, st.Span, names))
 			}
-			graph.EachStmt(st.Body, func(stmt graph.Stmt) {
+			for _, stmt := range st.Body {
 				switch stmt := stmt.(type) {
 				case *graph.Group:
 					level(stmt.Steps)
 				case *graph.Loop:
 					level(stmt.Steps)
 				}
-			})
+			}
 		}
 	}
 	for _, g := range now.analyse(d.name).Workflows {

@@ -209,6 +209,7 @@ func capabilities() protocol.ServerCapabilities {
 	return protocol.ServerCapabilities{
 		PositionEncoding:           protocol.PositionEncodingKindUTF16,
 		TextDocumentSync:           &protocol.TextDocumentSyncOptions{OpenClose: &yes, Change: &change},
+		CompletionProvider:         &protocol.CompletionOptions{TriggerCharacters: []string{".", "\"", "/"}, ResolveProvider: &yes},
 		HoverProvider:              protocol.Boolean(true),
 		DefinitionProvider:         protocol.Boolean(true),
 		ReferencesProvider:         protocol.Boolean(true),

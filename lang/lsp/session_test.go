@@ -91,7 +91,7 @@ func (h host) Definitions(folder string) (out []string) {
 // session is an editor of few features.
 type session struct {
 	protocol.UnimplementedClient
-	t      *testing.T
+	t      testing.TB
 	disk   host
 	server protocol.Server
 	conn   jsonrpc2.Conn
@@ -108,7 +108,7 @@ type mark struct {
 	offset int
 }
 
-func newSession(t *testing.T, a *txtar.Archive) *session {
+func newSession(t testing.TB, a *txtar.Archive) *session {
 	s := &session{t: t, disk: host{fstest.MapFS{}}, texts: map[string]string{}, marks: map[string]mark{}, open: map[string]int32{},
 		told: make(chan *protocol.PublishDiagnosticsParams, 100), done: make(chan error, 1)}
 	for _, f := range a.Files {
@@ -281,6 +281,10 @@ func (s *session) atPlace(ctx context.Context, w []string, m mark) (string, bool
 			return "nothing\n", true
 		}
 		return fmt.Sprintf("%s\n%s\n", s.at(m.file, *r.Range), r.Contents.(*protocol.MarkupContent).Value), true
+	case "complete":
+		r, err := s.server.Completion(ctx, &protocol.CompletionParams{TextDocumentPositionParams: at})
+		s.must(err)
+		return s.items(m.file, r.(*protocol.CompletionList).Items), true
 	case "definition":
 		r, err := s.server.Definition(ctx, &protocol.DefinitionParams{TextDocumentPositionParams: at})
 		s.must(err)
@@ -332,6 +336,39 @@ func (s *session) atPlace(ctx context.Context, w []string, m mark) (string, bool
 		return b.String(), true
 	}
 	return "", false
+}
+
+// items shows what can be written, those of one kind on a line. Of words and functions it
+// shows the first, for there are more of them in every version.
+func (s *session) items(file string, list []protocol.CompletionItem) string {
+	if len(list) == 0 {
+		return "nothing\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "in place of %s\n", s.at(file, list[0].TextEdit.(*protocol.TextEdit).Range))
+	kind, n := protocol.CompletionItemKind(0), 0
+	for i, c := range list {
+		if n++; c.Kind != kind {
+			if i > 0 {
+				b.WriteString("\n")
+			}
+			fmt.Fprintf(&b, "%d:", c.Kind)
+			kind, n = c.Kind, 1
+		} else if few := kind == protocol.CompletionItemKindKeyword || kind == protocol.CompletionItemKindFunction; few && n > 4 {
+			if n == 5 {
+				b.WriteString(", …")
+			}
+			continue
+		} else {
+			b.WriteString(",")
+		}
+		text := c.TextEdit.(*protocol.TextEdit).NewText
+		fmt.Fprintf(&b, " %s", strings.TrimSpace(text))
+		if what, ok := c.Detail.Get(); ok {
+			fmt.Fprintf(&b, " (%s)", what)
+		}
+	}
+	return b.String() + "\n"
 }
 
 // locations shows places with their lines.

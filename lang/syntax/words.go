@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+
+	"wf/lang/token"
 )
 
 // Words lists the words that mean something to the grammar, sorted. None of them is
@@ -44,4 +46,16 @@ func tagged(t reflect.Type, set map[string]bool, seen map[reflect.Type]bool) {
 		}
 		tagged(f.Type, set, seen)
 	}
+}
+
+// WordsAt lists the words that may begin a statement at a place of a .wf source, and the
+// word that begins the construct around it: "" outside of all. There are none in what has
+// no statements.
+func WordsAt(src string, offset int) (known []string, around string) {
+	s := &source{text: src}
+	s.all, _, _ = token.Scan("", src)
+	p := &parser{source: s, tokens: s.all}
+	at, _ := slices.BinarySearchFunc(p.tokens, offset, func(t token.Token, at int) int { return t.Start - at })
+	around = p.context(min(at, len(p.tokens)-1))
+	return slices.Clone(words[around]), around
 }
