@@ -176,7 +176,11 @@ func (x *explainer) inside(s *graph.Step, name string) {
 	x.body, x.who = s.Body, "the step"
 	if loop, ok := first[*graph.Loop](s.Body); ok {
 		x.body, x.who = loop.Steps[0].Body, "the item"
-		x.row("for each", loop.Var+" of "+cutTo(loop.In.String(), 70))
+		each := loop.Var + " of "
+		if loop.Of != nil {
+			each += loop.Of.Value.String() + " elements of "
+		}
+		x.row("for each", each+cutTo(loop.In.String(), 70))
 		key := "the index"
 		if loop.By != nil {
 			key = cutTo(loop.By.String(), 70)

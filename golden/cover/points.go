@@ -181,6 +181,7 @@ func (t *table) statement(st graph.Stmt) {
 		t.clauses(st.Clauses, t.step)
 	case *graph.Loop:
 		t.program(st.In)
+		t.setting(st.Of)
 		t.program(st.By)
 		t.setting(st.First)
 		t.setting(st.Limit)

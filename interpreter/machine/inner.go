@@ -27,6 +27,7 @@ type inner struct {
 
 	items     []any // of a loop
 	keys      []string
+	ids       []any // keys as they are; nil: they are indexes, or nobody asks
 	results   []any
 	open      []*scope // by item; nil: not begun, or over
 	steps     []StepResult
@@ -170,6 +171,10 @@ func (m *Machine) bindResults(x *exec, s *scope) {
 	for i, st := range s.steps {
 		x.bind(before, st.Name, s.states[i].result)
 		m.env[st.Name] = s.states[i].result
+		if told := st.Told(); told != "" {
+			x.bind(before, told, s.failures(i))
+			m.env[told] = s.failures(i)
+		}
 	}
 }
 
@@ -220,13 +225,20 @@ func (m *Machine) items(l *graph.Loop) (*inner, *RunError) {
 	}
 	in := &inner{loop: l}
 	in.items, _ = list.([]any)
-	n := len(in.items)
-	if n > graph.MaxItems {
+	if n := len(in.items); n > graph.MaxItems {
 		return nil, &RunError{Code: CodeTooMany, Message: fmt.Sprintf("the list has %d items, the limit is %d", n, graph.MaxItems), Span: l.In.Span()}
 	}
-	if in.limit, err = m.many(l.Limit); err == nil {
+	of, err := m.many(l.Of)
+	if err == nil {
+		in.limit, err = m.many(l.Limit)
+	}
+	if err == nil {
 		in.first, err = m.many(l.First)
 	}
+	if of > 0 {
+		in.items = batches(in.items, of)
+	}
+	n := len(in.items)
 	switch {
 	case err != nil:
 	case l.Tolerate != nil:
@@ -243,8 +255,12 @@ func (m *Machine) items(l *graph.Loop) (*inner, *RunError) {
 		key := strconv.Itoa(i)
 		if l.By != nil {
 			m.env[l.Var] = item
-			if key, err = m.keyOf(l.By); err != nil {
+			id, err := m.keyOf(l.By)
+			if err != nil {
 				return nil, expressionError(err)
+			}
+			if key = KeyText(id); l.Told != "" {
+				in.ids = append(in.ids, id)
 			}
 			if first, twice := seen[key]; twice {
 				return nil, &RunError{Code: CodeSameKey, Message: fmt.Sprintf("items %d and %d have the same key %q", first, i, key), Span: l.By.Span()}
@@ -256,17 +272,26 @@ func (m *Machine) items(l *graph.Loop) (*inner, *RunError) {
 	return in, nil
 }
 
-// keyOf is the key of an item as it stands in names.
-func (m *Machine) keyOf(p *expr.Program) (string, error) {
+// batches cuts a list into lists of so many elements; the last one has what is left.
+func batches(list []any, of int) []any {
+	out := make([]any, 0, (len(list)-1)/of+1)
+	for from := 0; from < len(list); from += min(of, len(list)-from) {
+		out = append(out, list[from:min(from+of, len(list)):min(from+of, len(list))])
+	}
+	return out
+}
+
+// keyOf is the key of an item.
+func (m *Machine) keyOf(p *expr.Program) (any, error) {
 	v, err := p.Eval(&m.eval, m.env)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	switch v.(type) {
 	case string, int:
-		return KeyText(v), nil
+		return v, nil
 	}
-	return "", &expr.Error{Span: p.Span(), Message: fmt.Sprintf("the key of an item is a string or an int, not %s", value.KindOf(v))}
+	return nil, &expr.Error{Span: p.Span(), Message: fmt.Sprintf("the key of an item is a string or an int, not %s", value.KindOf(v))}
 }
 
 // KeyText is how the key of an item stands in names: what would make them ambiguous
@@ -361,6 +386,7 @@ func (m *Machine) loopEnded(x *exec, in *inner) (over bool) {
 	if in.next > 0 { // else the list is empty or too short, and no item is known
 		x.state().inner = in.steps
 	}
+	x.state().failures = in.told()
 	m.resume(x)
 	switch {
 	case in.first > 0 && len(in.won) < in.first:
@@ -385,12 +411,32 @@ func (m *Machine) loopEnded(x *exec, in *inner) (over bool) {
 	return false
 }
 
+// told lists the items of a loop that failed, if an expression reads them.
+func (in *inner) told() []any {
+	if in.loop.Told == "" || in.failures == 0 {
+		return nil
+	}
+	out := make([]any, 0, in.failures)
+	for i := range in.steps {
+		st := &in.steps[i]
+		if st.Ending != Failed {
+			continue
+		}
+		key := any(i)
+		if in.ids != nil {
+			key = in.ids[i]
+		}
+		out = append(out, map[string]any{"key": key, "code": st.Error.Code, "message": st.Error.Message})
+	}
+	return out
+}
+
 // giveUpInner ends what a step runs, because nobody waits for the step any more.
 func (m *Machine) giveUpInner(x *exec, reason string) {
 	in := x.inner
 	if in.loop != nil {
 		m.abandonItems(x, reason)
-		x.state().inner = in.steps
+		x.state().inner, x.state().failures = in.steps, in.told()
 	} else {
 		m.abandon(in.scope, reason)
 		m.shut(in.scope)

@@ -97,6 +97,7 @@ type stepState struct {
 	err            *RunError
 	exec           *exec        // while it runs
 	inner          []StepResult // of a group or loop
+	failures       []any        // of a loop, if an expression reads them
 }
 
 // New makes the machine of one run. The input must conform to g.Input and is not

@@ -143,6 +143,9 @@ func (m *Machine) lay(s *scope, i int) {
 		if need.Data {
 			at := s.read[need.Step] - 1
 			m.bindAll(s.names[at : at+1])
+			if told := s.steps[need.Step].Told(); told != "" {
+				m.env[told] = s.failures(need.Step)
+			}
 		}
 	}
 	m.bindAll(s.names[s.reads:]) // the variable of a loop, or what an undo knows
@@ -154,8 +157,21 @@ func (m *Machine) bindAll(names []name) {
 	}
 }
 
+// failures lists the items of step i that failed, which is a loop.
+func (s *scope) failures(i int) []any {
+	if list := s.states[i].failures; list != nil {
+		return list
+	}
+	return none
+}
+
+var none = []any{}
+
 // publish lets expressions read what a step returned.
 func (m *Machine) publish(s *scope, i int) {
+	if told := s.steps[i].Told(); told != "" && s == m.root {
+		m.env[told] = s.failures(i)
+	}
 	switch st := &s.states[i]; {
 	case s.read[i] == 0 || st.result == nil:
 	case s == m.root:

@@ -149,6 +149,9 @@ func (m *Machine) conclusion() {
 	}
 	for i, s := range m.root.steps {
 		m.env[s.Name] = m.root.states[i].result
+		if told := s.Told(); told != "" {
+			m.env[told] = m.root.failures(i)
+		}
 	}
 	m.compensate("", effects, func() {
 		m.handle(failed, func(StepResult) {

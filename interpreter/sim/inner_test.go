@@ -2,7 +2,10 @@ package sim_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"wf/interpreter/machine"
 )
@@ -34,4 +37,36 @@ workflow each {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/item")
 		})
 	}
+}
+
+// TestBatches holds that batches are the list again, cut into equal parts but for the last.
+func TestBatches(t *testing.T) {
+	src := shopSource + `
+workflow parts {
+  input { ns [int], size int }
+  step part for batch of input.size in input.ns { return batch }
+  output part
+}`
+	g, r := load(t, src)
+	rapid.Check(t, func(rt *rapid.T) {
+		ns := rapid.SliceOfN(rapid.Int(), 0, 20).Draw(rt, "ns")
+		size := rapid.IntRange(-1, 7).Draw(rt, "size")
+		list := make([]any, len(ns))
+		for i, n := range ns {
+			list[i] = n
+		}
+		res := run(t, g, r, map[string]any{"ns": list, "size": size}, nil)
+		parts, _ := res.Output.([]any)
+		var all []any
+		for i, p := range parts {
+			part := p.([]any)
+			if last := i == len(parts)-1; !last && len(part) != max(size, 1) || last && (len(part) == 0 || len(part) > max(size, 1)) {
+				rt.Errorf("part %d of %d has %d elements of at most %d", i, len(parts), len(part), size)
+			}
+			all = append(all, part...)
+		}
+		if !slices.Equal(all, list) {
+			rt.Errorf("%v became %v", list, all)
+		}
+	})
 }

@@ -16,18 +16,23 @@ import (
 func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 	over := s.compileIn(t.For.In, head)
 	elem := s.elementOf(t.For.In, over.Type())
+	var of *graph.Setting
+	if t.For.Of != nil {
+		of = s.count(&t.For.Of.Expr, "of", "step", head)
+		elem = value.ListOf(elem)
+	}
 	sc = sc.child()
 	if item := sc.define(t.For.Var, elem); !strings.HasPrefix(item.name, "_") {
 		item.item = true
 		s.lets = append(s.lets, item)
 	}
-	g := &graph.Loop{Var: t.For.Var.Text, In: over, Span: t.For.Span, First: s.policy.first, Limit: s.policy.limit, Tolerate: s.policy.tolerate}
+	g := &graph.Loop{Var: t.For.Var.Text, In: over, Of: of, Span: t.For.Span, First: s.policy.first, Limit: s.policy.limit, Tolerate: s.policy.tolerate}
 	if s.policy.share != nil {
 		g.Share = *s.policy.share
 	}
 	if list, ok := over.Const(); ok {
 		if items, ok := list.([]any); ok {
-			s.enough(g.First, len(items), "items")
+			s.enough(g.First, itemsOf(of, len(items)), "items")
 		}
 	}
 	if t.For.By != nil {
@@ -50,7 +55,7 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 	s.item = sc
 	item.body(slices.DeleteFunc(slices.Clone(t.Stmts), ofLoop), sc)
 	s.caught, s.item = caught, outer
-	s.info.told = info.told
+	s.info.told, s.info.loop = info.told, g
 	g.Steps = []*graph.Step{item.graph}
 	s.graph.Body = []graph.Stmt{g}
 	s.result = firstResult(g.First, item.result)
@@ -62,6 +67,19 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 		s.result = value.ListOf(item.result)
 	}
 	s.graph.Result = s.result
+}
+
+// itemsOf is how many items a loop has over so many elements, as far as that is known.
+func itemsOf(of *graph.Setting, elements int) int {
+	if of == nil {
+		return elements
+	}
+	if n, ok := of.Value.Const(); ok {
+		if n, ok := n.(int); ok && n > 0 {
+			return (elements + n - 1) / n
+		}
+	}
+	return elements
 }
 
 // name of the step, or of the loop that it is an item of.
@@ -135,7 +153,7 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (out []graph.
 		results.Fields = append(results.Fields, &value.Field{Name: name, Type: t.Req(), Optional: t.Optional, Declared: []value.Place{value.Place(st.tree.Name.Span)}})
 		st.bind.typ = t
 		behind.names[name] = st.bind
-		missing.names[name] = &binding{name: name, place: st.bind.place, typ: t.Opt(), used: true}
+		missing.names[name] = &binding{name: name, place: st.bind.place, typ: t.Opt(), used: true, step: st}
 	}
 	for _, st := range stmts[to : to+clauses] {
 		on, ok := st.(*syntax.On)

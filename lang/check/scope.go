@@ -4,9 +4,11 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"wf/lang/diag"
 	"wf/lang/expr"
+	"wf/lang/graph"
 	"wf/lang/syntax"
 	"wf/lang/token"
 	"wf/lang/value"
@@ -57,10 +59,64 @@ func (s *scope) find(name string) *binding {
 func (s *scope) Lookup(name string) (*value.Type, bool) {
 	b := s.find(name)
 	if b == nil {
-		return nil, false
+		return s.referred(name)
 	}
 	b.used = true
 	return b.typ, true
+}
+
+// referred is the type of what Refer has typed, by its text.
+func (s *scope) referred(text string) (*value.Type, bool) {
+	path, ok := strings.CutPrefix(text, failures+"(")
+	if !ok {
+		return nil, false
+	}
+	b := s.find(strings.TrimSuffix(path, ")"))
+	if b == nil || b.step == nil || b.step.loop == nil {
+		return value.TUnknown, true
+	}
+	return failuresOf(b.step.loop), true
+}
+
+// Functions are those that take the name of a step.
+func (s *scope) Functions() []string { return []string{failures} }
+
+// failures lists what failed in a loop.
+const failures = "failures"
+
+// Refer types failures(loop).
+func (s *scope) Refer(function, path string, span diag.Span) (*value.Type, *diag.Diagnostic, bool) {
+	if function != failures {
+		return nil, nil, false
+	}
+	b := s.find(path)
+	switch {
+	case !identifier.MatchString(path):
+		return nil, diag.Errorf(CodeType, span, "failures takes the name of a loop").Hintf("write failures(name), and name is a step with for"), true
+	case b == nil:
+		return nil, s.Unknown(path, span), true
+	}
+	b.used = true
+	switch st := b.step; {
+	case st == nil || st.tree.For == nil:
+		return nil, diag.Errorf(CodeType, span, "%s is no loop, and failures lists the items of one that failed", path), true
+	case st.loop == nil: // in a circle, which is told
+		return value.TUnknown, nil, true
+	case st.loop.Tolerate == nil && st.loop.Share == 0:
+		return nil, diag.Errorf(CodeType, span, "%s tolerates no failure: the first one ends it", path).See(st.tree.Name.Span, "the loop").Hintf("write in it: tolerate 10%%, or 100%% for all of them"), true
+	default:
+		st.loop.Told = failures + "(" + path + ")"
+		return failuresOf(st.loop), nil, true
+	}
+}
+
+// failuresOf is the type of what failed in a loop.
+func failuresOf(l *graph.Loop) *value.Type {
+	key := value.TInt
+	if l.By != nil {
+		key = l.By.Type()
+	}
+	return value.ListOf(value.RecordOf(&value.Field{Name: "key", Type: key}, &value.Field{Name: "code", Type: value.TString}, &value.Field{Name: "message", Type: value.TString}))
 }
 
 // Probe reports whether expressions are compiled with probes.

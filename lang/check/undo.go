@@ -86,7 +86,7 @@ func (f *flow) closing() {
 	sc := f.early.child()
 	for _, st := range f.order {
 		if name := st.tree.Name.Text; f.late.names[name] != nil {
-			sc.names[name] = &binding{name: name, place: st.tree.Name.Span, typ: st.bind.typ.Opt()}
+			sc.names[name] = &binding{name: name, place: st.tree.Name.Span, typ: st.bind.typ.Opt(), step: st}
 		}
 	}
 	base := f.base

@@ -47,6 +47,7 @@ type stepInfo struct {
 	index  int
 	edges  []edge
 	result *value.Type
+	loop   *graph.Loop // nil: it is none, or not checked yet
 	bind   *binding
 	cyclic bool
 	told   bool      // it returns something on purpose

@@ -76,7 +76,11 @@ func (in inside) prefix(name string) string {
 func (in inside) head() []string {
 	var out, settings []string
 	if in.loop != nil {
-		over := "for " + in.loop.Var + " in " + in.loop.In.String()
+		over := "for " + in.loop.Var
+		if in.loop.Of != nil {
+			over += " of " + in.loop.Of.Value.String()
+		}
+		over += " in " + in.loop.In.String()
 		if in.loop.By != nil {
 			over += " by " + in.loop.By.String()
 		}

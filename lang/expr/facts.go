@@ -75,6 +75,10 @@ func trail(n ast.Node) []string {
 		return trail(n.Node)
 	case *ast.IdentifierNode:
 		return []string{n.Value}
+	case *ast.PointerNode:
+		if n.Name == "" {
+			return []string{element}
+		}
 	case *ast.MemberNode:
 		name, ok := n.Property.(*ast.StringNode)
 		if from := trail(n.Node); ok && from != nil {
@@ -82,6 +86,50 @@ func trail(n ast.Node) []string {
 		}
 	}
 	return nil
+}
+
+// element is the path of the element that a predicate is about.
+const element = "#"
+
+// kept is the type of the list that is left of one when a predicate holds for all of it.
+func kept(list *value.Type, facts []string) *value.Type {
+	e := elem(list)
+	for _, path := range facts {
+		if parts := Path(path); parts[0] == element {
+			e = Present(e, parts[1:])
+		}
+	}
+	if list.Kind != value.List || e == elem(list) {
+		return list
+	}
+	out := *list
+	out.Elem = e
+	return &out
+}
+
+// Present is t where neither t nor what the path leads to is nil.
+func Present(t *value.Type, path []string) *value.Type {
+	t = t.Req()
+	if len(path) == 0 || t.Kind != value.Record {
+		return t
+	}
+	out := *t
+	out.Fields = nil
+	for _, f := range t.Fields {
+		if f.Name == path[0] {
+			c := *f
+			c.Type, c.Optional = Present(f.Type, path[1:]), false
+			f = &c
+		}
+		out.Fields = append(out.Fields, f)
+	}
+	return &out
+}
+
+// outside lists the facts that are not about the element of a predicate: in another one
+// that is another element.
+func outside(facts []string) []string {
+	return slices.DeleteFunc(slices.Clone(facts), func(path string) bool { return Path(path)[0] == element })
 }
 
 // assuming infers a node where the paths cannot be nil.

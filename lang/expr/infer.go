@@ -486,7 +486,7 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 		for i := range args {
 			c.quiet(&args[i])
 		}
-		if _, ok := c.scope.(Referrer); ok { // it may have been meant to take names
+		if _, ok := c.scope.(Referrer); ok && len(args) == 1 && c.dotted(args[0]) != "" { // it may have been meant to take names
 			c.problems = c.problems[:told]
 		}
 		return value.TUnknown
@@ -501,11 +501,16 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 	}
 	types := make([]*value.Type, len(args))
 	secret := false
+	var holds []string // if the predicate does
 	for i := range args {
 		if p, ok := args[i].(*ast.PredicateNode); ok {
+			holds = facts(p.Node, true)
+			known := c.known
+			c.known = outside(known)
 			c.elems = append(c.elems, elem(types[0]))
 			types[i] = c.infer(&p.Node)
 			c.elems = c.elems[:len(c.elems)-1]
+			c.known = known
 			if name != "map" {
 				types[i] = c.present(p.Node, types[i])
 			}
@@ -530,6 +535,8 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 		out = out.Hidden()
 	}
 	switch name {
+	case "filter":
+		out = kept(out, holds)
 	case "duration":
 		c.literalDuration(at, args)
 	case "sort":
@@ -644,7 +651,9 @@ func (c *inferrer) unknownFunction(name string, n ast.Node) {
 		return
 	}
 	d := diag.Errorf(CodeFunction, c.span(n), "there is no function %s", name)
-	if r, ok := c.scope.(Referrer); ok {
+	if r, ok := c.scope.(Referrer); ok && slices.Contains(r.Functions(), name) {
+		d.Summary = name + " takes one name"
+	} else if ok {
 		d.Hint = diag.DidYouMean(name, r.Functions())
 	}
 	if d.Hint == "" {

@@ -115,6 +115,17 @@ func Inside(body []Stmt) (out []*Step) {
 	return out
 }
 
+// Told is the name by which expressions read which items of a step failed, if it is a loop;
+// "" if none does.
+func (s *Step) Told() string {
+	if len(s.Body) == 1 {
+		if l, ok := s.Body[0].(*Loop); ok {
+			return l.Told
+		}
+	}
+	return ""
+}
+
 // Stmt is *Let, *Ensure, *Call, *Switch, *Group, *Loop, *Return, *Degrade, *Fail or *Retry.
 type Stmt interface{ stmt() }
 
@@ -181,12 +192,14 @@ type (
 	Loop struct {
 		Var      string
 		In       *expr.Program
+		Of       *Setting      // an item is so many elements; nil: it is one element, not a list
 		By       *expr.Program // key of an item, unique; nil: its index
 		Steps    []*Step       // the one step, without a name; its name is the loop's with the key
 		First    *Setting      // so many completions are enough, the others are cancelled; nil: all
 		Limit    *Setting      // items at once; nil: no limit
 		Tolerate *Setting      // failures that leave the loop degraded; nil: Share
 		Share    float64       // of the items, instead of Tolerate
+		Told     string        // the name by which expressions read which items failed; "": none does
 		Span     diag.Span
 	}
 	// Return ends the step, completed.

@@ -85,6 +85,7 @@ type stmtJSON struct {
 	Steps    []stepJSON    `json:"steps,omitempty"` // of a group; of a loop the one without a name
 	By       *expr.Program `json:"by,omitempty"`
 	Key      *expr.Program `json:"key,omitempty"` // of a call
+	Of       *expr.Program `json:"of,omitempty"`
 	First    *expr.Program `json:"first,omitempty"`
 	Limit    *expr.Program `json:"limit,omitempty"`
 	Tolerate *expr.Program `json:"tolerate,omitempty"`
@@ -175,7 +176,7 @@ func statement(st Stmt) stmtJSON {
 	case *Group:
 		return stmtJSON{Do: "steps", Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit), Clauses: clausesJSON(st.Clauses)}
 	case *Loop:
-		return stmtJSON{Do: "for", Name: st.Var, Value: st.In, By: st.By, Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit),
+		return stmtJSON{Do: "for", Name: st.Var, Value: st.In, Of: setting(st.Of), By: st.By, Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit),
 			Tolerate: setting(st.Tolerate), Share: st.Share}
 	case *Return:
 		return stmtJSON{Do: "return", Value: st.Value}

@@ -42,8 +42,15 @@ var binaryWords = map[string]bool{"and": true, "or": true, "in": true, "matches"
 // row, which is how `when a == b {` and `3 attempts` need no reserved words. A
 // newline outside brackets ends it, unless the line ended with an operator or the
 // next one begins with one.
-func (e *Expr) Parse(lex *lexer.PeekingLexer) error {
-	s := &exprScan{lex: lex}
+func (e *Expr) Parse(lex *lexer.PeekingLexer) error { return e.scan(&exprScan{lex: lex}) }
+
+// Parse takes an operand.
+func (o *Operand) Parse(lex *lexer.PeekingLexer) error {
+	return o.scan(&exprScan{lex: lex, single: true})
+}
+
+func (e *Expr) scan(s *exprScan) error {
+	lex := s.lex
 	first := lex.Peek()
 	if err := s.run(); err != nil {
 		return err
@@ -58,6 +65,7 @@ func (e *Expr) Parse(lex *lexer.PeekingLexer) error {
 type exprScan struct {
 	lex      *lexer.PeekingLexer
 	last     *lexer.Token // last token taken
+	single   bool         // no operator follows the operand
 	operand  bool         // an operand was just completed
 	ternary  int          // ? without their : so far
 	wordLast bool         // the operand ends in a name, so ( calls it
@@ -122,6 +130,8 @@ func (s *exprScan) wantOperand(t *lexer.Token) bool {
 // wantOperator takes one token where an operator may stand.
 func (s *exprScan) wantOperator(t *lexer.Token) (more bool, err error) {
 	switch {
+	case s.single && t.Value != "." && t.Value != "?." && t.Value != "[" && t.Value != "(":
+		return false, nil
 	case t.Type == tNewline:
 		return s.acrossNewline(), nil
 	case t.Type == tIdent && (binaryWords[t.Value] || t.Value == "not" && s.negates()):

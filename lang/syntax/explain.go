@@ -298,6 +298,8 @@ func (p *parser) slip(at int, word, want string) string {
 		return "what happens stands in braces: on 404 { … }"
 	case first == "mock" && word == ":":
 		return "replies stand in braces: mock a.b { 503 }"
+	case first == "step" && word == "of":
+		return "how many elements an item is stands behind its name: for items of 2 in list"
 	case first == "step" && (strings.HasPrefix(word, "depend") || word == "needs" || word == "requires" || word == "waits"):
 		return "write after: step b after a { … }"
 	case first == "run" && prev == "with":

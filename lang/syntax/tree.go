@@ -58,6 +58,10 @@ type Expr struct {
 	Parts  []*Expr // YAML: the expressions inside data, of which Text is made
 }
 
+// Operand is an expression without operators, but for those in brackets: a word that is
+// an operator elsewhere may follow it.
+type Operand struct{ Expr }
+
 // Piece says that the Len bytes of an expression's text from Text on stand in the
 // source from Source on.
 type Piece struct{ Text, Source, Len int }
@@ -304,9 +308,10 @@ type (
 	For struct {
 		Node
 		raw
-		Var Name  `parser:"'for' @@"`
-		In  *Expr `parser:"'in' @@"`
-		By  *Expr `parser:"( 'by' @@ )?"` // the key of an item; nil: its index
+		Var Name     `parser:"'for' @@"`
+		Of  *Operand `parser:"( 'of' @@ )?"` // how many elements are an item; nil: it is one element
+		In  *Expr    `parser:"'in' @@"`
+		By  *Expr    `parser:"( 'by' @@ )?"` // the key of an item; nil: its index
 	}
 	// Call calls Target, `service.operation`. A nil Args passes {}. The call of a
 	// handler, `call handler "CLASS"`, has a Target of value.HandlerService and the class;

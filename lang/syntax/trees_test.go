@@ -313,11 +313,15 @@ func (g *trees) call() *Call {
 		return &Call{Target: []Name{{Text: "handler"}, {Text: g.text().Value}}, Args: g.orNil()}
 	}
 	target := some(g, 0, 2, g.anyName)
-	return &Call{Target: append([]Name{g.sureName()}, target...), Args: g.orNil()} // a handler has a class
+	c := &Call{Target: append([]Name{g.sureName()}, target...), Args: g.orNil()} // a handler has a class
+	if g.flip("key") {
+		c.Key = g.expr()
+	}
+	return c
 }
 
 func (g *trees) stmt(depth int) Stmt {
-	kinds := 11
+	kinds := 12
 	if depth == 0 {
 		kinds = 8
 	}
@@ -342,12 +346,25 @@ func (g *trees) stmt(depth int) Stmt {
 		s := &Step{Name: g.anyName(), After: some(g, 0, 2, g.anyName), When: g.orNil(), Stmts: some(g, 0, 3, func() Stmt { return g.stmt(depth - 1) })}
 		if g.flip("loop") {
 			s.For = &For{Var: g.anyName(), In: g.expr(), By: g.orNil()}
+			if g.flip("of") {
+				s.For.Of = &Operand{Expr{Text: "100"}}
+			}
 		}
 		return s
+	case 10:
+		return g.choice(depth)
 	case 9:
 		return &On{Outcomes: some(g, 1, 3, g.outcome), When: g.orNil(), Stmts: some(g, 0, 3, func() Stmt { return g.stmt(depth - 1) })}
 	}
 	return &Input{Record: &Record{Open: g.int("open", 4) == 0, Fields: some(g, 0, 4, func() *Field { return g.field(1) })}}
+}
+
+func (g *trees) choice(depth int) *Switch {
+	s := &Switch{Value: g.orNil()}
+	s.Arms = some(g, 0, 3, func() *Arm {
+		return &Arm{Values: some(g, 0, 3, g.expr), Stmts: some(g, 0, 3, func() Stmt { return g.stmt(depth - 1) })}
+	})
+	return s
 }
 
 func (g *trees) mock() *Mock {

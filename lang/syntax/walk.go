@@ -215,6 +215,9 @@ func (w walker) stmt(n any) {
 		if n.For != nil {
 			w.visit(n.For)
 			w.visit(&n.For.Var)
+			if n.For.Of != nil {
+				w.visit(&n.For.Of.Expr)
+			}
 			w.expr(n.For.In)
 			w.expr(n.For.By)
 		}

@@ -349,6 +349,9 @@ func (w *writer) step(n *Step) {
 	w.with(" when ", n.When)
 	if n.For != nil {
 		w.print(" for ", n.For.Var.Text)
+		if n.For.Of != nil {
+			w.print(" of ", n.For.Of.Text)
+		}
 		w.with(" in ", n.For.In)
 		w.with(" by ", n.For.By)
 	}

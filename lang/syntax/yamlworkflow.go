@@ -446,7 +446,7 @@ func (r *yamlReader) tolerate(e yentry) *Tolerate {
 	return out
 }
 
-// loop reads `for: {item: !expr list, by: !expr key}`.
+// loop reads `for: {item: !expr list, by: !expr key}`, and `for: {items: !expr list, of: 10}`.
 func (r *yamlReader) loop(e yentry) *For {
 	if !r.isMap(e.value, "for") {
 		r.gaps = true
@@ -457,8 +457,12 @@ func (r *yamlReader) loop(e yentry) *For {
 		switch {
 		case f.key.text == "by":
 			out.By = r.expr(f.value)
+		case f.key.text == "of":
+			if of := r.number(f.value, "of"); of != nil {
+				out.Of = &Operand{*of}
+			}
 		case out.In != nil:
-			r.errorf(CodeYAMLType, f.key.span, "for takes one name, and by").Hintf("write for: {item: !expr list, by: !expr key}")
+			r.errorf(CodeYAMLType, f.key.span, "for takes one name, by and of").Hintf("write for: {item: !expr list, by: !expr key}")
 		default:
 			out.Var, out.In = name(f.key), r.expr(f.value)
 		}
