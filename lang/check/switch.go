@@ -119,7 +119,7 @@ func (w *switchFlow) arm(t *syntax.Arm, in *inClause) (a *graph.Arm, falls bool)
 	a = &graph.Arm{Span: t.Span, Label: w.label + ": else"}
 	w.reachable(t)
 	inner := w.rest.child()
-	if t.Values != nil {
+	if len(t.Values) > 0 {
 		a.When, a.Label = w.condition(t)
 		inner = w.rest.child()
 		inner.assume(a.When, true)
@@ -240,7 +240,7 @@ func (w *switchFlow) reachable(t *syntax.Arm) {
 	case w.always != nil:
 		other, at := leading(w.always)
 		w.add(diag.Errorf(CodeUnreachable, span, "this %s is never taken: the %s above takes everything", word, other).See(at, "that one"))
-	case t.Values == nil && w.closed && !w.doubts && len(w.open) == 0:
+	case len(t.Values) == 0 && w.closed && !w.doubts && len(w.open) == 0:
 		w.add(diag.Errorf(CodeUnreachable, span, "this else is never taken: every value has an arm already").Hintf("remove it"))
 	}
 }

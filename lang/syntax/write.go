@@ -280,10 +280,14 @@ func (w *writer) stmt(n any) {
 		inline(w, n.Stmts)
 	case *Switch:
 		w.print("switch")
-		w.with(" ", n.Value)
+		if n.Value != nil && strings.HasPrefix(n.Value.Text, "{") { // its brace is no block
+			w.print(" (", n.Value.Text, ")")
+		} else {
+			w.with(" ", n.Value)
+		}
 		lines(w, n.Arms)
 	case *Arm:
-		if n.Values == nil {
+		if len(n.Values) == 0 {
 			w.print("else")
 		} else {
 			w.print("when ")
