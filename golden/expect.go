@@ -134,7 +134,7 @@ func (s *scenario) part(of *machine.StepResult, part suite.Part) (st *machine.St
 	if st = find(closing, name); st != nil {
 		return st, ""
 	}
-	if part.Name == "undo" || of.Name == "run" || strings.HasSuffix(of.Name, ".run") {
+	if part.Name == "undo" || part.Name == "finally" || of.Name == "run" || strings.HasSuffix(of.Name, ".run") {
 		return &machine.StepResult{Name: name, Ending: machine.NotRun, Reason: "there was no need"}, ""
 	}
 	if part.Key != nil {

@@ -98,6 +98,7 @@ workflow inner {
       }
       when "far", "farther" {
         step log { call shop.note { text: "long way" } }
+        finally { call shop.note { text: "closed" } }
         return "far"
       }
       else { return "nowhere" }
@@ -129,7 +130,7 @@ test "two at once" {
   expect started(finish.a) == ended(send) and ended(finish) == ended(finish.c)
   expect output == { from: "far", sent: ["T3", "T3", "T3"], notes: 2, closed: "far" }
   expect map(calls(shop.find), .args.sku) == ["near", "far", "x", "y", "z"]
-  expect map(calls(shop.note), .args.text) == ["x", "y", "z", "a", "b", "c", "long way"]
+  expect map(calls(shop.note), .args.text) == ["x", "y", "z", "a", "b", "c", "long way", "closed"]
 }
 test "one may be missing" {
   run inner { skus: ["x", "no"] }
@@ -429,6 +430,10 @@ func raised(f *syntax.File) (out []site) {
 	eachStmt(f, func(owner string, st syntax.Stmt) {
 		what, e := "", (*syntax.Expr)(nil)
 		switch st := st.(type) {
+		case *syntax.Step:
+			if st.For != nil && st.For.Of != nil {
+				what, e = "of", &st.For.Of.Expr
+			}
 		case *syntax.Limit:
 			what, e = "limit", st.Value
 		case *syntax.First:

@@ -232,6 +232,9 @@ func (x *explainer) arms(body []graph.Stmt, name string) {
 
 // group says what is inside of a step, and what becomes of failures there.
 func (x *explainer) group(g *graph.Group, name string) {
+	if g.Finally != nil {
+		defer func() { x.row("at its end", x.does(g.Finally.Steps[0].Body, "nothing")) }()
+	}
 	x.several(g.First, g.Limit)
 	names := make([]string, len(g.Steps))
 	for i, inner := range g.Steps {
@@ -282,6 +285,9 @@ func ownCalls(body []graph.Stmt, visit func(*graph.Call)) {
 		case *graph.Group:
 			for _, c := range st.Clauses {
 				ownCalls(c.Body, visit)
+			}
+			if st.Finally != nil {
+				ownCalls(st.Finally.Steps[0].Body, visit)
 			}
 		case *graph.Switch:
 			for _, a := range st.Arms {

@@ -179,6 +179,9 @@ func (t *table) statement(st graph.Stmt) {
 		t.setting(st.Limit)
 		t.inside(st.Steps, t.step+".")
 		t.clauses(st.Clauses, t.step)
+		if st.Finally != nil {
+			t.inside(st.Finally.Steps, t.step+".")
+		}
 	case *graph.Loop:
 		t.program(st.In)
 		t.setting(st.Of)

@@ -146,6 +146,9 @@ func (s *search) block(body []graph.Stmt, prefix, step string) {
 		case *graph.Group:
 			s.enter(st.Steps, step+".")
 			clauses(st.Clauses)
+			if st.Finally != nil {
+				s.enter(st.Finally.Steps, step+".")
+			}
 		case *graph.Loop:
 			s.enter(st.Steps, step+"[…]")
 		}

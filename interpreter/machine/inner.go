@@ -54,7 +54,7 @@ func (m *Machine) group(x *exec, g *graph.Group) {
 	}
 	in.scope = m.nested(x, x.name()+".", g.Steps, m.linksOf(g.Steps))
 	in.scope.limit = limit
-	x.inner = in
+	x.inner, x.finally = in, g.Finally
 	m.open(in.scope)
 }
 
@@ -127,7 +127,7 @@ func (m *Machine) inVain(x *exec, effects []*effect, then func()) {
 	x.undoing = len(effects) > 0
 	st := x.state()
 	m.compensate(x.name(), effects, func() {
-		if st.exec == x { // else it was given up in the meantime
+		if st.exec == x { // else it was given up in the meantime, and x may be another step by now
 			x.undoing = false
 			then()
 		}
@@ -429,6 +429,34 @@ func (in *inner) told() []any {
 		out = append(out, map[string]any{"key": key, "code": st.Error.Code, "message": st.Error.Message})
 	}
 	return out
+}
+
+// tidies executes what a step does at its end, and then goes on with how that failed, if
+// it did. It reports whether there is anything to do.
+func (m *Machine) tidies(x *exec, then func(failed *RunError)) bool {
+	b := x.finally
+	if b == nil {
+		return false
+	}
+	x.finally, x.undoing, x.call = nil, true, nil
+	st := x.state()
+	m.undoings++
+	m.aside(b, x.name()+".", x.visible(), func(r StepResult) {
+		m.undoings--
+		if st.exec == x { // else it was given up in the meantime, and x may be another step by now
+			x.undoing = false
+			then(r.Error)
+		}
+	})
+	return true
+}
+
+// visible lists the names that statements of a step read, but for those of the run.
+func (x *exec) visible() (out []name) {
+	for s := x.scope; s.of != nil; s = s.of.scope {
+		out = slices.Concat(s.of.names, s.names, out)
+	}
+	return append(out, x.names...)
 }
 
 // giveUpInner ends what a step runs, because nobody waits for the step any more.

@@ -188,7 +188,9 @@ func (m *Machine) abandon(s *scope, reason string) {
 		switch {
 		case st.ending != "":
 		case st.exec != nil:
-			m.giveUp(st.exec, reason)
+			x := st.exec
+			m.giveUp(x, reason)
+			m.tidies(x, func(*RunError) {})
 			m.settle(s, i, Cancelled, reason)
 		default:
 			m.settle(s, i, NotRun, reason)

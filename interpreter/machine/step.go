@@ -14,7 +14,8 @@ type exec struct {
 	step     int
 	nests    bool // it runs steps of its own instead of calls
 	inner    *inner
-	undoing  bool // what it ran is being undone before it goes on
+	undoing  bool         // what it ran is being undone, or tidied up, before it goes on
+	finally  *graph.Block // what it does at its end; nil: nothing, or it is done
 	names    []name
 	frames   []frame
 	call     *callState    // the call that is waited for; nil between calls
@@ -318,11 +319,23 @@ func (x *exec) degradedBecause() string {
 }
 
 func (m *Machine) complete(x *exec, ending Ending, result any, reason string) {
+	if m.tidies(x, func(failed *RunError) {
+		if failed != nil {
+			m.fail(x, failed)
+			return
+		}
+		m.complete(x, ending, result, reason)
+	}) {
+		return
+	}
 	x.state().result = result
 	m.ended(x.scope, x.step, ending, reason)
 }
 
 func (m *Machine) fail(x *exec, err *RunError) {
+	if m.tidies(x, func(*RunError) { m.fail(x, err) }) {
+		return
+	}
 	if err.Step == "" { // else it comes from a step inside
 		err.Step = x.name()
 		if c := x.latest(); c != nil && err.Place == "" {

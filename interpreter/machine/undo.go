@@ -38,10 +38,7 @@ func (m *Machine) affected(x *exec, cs *callState, body any) {
 	e := cs.effect
 	if e == nil {
 		e = &effect{of: m, call: cs.call, place: cs.request(), step: x.step}
-		for s := x.scope; s.of != nil; s = s.of.scope {
-			e.names = slices.Concat(s.of.names, s.names, e.names)
-		}
-		e.names = append(e.names, x.names...)
+		e.names = x.visible()
 		x.scope.effects = append(x.scope.effects, e)
 		cs.effect = e
 	}

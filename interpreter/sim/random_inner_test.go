@@ -28,6 +28,7 @@ type nest struct {
 	first    int     // 0: all
 	tolerate int     // of a loop
 	caught   bool    // a group: on failed { degrade "caught" }
+	tidied   bool    // a group: finally { return 0 }, which changes nothing
 	forked   bool    // a group: its steps stand in the arm of a switch that is taken
 
 	ok   bool // of a call
@@ -71,6 +72,7 @@ func drawNest(t *rapid.T, name string, depth int, calls *int) *nest {
 	} else {
 		n.caught = rapid.Bool().Draw(t, "caught")
 		n.forked = rapid.Bool().Draw(t, "forked")
+		n.tidied = rapid.Bool().Draw(t, "tidied")
 	}
 	return n
 }
@@ -105,6 +107,9 @@ func (n *nest) write(b *strings.Builder, full, indent string, level []*nest) {
 		}
 		if n.caught {
 			fmt.Fprintf(b, "%s  on failed { degrade \"caught\" }\n", indent)
+		}
+		if n.tidied {
+			fmt.Fprintf(b, "%s  finally { return 0 }\n", indent)
 		}
 		if n.forked {
 			fmt.Fprintf(b, "%s  } }\n", indent)

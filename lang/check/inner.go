@@ -134,7 +134,7 @@ func firstResult(first *graph.Setting, of *value.Type) *value.Type {
 // end can be reached.
 func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (out []graph.Stmt, falls bool) {
 	steps, to := s.together(stmts, from)
-	clauses := clausesAfter(stmts[to:])
+	clauses := closingsAfter(stmts[to:])
 	before, after := s.around(stmts[:from]), s.around(stmts[to+clauses:])
 	g := &graph.Group{First: s.policy.first, Limit: s.policy.limit, Span: steps[0].(*syntax.Step).Name.Span}
 	body, _ := s.block(before, sc, nil)
@@ -156,6 +156,10 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (out []graph.
 		missing.names[name] = &binding{name: name, place: st.bind.place, typ: t.Opt(), used: true, step: st}
 	}
 	for _, st := range stmts[to : to+clauses] {
+		if last, ok := st.(*syntax.Finally); ok {
+			s.finally(g, last, missing)
+			continue
+		}
 		on, ok := st.(*syntax.On)
 		if !ok {
 			s.misplaced(st, "it belongs to a call; the steps inside have their own")
@@ -182,6 +186,36 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (out []graph.
 		s.level = outer
 	}
 	return slices.Concat(body, []graph.Stmt{g}, rest), falls
+}
+
+// closingsAfter is how many clauses and blocks for its end follow the steps of a group.
+func closingsAfter(stmts []syntax.Stmt) int {
+	for i, st := range stmts {
+		switch st.(type) {
+		case *syntax.On, *syntax.Undo, *syntax.Finally:
+		default:
+			return i
+		}
+	}
+	return len(stmts)
+}
+
+// finally checks what a step does at its end that runs the steps of a group.
+func (s *stepFlow) finally(g *graph.Group, t *syntax.Finally, missing *scope) {
+	if g.Finally != nil {
+		s.add(diag.Errorf(CodeDuplicateSet, t.Span, "finally is given twice").See(g.Finally.Span, "first here"))
+		return
+	}
+	around := s.policy
+	around.within, around.tolerate, around.share = nil, nil, nil
+	if g.Finally = s.aside("finally", "finally", t.Node, t.Stmts, missing.child(), around, s.info); g.Finally == nil {
+		return
+	}
+	for _, st := range g.Steps {
+		if st.Name == "finally" {
+			s.add(diag.Errorf(CodeDuplicate, st.Span, "finally is what %s does at its end, and a name in a trace means one step", s.info.name()).See(t.Span, "here"))
+		}
+	}
 }
 
 // enough reports a first that wants more completions than there can be.
@@ -223,7 +257,7 @@ func (s *stepFlow) around(stmts []syntax.Stmt) []syntax.Stmt {
 		switch st := st.(type) {
 		case *syntax.Tolerate:
 			s.misplaced(st, "it is a setting of a loop")
-		case *syntax.On:
+		case *syntax.On, *syntax.Finally:
 			s.misplaced(st, "the clauses of a group stand directly below its steps")
 		default:
 			switch one := []syntax.Stmt{st}; {

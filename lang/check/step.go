@@ -209,6 +209,8 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 			busy = true
 		case *syntax.On, *syntax.Undo:
 			s.misplaced(st, "it belongs to the call above it, and there is none")
+		case *syntax.Finally:
+			s.misplaced(st, "it belongs below the steps of a group, or into a workflow")
 		case *syntax.Step:
 			s.misplaced(st, "steps stand in a step of their own, and not in clauses")
 		case *syntax.Switch:

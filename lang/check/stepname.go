@@ -111,6 +111,10 @@ func (r *stepReader) enter(s *graph.Step, name string) {
 	}()
 	for _, st := range s.Body {
 		switch st := st.(type) {
+		case *graph.Group:
+			if st.Finally != nil {
+				r.steps = slices.Concat(r.steps, st.Finally.Steps)
+			}
 		case *graph.Call:
 			if st.Undo != nil && st.Place == s.Name {
 				r.steps = slices.Clip(st.Undo.Steps)

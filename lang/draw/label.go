@@ -81,6 +81,9 @@ func (in inside) calls() []phrase {
 				}
 			case *graph.Group:
 				clauses(st.Clauses, sign, to)
+				if st.Finally != nil {
+					walk(st.Finally.Steps[0].Body, signAfter, &after)
+				}
 			}
 		}
 	}

@@ -185,6 +185,7 @@ type (
 		First   *Setting // so many completions are enough, the others are cancelled; nil: all
 		Limit   *Setting // steps at once; nil: no limit
 		Clauses []*Clause
+		Finally *Block // when the step around it ends, however it does; nil: nothing
 		Span    diag.Span
 	}
 	// Loop runs a step for each element of a list; the results are a list in the order
@@ -394,6 +395,9 @@ func (s *Step) placesIn(body []Stmt, prefix string, visit func(string, *Call)) {
 				inner.EachPlace(prefix+s.Name+".", visit)
 			}
 			clauses(st.Clauses)
+			if st.Finally != nil {
+				st.Finally.Steps[0].EachPlace(prefix+s.Name+".", visit)
+			}
 		case *Switch:
 			for _, a := range st.Arms {
 				s.placesIn(a.Body, prefix, visit)
@@ -427,6 +431,9 @@ func EachStmt(body []Stmt, visit func(Stmt)) {
 				EachStmt(s.Body, visit)
 			}
 			clauses(st.Clauses)
+			if st.Finally != nil {
+				EachStmt(st.Finally.Steps[0].Body, visit)
+			}
 		case *Switch:
 			for _, a := range st.Arms {
 				EachStmt(a.Body, visit)

@@ -81,8 +81,9 @@ type stmtJSON struct {
 	Clauses []clauseJSON  `json:"clauses,omitempty"`
 	Arms    []armJSON     `json:"arms,omitempty"`
 
-	Undo     []stepJSON    `json:"undo,omitempty"`  // the one step
-	Steps    []stepJSON    `json:"steps,omitempty"` // of a group; of a loop the one without a name
+	Undo     []stepJSON    `json:"undo,omitempty"`    // the one step
+	Finally  []stepJSON    `json:"finally,omitempty"` // the one step
+	Steps    []stepJSON    `json:"steps,omitempty"`   // of a group; of a loop the one without a name
 	By       *expr.Program `json:"by,omitempty"`
 	Key      *expr.Program `json:"key,omitempty"` // of a call
 	Of       *expr.Program `json:"of,omitempty"`
@@ -174,7 +175,7 @@ func statement(st Stmt) stmtJSON {
 		}
 		return out
 	case *Group:
-		return stmtJSON{Do: "steps", Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit), Clauses: clausesJSON(st.Clauses)}
+		return stmtJSON{Do: "steps", Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit), Clauses: clausesJSON(st.Clauses), Finally: blockJSON(st.Finally)}
 	case *Loop:
 		return stmtJSON{Do: "for", Name: st.Var, Value: st.In, Of: setting(st.Of), By: st.By, Steps: stepsJSON(st.Steps), First: setting(st.First), Limit: setting(st.Limit),
 			Tolerate: setting(st.Tolerate), Share: st.Share}

@@ -113,7 +113,7 @@ func (w *slips) inside(i int) string {
 		return "shape"
 	case "step/on", "on/on", "undo/on", "arm/on":
 		return "on"
-	case "step/undo", "arm/undo":
+	case "step/undo", "arm/undo", "step/finally", "arm/finally":
 		return "undo"
 	case "arm/step":
 		return "step"

@@ -350,7 +350,7 @@ type (
 		Values []*Expr `parser:"( 'when' @@ ( ',' @@ )* | 'else' )"` // or conditions; nil: else
 		Stmts  []Stmt  `parser:"'{' @@* '}'"`
 	}
-	// Finally is what a run does at its end, however it ends.
+	// Finally is what a run, or a step with steps inside, does at its end, however it ends.
 	Finally struct {
 		Node
 		Stmts []Stmt `parser:"'finally' '{' @@* '}'"`

@@ -45,7 +45,7 @@ var statementKeys = map[string]yamlKey{
 var (
 	switchKeys = map[string]yamlKey{"on": {}, "value": {to: "on"}, "cases": {}, "else": {}, "default": {to: "else"}}
 	caseKeys   = with(elseKeys, map[string]yamlKey{"when": {}, "case": {to: "when"}})
-	elseKeys   = with(statementKeys, map[string]yamlKey{"do": {}, "steps": {}})
+	elseKeys   = with(statementKeys, map[string]yamlKey{"do": {}, "steps": {}, "finally": {}})
 )
 
 var stepKeys = with(statementKeys, map[string]yamlKey{
@@ -54,7 +54,7 @@ var stepKeys = with(statementKeys, map[string]yamlKey{
 	"handler_class": {}, "handler": {}, "handler_config": {}, "default_retryable": {}, "default_retry_limit": {}, "retry_limit": {to: "default_retry_limit"},
 	"depends_on_step": {}, "depends_on_steps": {}, "depends_on": {}, "dependencies": {to: "depends_on"}, "after": {to: "depends_on"},
 	"timeout_seconds": {}, "skippable": {}, "type": {}, "step_type": {to: "type"},
-	"for": {}, "first": {}, "tolerate": {}, "steps": {},
+	"for": {}, "first": {}, "tolerate": {}, "steps": {}, "finally": {},
 	"dependent_system": {inert: noteOnly}, "system_dependency": {inert: noteOnly}, "custom_events": {inert: noEvents}, "publishes_events": {inert: noEvents},
 	"result_schema": {inert: "results have the types their calls and returns give them"}, "composition": {inert: "write what the step does with call, let and return"},
 	"batch_config": {inert: "there are no batches; a step runs once"},

@@ -74,6 +74,12 @@ func (r *yamlReader) statements(entries []yentry, in where) []Stmt {
 			}
 		case "steps":
 			out = append(out, r.inner(e)...)
+			if find(entries, "call") == nil {
+				out = append(out, r.clauses(entries)...)
+			}
+			if last := find(entries, "finally"); last != nil {
+				out = append(out, &Finally{last.at(), r.aside(*last)})
+			}
 		case "let":
 			out = append(out, r.lets(e, entries)...)
 		case "do":
@@ -106,8 +112,10 @@ func (r *yamlReader) strays(entries []yentry) {
 	for _, e := range entries {
 		needs := ""
 		switch {
-		case e.name == "with" && !has("call"), e.name == "undo" && !has("call"), e.name == "key" && !has("call"), e.name == "on" && !has("call", "handler_class", "handler"):
+		case e.name == "with" && !has("call"), e.name == "undo" && !has("call"), e.name == "key" && !has("call"), e.name == "on" && !has("call", "handler_class", "handler", "steps"):
 			needs = "call"
+		case e.name == "finally" && !has("steps"):
+			needs = "steps"
 		case e.name == "message" && !has("fail"):
 			needs = "fail"
 		case e.name == "else" && !has("ensure"):
