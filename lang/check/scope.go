@@ -67,7 +67,7 @@ func (s *scope) Lookup(name string) (*value.Type, bool) {
 
 // referred is the type of what Refer has typed, by its text.
 func (s *scope) referred(text string) (*value.Type, bool) {
-	path, ok := strings.CutPrefix(text, failures+"(")
+	path, ok := strings.CutPrefix(text, loopFailures+"(")
 	if !ok {
 		return nil, false
 	}
@@ -79,14 +79,14 @@ func (s *scope) referred(text string) (*value.Type, bool) {
 }
 
 // Functions are those that take the name of a step.
-func (s *scope) Functions() []string { return []string{failures} }
+func (s *scope) Functions() []string { return []string{loopFailures} }
 
-// failures lists what failed in a loop.
-const failures = "failures"
+// loopFailures lists what failed in a loop.
+const loopFailures = "failures"
 
 // Refer types failures(loop).
 func (s *scope) Refer(function, path string, span diag.Span) (*value.Type, *diag.Diagnostic, bool) {
-	if function != failures {
+	if function != loopFailures {
 		return nil, nil, false
 	}
 	b := s.find(path)
@@ -105,7 +105,7 @@ func (s *scope) Refer(function, path string, span diag.Span) (*value.Type, *diag
 	case st.loop.Tolerate == nil && st.loop.Share == 0:
 		return nil, diag.Errorf(CodeType, span, "%s tolerates no failure: the first one ends it", path).See(st.tree.Name.Span, "the loop").Hintf("write in it: tolerate 10%%, or 100%% for all of them"), true
 	default:
-		st.loop.Told = failures + "(" + path + ")"
+		st.loop.Told = loopFailures + "(" + path + ")"
 		return failuresOf(st.loop), nil, true
 	}
 }
