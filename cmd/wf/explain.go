@@ -216,16 +216,15 @@ func (x *explainer) arms(body []graph.Stmt, name string) {
 			continue
 		}
 		for _, a := range s.Arms {
-			word, when, _ := strings.Cut(a.Label, ": ")
 			if steps := graph.Inside(a.Body); len(steps) > 0 {
 				names := make([]string, len(steps))
 				for i, inner := range steps {
 					names[i] = inner.Name
 				}
-				x.row(word, fmt.Sprintf("%s: runs %s; see %s:%s", cutTo(when, 60), strings.Join(names, ", "), x.main, stepArgument(name+".", steps[0])))
+				x.row(s.Label, fmt.Sprintf("%s: runs %s; see %s:%s", cutTo(a.Label, 60), strings.Join(names, ", "), x.main, stepArgument(name+".", steps[0])))
 				continue
 			}
-			x.row(word, cutTo(when, 60)+": "+x.does(a.Body, "goes on"))
+			x.row(s.Label, cutTo(a.Label, 60)+": "+x.does(a.Body, "goes on"))
 		}
 	}
 }
@@ -470,7 +469,7 @@ func (x *explainer) does(body []graph.Stmt, nothing string) string {
 			parts = append(parts, "calls "+st.Sig.Name())
 		case *graph.Switch:
 			for _, a := range st.Arms {
-				parts = append(parts, cutTo(a.Label, 60)+": "+x.does(a.Body, "goes on"))
+				parts = append(parts, cutTo(st.Label+": "+a.Label, 60)+": "+x.does(a.Body, "goes on"))
 			}
 		case *graph.Return:
 			parts = append(parts, x.who+" returns "+brief(st.Value))

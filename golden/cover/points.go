@@ -169,7 +169,7 @@ func (t *table) statement(st graph.Stmt) {
 		t.call(st)
 	case *graph.Switch:
 		for _, a := range st.Arms {
-			label := short(a.Label)
+			label := short(st.Label + ": " + a.Label)
 			t.on(a, "taken", Point{Kind: Clauses, What: label, Span: a.Span, Missing: t.step + ": " + label + " is never taken"})
 			t.program(a.When)
 			t.block(a.Body)

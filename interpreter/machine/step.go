@@ -268,7 +268,11 @@ func (m *Machine) choose(x *exec, s *graph.Switch) (stop bool) {
 		}
 		if ok {
 			m.reached(a, "taken")
-			m.decided(x, a.Label)
+			which := a.Label
+			if s.Secret {
+				which = "***"
+			}
+			m.decided(x, s.Label+": "+which)
 			x.frames = append(x.frames, frame{body: a.Body, arm: true})
 			return false
 		}

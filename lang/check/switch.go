@@ -60,6 +60,7 @@ func (s *stepFlow) switches(t *syntax.Switch, more bool, sc *scope, in *inClause
 		}
 	}
 	s.below, s.mains, s.mainOut = below, w.mains, w.out
+	g.Label, g.Secret = w.label, w.subject != nil && w.subject.Type().Secret
 	whole := w.complete()
 	w.answers(sc)
 	for _, p := range ended {
@@ -116,7 +117,7 @@ func (w *switchFlow) judge(e *syntax.Expr, sc *scope) {
 
 // arm checks one arm. falls tells that it goes on below.
 func (w *switchFlow) arm(t *syntax.Arm, in *inClause) (a *graph.Arm, falls bool) {
-	a = &graph.Arm{Span: t.Span, Label: w.label + ": else"}
+	a = &graph.Arm{Span: t.Span, Label: "else"}
 	w.reachable(t)
 	inner := w.rest.child()
 	if len(t.Values) > 0 {
@@ -191,7 +192,7 @@ func (w *switchFlow) condition(t *syntax.Arm) (when *expr.Program, label string)
 		}
 		when, _ = expr.Compile(expr.Source{Text: strings.Join(text, " or "), Span: t.Span, Pieces: nowhere}, w.rest)
 	}
-	return when, w.label + ": when " + strings.Join(words, ", ")
+	return when, "when " + strings.Join(words, ", ")
 }
 
 // nowhere says that no part of a text stands in the file: what is wrong with the comparison
@@ -211,7 +212,7 @@ func (w *switchFlow) conditional(t *syntax.Arm) (*expr.Program, string) {
 	case fixed && v == false:
 		w.add(diag.Errorf(CodeUnreachable, e.Span, "this is never taken: its condition is always false"))
 	}
-	return p, w.label + ": when " + p.String()
+	return p, "when " + p.String()
 }
 
 // take notes that an arm takes a value of the subject.

@@ -57,8 +57,7 @@ func own(s *graph.Switch) []*graph.Arm {
 func arms(s *graph.Switch) []*graph.Step {
 	out := make([]*graph.Step, len(s.Arms))
 	for i, a := range s.Arms {
-		_, name, _ := strings.Cut(a.Label, ": ")
-		out[i] = &graph.Step{Index: i, Name: name, Body: a.Body}
+		out[i] = &graph.Step{Index: i, Name: a.Label, Body: a.Body}
 	}
 	return out
 }
@@ -108,8 +107,7 @@ func (in inside) head() []string {
 	}
 	for _, st := range in.own {
 		if s, ok := st.(*graph.Switch); ok {
-			goes, _, _ := strings.Cut(s.Arms[0].Label, ": ")
-			out = append(out, goes)
+			out = append(out, s.Label)
 		}
 	}
 	return out

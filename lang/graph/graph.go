@@ -168,14 +168,16 @@ type (
 	}
 	// Switch executes the first of its arms whose condition holds, and goes on below it.
 	Switch struct {
-		Arms []*Arm
-		Span diag.Span
+		Label  string // "switch input.plan"
+		Arms   []*Arm
+		Secret bool // which arm is taken would tell a secret
+		Span   diag.Span
 	}
 	// Arm is one of the ways a switch can go.
 	Arm struct {
 		When  *expr.Program // nil: always
 		Body  []Stmt
-		Label string // "switch input.plan: when "free""
+		Label string // "when "free""
 		Span  diag.Span
 	}
 	// Group runs steps of its own. Behind it, and in its clauses, their results can be
