@@ -77,6 +77,9 @@ func (w *walker) body(body []graph.Stmt, like Call, prefix, name string) {
 				w.step(s, name+".", scope)
 			}
 			clauses(st.Clauses)
+			if st.Finally != nil {
+				w.block(st.Finally, name+".", "finally", like.Scope)
+			}
 		case *graph.Loop:
 			scope := &Scope{Step: name, Loop: st, Outer: like.Scope}
 			s := st.Steps[0]
