@@ -68,6 +68,9 @@ func (in inside) failures(s *graph.Step) []matter {
 					course.ways = append(course.ways, leading(c.Label, c.Body))
 				}
 				clauses(st.Clauses, sign)
+				if st.Finally != nil {
+					walk(st.Finally.Steps[0].Body, signAfter)
+				}
 			}
 		}
 	}

@@ -327,9 +327,9 @@ func TestFailuresSayWhereOutcomesLead(t *testing.T) {
 // stood beside the switch, and an arm is no step.
 func TestStepsInArmsAreAskedForByTheirNames(t *testing.T) {
 	in := &graph.Step{Name: "look"}
-	g := &graph.Graph{Name: "w", Steps: []*graph.Step{{Name: "route", Body: []graph.Stmt{&graph.Switch{Arms: []*graph.Arm{
-		{Label: `switch input.plan: when "free"`, Body: []graph.Stmt{&graph.Group{Steps: []*graph.Step{in}}}},
-		{Label: "switch input.plan: else"},
+	g := &graph.Graph{Name: "w", Steps: []*graph.Step{{Name: "route", Body: []graph.Stmt{&graph.Switch{Label: "switch input.plan", Arms: []*graph.Arm{
+		{Label: `when "free"`, Body: []graph.Stmt{&graph.Group{Steps: []*graph.Step{in}}}},
+		{Label: "else"},
 	}}}}}}
 	var asked []string
 	svg := Annotated(g, Notes{Step: func(name string, s *graph.Step) *Note {
