@@ -50,6 +50,10 @@ func (in inside) failures(s *graph.Step) []matter {
 			switch st := st.(type) {
 			case *graph.Switch:
 				for _, a := range own(st) {
+					_, name, _ := strings.Cut(a.Label, ": ")
+					if w := leading(name, a.Body); w.mood != "good" && sign == "" {
+						course.ways = append(course.ways, w)
+					}
 					walk(a.Body, sign)
 				}
 			case *graph.Ensure:

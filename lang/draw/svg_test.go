@@ -344,6 +344,19 @@ func TestStepsInArmsAreAskedForByTheirNames(t *testing.T) {
 	}
 }
 
+// TestArmsThatFailAreFailures: of a switch whose arms have no boxes.
+func TestArmsThatFailAreFailures(t *testing.T) {
+	s := &graph.Step{Name: "a", Body: []graph.Stmt{&graph.Switch{Arms: []*graph.Arm{
+		{Label: "switch: when input.n > 9", Body: []graph.Stmt{&graph.Fail{Code: "TOO_MANY"}}},
+		{Label: "switch: when input.n > 7", Body: []graph.Stmt{&graph.Degrade{}}},
+		{Label: "switch: else", Body: []graph.Stmt{&graph.Return{}}},
+	}}}}
+	want := []way{{"when input.n > 9", "✗ TOO_MANY", "bad"}, {"when input.n > 7", "~ degraded", "fair"}}
+	if got := insideOf(s).failures(s); len(got) != 1 || !slices.Equal(got[0].ways, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // TestOrdersWithFewCrossings: two pairs whose edges cross in the order of the file do not on
 // the picture, and neighbours change places for it.
 func TestOrdersWithFewCrossings(t *testing.T) {
