@@ -245,3 +245,11 @@ func TestHeldAndRefusedCallsAreShown(t *testing.T) {
 		t.Errorf("%s, want %s", strings.Join(got, ", "), want)
 	}
 }
+
+// TestTimesThatLookAlikeAreToldApart: milliseconds after days.
+func TestTimesThatLookAlikeAreToldApart(t *testing.T) {
+	got := strings.Join(named([]time.Duration{0, day, day + 5*time.Millisecond, day + 10*time.Millisecond, 2 * day}), " ")
+	if want := "0s 1d +5ms +10ms 2d"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

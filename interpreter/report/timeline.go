@@ -326,14 +326,30 @@ func (t *timeline) axis(b *bytes.Buffer, left, bottom float64) {
 		fmt.Fprintf(b, `<g><title>%s</title><rect class="skip" x="%.1f" y="%d" width="%.1f" height="%.1f"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">⋯ %s</text></g>`+"\n",
 			"nothing but waiting: "+short(s.to-s.from), x, topH-8, w, bottom-topH+8, x+w/2, topH-30, short(s.to-s.from))
 	}
-	for _, at := range t.scale.ticks() {
-		x := left + t.scale.x(at)
-		fmt.Fprintf(b, `<path class="grid" d="M%.1f,%d V%.1f"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`, x, topH-8, bottom, x, topH-14, short(at))
+	ticks := t.scale.ticks()
+	for i, text := range named(ticks) {
+		x := left + t.scale.x(ticks[i])
+		fmt.Fprintf(b, `<path class="grid" d="M%.1f,%d V%.1f"/><text class="tick" x="%.1f" y="%d" text-anchor="middle">%s</text>`, x, topH-8, bottom, x, topH-14, text)
 		if len(t.rows) > maxRows {
-			fmt.Fprintf(b, `<text class="tick" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x, bottom+12, short(at))
+			fmt.Fprintf(b, `<text class="tick" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x, bottom+12, text)
 		}
 		b.WriteString("\n")
 	}
+}
+
+// named says how times are written at the line: where two would look alike, the later one by
+// how much later it is.
+func named(ticks []time.Duration) []string {
+	out := make([]string, len(ticks))
+	last := 0 // that is written in full
+	for i, at := range ticks {
+		if out[i] = short(at); i > 0 && out[i] == out[last] {
+			out[i] = "+" + short(at-ticks[last])
+		} else {
+			last = i
+		}
+	}
+	return out
 }
 
 // row draws a row, whose top is y.
