@@ -105,13 +105,16 @@ func TestSameGraphTells(t *testing.T) {
 }
 
 // overlay is the shipped files with some replaced.
-func overlay(t *testing.T, files map[string]string) fs.FS {
+func overlay(t *testing.T, files map[string]string) fs.FS { return laid(t, workflows.FS, files) }
+
+// laid is the files of a file system with some replaced.
+func laid(t *testing.T, base fs.FS, files map[string]string) fs.FS {
 	out := fstest.MapFS{}
-	err := fs.WalkDir(workflows.FS, ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(base, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		data, err := fs.ReadFile(workflows.FS, name)
+		data, err := fs.ReadFile(base, name)
 		out[name] = &fstest.MapFile{Data: data}
 		return err
 	})

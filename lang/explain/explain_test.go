@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -27,6 +28,7 @@ blocks below a line that says what they are.
 	Wrong:              a definition that gives the code, and no other one
 	Right:              a definition that gives nothing
 	Wrong, FILE:        the same under another name than flow.wf
+	Wrong, converting FILE:  a definition whose conversion to the other syntax gives the code
 	With FILE:          a file that both examples can see
 
 If one of the files is a test file it is run, else it is checked.
@@ -122,9 +124,12 @@ type page struct {
 	examples []example
 }
 
-type example struct{ sort, file, text string }
+type example struct {
+	sort, file, text string
+	convert          bool
+}
 
-var label = regexp.MustCompile(`^(Wrong|Right|With)(?:,? (\S+))?:$`)
+var label = regexp.MustCompile(`^(Wrong|Right|With)(?:,? (converting )?(\S+))?:$`)
 
 func cut(text string) *page {
 	p := &page{}
@@ -132,7 +137,7 @@ func cut(text string) *page {
 	for _, line := range strings.Split(text, "\n") {
 		switch m := label.FindStringSubmatch(line); {
 		case m != nil:
-			p.examples = append(p.examples, example{sort: m[1], file: m[2]})
+			p.examples = append(p.examples, example{sort: m[1], file: m[3], convert: m[2] != ""})
 			at = &p.examples[len(p.examples)-1]
 			if at.file == "" {
 				at.file = "flow.wf"
@@ -155,12 +160,13 @@ func cut(text string) *page {
 func (p *page) try(t *testing.T, sort string) []string {
 	fsys := fstest.MapFS{}
 	var files []string
-	shown := false
+	shown, convert := false, false
 	for _, ex := range p.examples {
 		if ex.sort == sort || ex.sort == "With" {
 			fsys[ex.file] = &fstest.MapFile{Data: []byte(strings.TrimRight(ex.text, "\n") + "\n")}
 			files = append(files, ex.file)
 			shown = shown || ex.sort == sort
+			convert = convert || ex.convert
 		}
 	}
 	if !shown && sort == "Wrong" || len(files) == 0 {
@@ -180,6 +186,9 @@ func (p *page) try(t *testing.T, sort string) []string {
 	registry := builtins.New()
 	mocks.Register(registry, mocks.Options{Seed: 1})
 	prog, problems := lang.Load(fsys, main, lang.Options{Catalog: registry})
+	if convert && len(problems) == 0 {
+		_, problems, _ = lang.Convert(fsys, main, lang.ConvertOptions{Options: lang.Options{Catalog: registry}, YAML: strings.HasSuffix(main, ".wf"), As: "converted" + map[string]string{".wf": ".yaml", ".yaml": ".wf"}[path.Ext(main)]})
+	}
 	return told(t, prog, problems)
 }
 

@@ -1,7 +1,9 @@
 package syntax
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -11,7 +13,13 @@ import (
 
 // writer writes a tree as text, with no thought of its layout but for the lines: one for
 // each statement of a block that has several. Format does the rest.
-type writer struct{ out strings.Builder }
+type writer struct {
+	out     strings.Builder
+	src     []byte               // of the tree, if it was made from a source
+	remarks *remarks             // comments to write with it; nil: none
+	render  func(*writer, *Expr) // writes an expression; nil: its text
+	owner   any                  // the node whose block comes next
+}
 
 func (w *writer) print(words ...string) {
 	for _, word := range words {
@@ -27,30 +35,80 @@ func (w *writer) file(f *File) {
 				w.print("\n")
 			}
 		}
+		w.above(d)
 		w.node(d)
+		w.beside(d)
 	}
 	w.print("\n")
 }
 
+// above writes the comments before a part, each on a line.
+func (w *writer) above(part any) {
+	if w.remarks != nil {
+		for _, text := range taken(w.remarks.before, part) {
+			w.print("//", text, "\n")
+		}
+	}
+}
+
+// beside writes the comments behind the beginning of a part.
+func (w *writer) beside(part any) {
+	if w.remarks != nil {
+		for i, text := range taken(w.remarks.behind, part) {
+			if i > 0 {
+				w.print("\n")
+			}
+			w.print("  //", text)
+		}
+	}
+}
+
+// atEnd writes the comments at the end of what is inside of a part.
+func (w *writer) atEnd(part any) {
+	if w.remarks != nil {
+		for _, text := range taken(w.remarks.foot, part) {
+			w.print("//", text, "\n")
+		}
+	}
+}
+
+// commented reports whether a part needs lines of its own for its comments.
+func (w *writer) commented(part any) bool {
+	return w.remarks != nil && len(w.remarks.before[part])+len(w.remarks.behind[part])+len(w.remarks.foot[part]) > 0
+}
+
+// blank reports whether an empty line stands above a part.
+func (w *writer) blank(part any) bool { return w.remarks != nil && w.remarks.blank[part] }
+
 // lines writes the parts of a block, each on a line.
 func lines[T any](w *writer, list []T) {
-	w.print(" {\n")
+	owner := w.owner
+	if len(list) == 0 && (w.remarks == nil || len(w.remarks.foot[owner]) == 0) {
+		w.print(" {}")
+		return
+	}
+	w.print(" {")
+	w.beside(owner)
+	w.print("\n")
 	for i, n := range list {
-		if _, step := any(n).(*Step); step && i > 0 {
+		if _, step := any(n).(*Step); (step || w.blank(n)) && i > 0 {
 			w.print("\n")
 		}
+		w.above(n)
 		w.node(n)
 		if _, list := any(n).(*Classify); !list { // a comma would go on with its outcomes
 			w.print(",") // the next one may begin with what is an operator elsewhere
 		}
+		w.beside(n)
 		w.print("\n")
 	}
+	w.atEnd(owner)
 	w.print("}")
 }
 
 // inline writes the parts of a block on one line if there is but one.
 func inline[T any](w *writer, list []T) {
-	if len(list) != 1 {
+	if len(list) != 1 || w.commented(list[0]) || w.remarks != nil && len(w.remarks.foot[w.owner]) > 0 {
 		lines(w, list)
 		return
 	}
@@ -83,8 +141,22 @@ func (w *writer) dotted(names []Name) {
 // with writes a word and what belongs to it; nothing if that is absent.
 func (w *writer) with(word string, e *Expr) {
 	if e != nil {
-		w.print(word, e.Text)
+		w.print(word)
+		w.expr(e)
 	}
+}
+
+func (w *writer) expr(e *Expr) {
+	if w.render != nil {
+		w.render(w, e)
+		return
+	}
+	w.print(e.Text)
+}
+
+// spread reports whether the fields of a record stand on lines of their own.
+func (w *writer) spread(r *Record) bool {
+	return w.remarks != nil && (len(w.remarks.foot[w.owner]) > 0 || len(r.Fields) > 1 && bytes.Contains(w.src[r.Span.Start:r.Span.End], []byte("\n")) || slices.ContainsFunc(r.Fields, func(f *Field) bool { return w.commented(f) }))
 }
 
 // quoted writes a string literal without holes.
@@ -129,6 +201,10 @@ func (w *writer) shape(s Shape) {
 		if s.Open {
 			w.print("open ")
 		}
+		if w.spread(s) {
+			lines(w, s.Fields)
+			return
+		}
 		w.print("{ ")
 		list(w, s.Fields, w.field)
 		w.print(" }")
@@ -154,6 +230,7 @@ func (w *writer) shape(s Shape) {
 }
 
 func (w *writer) field(f *Field) {
+	w.owner = f
 	w.name(f.Name)
 	if f.Optional {
 		w.print("?")
@@ -183,6 +260,7 @@ func (w *writer) rules(rules []*Rule) {
 
 // node writes a declaration, statement or part of a service or mock.
 func (w *writer) node(n any) {
+	w.owner = n
 	switch n := n.(type) {
 	case *Import:
 		w.print("import ", quoted(n.Path.Value))
@@ -315,11 +393,16 @@ func (w *writer) retry(n *Retry) {
 	w.print("retry")
 	sep := " "
 	if n.Attempts != nil {
-		w.print(" ", n.Attempts.Text, " attempts")
+		w.with(" ", n.Attempts)
+		if n.Attempts.Text == "1" {
+			w.print(" attempt")
+		} else {
+			w.print(" attempts")
+		}
 		sep = ", "
 	}
 	if n.Backoff != nil {
-		w.print(sep, "backoff ", n.Backoff.Text)
+		w.with(sep+"backoff ", n.Backoff)
 		w.with(" to ", n.MaxBackoff)
 		sep = ", "
 	}
@@ -358,6 +441,10 @@ func (w *writer) step(n *Step) {
 		}
 		w.with(" in ", n.For.In)
 		w.with(" by ", n.For.By)
+	}
+	if w.remarks != nil {
+		inline(w, n.Stmts)
+		return
 	}
 	lines(w, n.Stmts)
 }

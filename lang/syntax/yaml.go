@@ -31,14 +31,22 @@ const (
 // file is never nil; beside errors it holds what could be read.
 func ParseYAML(name string, src []byte, environment string) (*File, diag.List) {
 	r := &yamlReader{file: name, src: src, environment: environment, inert: map[string]*inertUse{}}
-	f := &File{Name: name, Node: Node{Span: diag.Span{File: name, End: len(src)}}}
+	return r.read(), r.problems
+}
+
+// read reads the file; it is never nil.
+func (r *yamlReader) read() *File {
+	f := &File{Name: r.file, Node: Node{Span: diag.Span{File: r.file, End: len(r.src)}}}
 	if root := r.load(); root != nil {
+		if r.kept != nil {
+			r.kept.root = root
+		}
 		f.Decls = r.document(root)
 		f.Comments = r.comments()
 	}
 	r.reportInert()
 	f.Gaps = r.gaps || len(f.Decls) == 0
-	return f, r.problems
+	return f
 }
 
 // yamlReader is one file while it is read.
@@ -62,6 +70,7 @@ type yamlReader struct {
 	names map[string]bool      // names expressions may read, for WF608
 	inert map[string]*inertUse // inert keys met, by key
 	order []string             // of inert, as met
+	kept  *kept                // what only a conversion needs; nil: nothing
 }
 
 func (r *yamlReader) add(d *diag.Diagnostic) {
@@ -392,6 +401,12 @@ func (r *yamlReader) lineEnd(at int) int {
 	return at
 }
 
+// inHeader reports whether a place is on the line on which a block begins, which may end with
+// a comment.
+func (r *yamlReader) inHeader(start, at int) bool {
+	return (r.src[start] == '|' || r.src[start] == '>') && at < r.lineEnd(start)
+}
+
 // comments finds the comments: each # at the start of a word, outside scalars.
 func (r *yamlReader) comments() []Comment {
 	var out []Comment
@@ -405,7 +420,7 @@ func (r *yamlReader) comments() []Comment {
 		for next < len(r.scalars) && r.scalars[next].End <= at {
 			next++
 		}
-		if next < len(r.scalars) && r.scalars[next].Start <= at {
+		if next < len(r.scalars) && r.scalars[next].Start <= at && !r.inHeader(r.scalars[next].Start, at) {
 			at = r.scalars[next].End
 			continue
 		}

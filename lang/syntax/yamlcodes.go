@@ -19,4 +19,5 @@ const (
 	CodeYAMLTag         diag.Code = "WF613" // a tag other than !expr
 	CodeYAMLUnsupported diag.Code = "WF614" // a feature of Tasker this language does not have
 	CodeYAMLWord        diag.Code = "WF615" // warning: yes, no, on or off in data, which are texts here
+	CodeNoForm          diag.Code = "WF616" // converting: what the other syntax cannot say
 )

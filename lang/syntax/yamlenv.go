@@ -13,6 +13,11 @@ func (r *yamlReader) merged(root *yvalue) *yvalue {
 	if envs == nil {
 		return root
 	}
+	for _, f := range root.fields {
+		if f.value == envs && !envs.isNull() { // one without a value is like any empty key
+			r.drop(root, f)
+		}
+	}
 	if envs.isNull() || !r.isMap(envs, "environments") {
 		return root
 	}

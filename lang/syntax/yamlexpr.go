@@ -20,7 +20,11 @@ func (r *yamlReader) expr(v *yvalue) *Expr {
 	}
 	w := exprWriter{r: r}
 	w.value(v, 0)
-	return &Expr{Node: Node{Span: v.span}, Text: w.b.String(), Pieces: w.pieces, Parts: w.parts}
+	e := &Expr{Node: Node{Span: v.span}, Text: w.b.String(), Pieces: w.pieces, Parts: w.parts}
+	if r.kept != nil {
+		r.kept.data[e] = v
+	}
+	return e
 }
 
 // written is the expression of an !expr tag.

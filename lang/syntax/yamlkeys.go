@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"wf/lang/diag"
 )
@@ -38,7 +39,7 @@ var workflowKeys = map[string]yamlKey{
 // statementKeys are the keys of a statement; steps, clauses and the items of `do`
 // have them in common.
 var statementKeys = map[string]yamlKey{
-	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {}, "switch": {}, "key": {}, "idempotency_key": {to: "key"},
+	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {}, "steps": {}, "switch": {}, "key": {}, "idempotency_key": {to: "key"},
 }
 
 // switchKeys and caseKeys are those of a switch and of its arms.
@@ -96,6 +97,9 @@ var mayBeEmpty = []string{
 	"max_backoff_ms", "initial_delay", "max_delay", "module_namespace",
 }
 
+// notInTree are keys that are checked, or choose what is read, and leave nothing behind.
+var notInTree = []string{"named_steps", "concurrent", "skippable", "type"}
+
 // yentry is a field of a mapping under the name the reader knows it by.
 type yentry struct {
 	name       string
@@ -117,17 +121,23 @@ func (r *yamlReader) entries(v *yvalue, keys map[string]yamlKey, what string) []
 		name := f.key.text
 		known, ok := keys[name]
 		if !ok {
+			r.drop(v, f)
 			r.unknownKey(f.key, keys, what)
 			continue
 		}
 		if known.inert != "" {
+			r.drop(v, f)
 			r.noEffect(f.key, known.inert)
 			continue
+		}
+		if !f.value.isNull() && slices.Contains(notInTree, name) || known.to == "type" || name == "default_retryable" && strings.ToLower(f.value.text) != "false" {
+			r.drop(v, f)
 		}
 		if known.to != "" {
 			name = known.to
 		}
 		if f.value.isNull() && slices.Contains(mayBeEmpty, name) {
+			r.drop(v, f)
 			continue
 		}
 		if first := seen[name]; first != nil {

@@ -25,7 +25,7 @@ const (
 var schemaKeys = map[string]schemaUse{
 	"type": useShape, "properties": useShape, "required": useShape, "enum": useShape, "const": useShape, "default": useShape, "items": useShape,
 	"minLength": useShape, "maxLength": useShape, "minimum": useShape, "maximum": useShape, "minItems": useShape, "maxItems": useShape,
-	"pattern": useShape, "format": useShape, "additionalProperties": useShape, "x-wf-secret": useShape, "x-wf-nonempty": useShape,
+	"pattern": useShape, "format": useShape, "additionalProperties": useShape, "x-wf-secret": useShape, "x-wf-nonempty": useShape, "x-wf-type": useShape,
 	"title": useNote, "description": useNote, "$schema": useNote, "$id": useNote, "id": useNote, "$comment": useNote, "examples": useNote, "example": useNote,
 	"deprecated": useNote, "readOnly": useNote, "writeOnly": useNote,
 	"if": useSchema, "then": useSchema, "else": useSchema, "oneOf": useSchema, "anyOf": useSchema, "allOf": useSchema, "not": useSchema, "$ref": useSchema,
@@ -86,11 +86,17 @@ func (s *schemaReader) keywords(v *yvalue) {
 		switch schemaKeys[f.key.text] {
 		case useSchema:
 			s.beyond = true
+			if s.kept != nil {
+				s.kept.beyond = append(s.kept.beyond, f)
+			}
+		case useNote:
+			s.drop(v, f)
 		case useShape:
 			if f.key.text == "required" && f.value.kind != yList {
 				s.errorf(CodeYAMLSchema, f.value.span, "required takes a list of properties, not %s", f.value.describe()).Hintf("list the names on the object that has them")
 			}
 		case 0:
+			s.drop(v, f)
 			d := s.warnf(CodeYAMLSchema, f.key.span, "JSON Schema has no keyword %s; it is not checked", f.key.text)
 			d.Hint = diag.DidYouMean(f.key.text, slices.Sorted(maps.Keys(schemaKeys)))
 		}
@@ -207,7 +213,7 @@ func (s *schemaReader) field(f yfield, required bool) (out *Field, nullable bool
 			out.Default = s.expr(def)
 		}
 	}
-	if rec, ok := out.Shape.(*Record); ok && fillable(rec) {
+	if rec, ok := out.Shape.(*Record); ok && fillable(rec) && !nullable {
 		out.Optional = false // its defaults apply, so it is never missing
 	}
 	if out.Default != nil {
@@ -395,6 +401,12 @@ func (s *schemaReader) stringShape(v *yvalue) (Shape, []*Rule) {
 				d.Hintf("formats that are checked: %s", strings.Join(schema.Formats, ", "))
 			}
 		}
+	}
+	if t := v.field("x-wf-type"); t != nil {
+		if t.text != "duration" {
+			s.errorf(CodeYAMLSchema, t.span, "x-wf-type takes duration, not %s", t.describe())
+		}
+		named = "duration"
 	}
 	return &NamedShape{Node{Span: v.span}, named}, rules
 }

@@ -388,11 +388,14 @@ func hasUse(stmts []Stmt) bool {
 // settings reads the policy keys of a step or workflow.
 func (r *yamlReader) settings(entries []yentry, level string) []Stmt {
 	var out []Stmt
-	if retry := r.retrySetting(entries); retry != nil {
-		out = append(out, retry)
-	}
+	retry := r.retrySetting(entries)
 	for _, e := range entries {
 		switch e.name {
+		case "retry", "default_retry_limit", "default_retryable":
+			if retry != nil {
+				out = append(out, retry)
+				retry = nil
+			}
 		case "timeout":
 			if x := r.duration(e.value, "timeout"); x != nil {
 				out = append(out, &Timeout{e.at(), x})
