@@ -369,7 +369,7 @@ func (w *writer) stmt(n any) {
 			w.print("else")
 		} else {
 			w.print("when ")
-			list(w, n.Values, func(e *Expr) { w.print(e.Text) })
+			list(w, n.Values, w.expr)
 		}
 		inline(w, n.Stmts)
 	case *Finally:

@@ -247,7 +247,7 @@ func (c *fromYAML) comments() *remarks {
 			add(n, n.Span, record)
 		case *Workflow:
 			add(n, c.kept.root.span, true)
-		case Decl, Stmt:
+		case Decl, Stmt, *Arm:
 			add(n, placeOf(n).Span, isBlock(n))
 		}
 		return true
@@ -268,7 +268,7 @@ func (c *fromYAML) comments() *remarks {
 // isBlock reports whether a node has statements inside.
 func isBlock(n any) bool {
 	switch n.(type) {
-	case *Workflow, *Step, *On, *Undo, *Finally, *Service, *Operation, *PolicyDecl, *Input:
+	case *Workflow, *Step, *On, *Undo, *Switch, *Arm, *Finally, *Service, *Operation, *PolicyDecl, *Input:
 		return true
 	}
 	return false

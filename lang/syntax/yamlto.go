@@ -146,7 +146,7 @@ func (c *toYAML) place(w *Workflow) *remarks {
 		case *Field:
 			_, record := n.Shape.(*Record)
 			add(n, record)
-		case Decl, Stmt:
+		case Decl, Stmt, *Arm:
 			add(n, isBlock(n))
 		}
 		return true
@@ -895,7 +895,7 @@ func (c *toYAML) into(out *ynode, stmts []Stmt, handlers bool) {
 		}
 	}
 	for _, g := range groups {
-		if handlers && g.class != "" && !seen["undo"] {
+		if handlers && g.class != "" && !seen["undo"] && !seen["key"] {
 			g.items[0] = yitem{key: "handler_class", value: nameText(g.class)}
 			if len(g.items) > 1 && g.items[1].key == "with" {
 				g.items[1].key = "handler_config"
@@ -1046,33 +1046,74 @@ func (c *toYAML) clause(on *On) yitem {
 	if on.When != nil {
 		out.items = append(out.items, pair("when", c.code(on.When)))
 	}
-	stmts := on.Stmts
+	c.body(out, on.Stmts)
+	c.atFoot(out, on)
+	it := c.about(on, yitem{value: out})
+	it.blank = false
+	return it
+}
+
+// body adds the statements of a clause or of an arm, which may end with retry.
+func (c *toYAML) body(out *ynode, stmts []Stmt) {
 	var end *Retry
 	if n := len(stmts); n > 0 {
 		if retry, ok := stmts[n-1].(*Retry); ok {
 			end, stmts = retry, stmts[:n-1]
 		}
 	}
-	for _, st := range stmts {
-		if isHead(st) {
-			c.known(st)
-		}
-	}
 	before := len(out.items)
 	c.into(out, stmts, false)
-	if end != nil {
-		it := c.about(end, pair("retry", c.retry(end)))
-		if len(out.items) > before && out.items[before].key == "do" {
-			do := out.items[before].value
-			do.items = append(do.items, yitem{value: mapping(it)})
-		} else {
-			out.items = append(out.items, it)
-		}
+	if end == nil {
+		return
 	}
-	c.atFoot(out, on)
-	it := c.about(on, yitem{value: out})
-	it.blank = false
-	return it
+	it := c.about(end, pair("retry", c.retry(end)))
+	if len(out.items) > before && out.items[before].key == "do" {
+		do := out.items[before].value
+		do.items = append(do.items, yitem{value: mapping(it)})
+		return
+	}
+	out.items = append(out.items, it)
+}
+
+// choice is the value of a switch.
+func (c *toYAML) choice(s *Switch) *ynode {
+	out := &ynode{kind: yMap}
+	if s.Value != nil {
+		out.items = append(out.items, pair("on", c.expr(s.Value)))
+	}
+	cases := &ynode{kind: yList}
+	var other []yitem
+	for _, a := range s.Arms {
+		arm := &ynode{kind: yMap}
+		if a.Values == nil {
+			c.body(arm, a.Stmts)
+			c.atFoot(arm, a)
+			other = append(other, c.about(a, pair("else", arm)))
+			continue
+		}
+		values := &ynode{kind: yList, short: true}
+		for _, e := range a.Values {
+			v := c.code(e)
+			if s.Value != nil {
+				v = c.expr(e)
+			}
+			values.items = append(values.items, yitem{value: v})
+		}
+		when := values
+		if len(values.items) == 1 && values.items[0].value.kind == yScalar {
+			when = values.items[0].value
+		}
+		arm.items = append(arm.items, pair("when", when))
+		c.body(arm, a.Stmts)
+		c.atFoot(arm, a)
+		it := c.about(a, yitem{value: arm})
+		it.blank = false
+		cases.items = append(cases.items, it)
+	}
+	out.items = append(out.items, pair("cases", cases))
+	out.items = append(out.items, other...)
+	c.atFoot(out, s)
+	return out
 }
 
 // call is the keys of a call.
@@ -1080,6 +1121,9 @@ func (c *toYAML) call(call *Call) []yitem {
 	items := []yitem{pair("call", nameText(dotted(call.Target)))}
 	if call.Args != nil {
 		items = append(items, pair("with", c.expr(call.Args)))
+	}
+	if call.Key != nil {
+		items = append(items, pair("key", c.expr(call.Key)))
 	}
 	return items
 }
@@ -1090,6 +1134,8 @@ func (c *toYAML) statement(st Stmt) []yitem {
 	case *Ensure:
 		other := mapping(c.statement(st.Else)...)
 		return []yitem{pair("ensure", c.code(st.Cond)), pair("else", other)}
+	case *Switch:
+		return []yitem{pair("switch", c.choice(st))}
 	case *Return:
 		return []yitem{pair("return", c.expr(st.Value))}
 	case *Degrade:
@@ -1113,7 +1159,7 @@ func (c *toYAML) known(st Stmt) {
 	switch st.(type) {
 	case *Version, *Describe, *Input, *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step:
 		// written elsewhere, or misplaced, which the checker reports
-	case *Call, *On, *Undo, *Finally, *Return, *Degrade, *Fail, *Output:
+	case *Call, *On, *Undo, *Switch, *Finally, *Return, *Degrade, *Fail, *Output:
 	default:
 		c.formless(placeOf(st).Span, "keep the workflow in .wf", "this statement has no form in YAML")
 	}
