@@ -22,12 +22,12 @@ type convertCmd struct {
 func (convertCmd) Help() string {
 	return `The result means the same: it is read and checked again before it is written. Comments
 are carried over. Keys of YAML that have no effect become comments, which the way back
-makes keys again. What has no form in the other syntax is told with its place, and
+makes keys again. YAML imports the .wf file for the services and types in it. What has no form in the other syntax is told with its place, and
 nothing is written then.
 
 Examples:
   wf convert tasker.yaml --to wf
-  wf convert tasker.yaml --environment production -o flow.wf
+  wf convert tasker.yaml --environment production -o order.wf
   wf convert flow.wf --to yaml -o flow.yaml`
 }
 

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,8 @@ type ConvertOptions struct {
 }
 
 // ConvertWF writes a workflow of a .wf file, which [Parse] read from src without an error,
-// in YAML. Comments are carried over. What has no form in YAML is an error with its place;
+// in YAML. Comments are carried over. What the file declares beside it has no form in YAML:
+// the result imports the file for it. What else has no form in YAML is an error with its place;
 // the text is nil then.
 func ConvertWF(f *File, src []byte, opts ConvertOptions) ([]byte, diag.List) {
 	c := &toYAML{file: f, src: src, opts: opts, data: map[*Expr]*ynode{}}
@@ -54,6 +56,7 @@ type toYAML struct {
 	remarks  *remarks
 	top      []string // comments above the file
 	retries  bool     // the workflow says how often calls are tried
+	beside   []Decl   // what has no form in YAML, and is imported from the file
 }
 
 func (c *toYAML) formless(at diag.Span, hint, format string, args ...any) {
@@ -76,24 +79,17 @@ func (c *toYAML) choose() *Workflow {
 		}
 	}
 	for _, d := range c.file.Decls {
-		what := ""
-		switch d := d.(type) {
-		case *Import:
-		case *Workflow:
-		case *TypeDecl:
-			what = "type " + d.Name.Text
-		case *Service:
-			what = "service " + d.Name.Text
-		case *PolicyDecl:
-			what = "policy " + d.Name.Text
-		case *Let:
-			what = "let " + d.Name.Text
+		switch d.(type) {
+		case *Import, *Workflow:
+		case *TypeDecl, *Service, *PolicyDecl, *Let:
+			if c.beside == nil {
+				c.problems.Add(diag.Warnf(CodeNoForm, placeOf(d).Span, "this has no form in YAML; the result imports %s for it", c.file.Name).
+					Hintf("a .wf file that declares what workflows share is imported by either form"))
+			}
+			c.beside = append(c.beside, d)
 		default:
 			c.formless(placeOf(d).Span, "a file in YAML holds one workflow; tests and mocks stay in .wf files, which can import it", "mocks and tests have no form in YAML")
 			return nil
-		}
-		if what != "" {
-			c.formless(placeOf(d).Span, "move it into a .wf file of its own and import that; a file in YAML can import it too", "%s has no form in YAML", what)
 		}
 	}
 	switch {
@@ -152,7 +148,10 @@ func (c *toYAML) place(w *Workflow) *remarks {
 		return true
 	}
 	for _, d := range c.file.Decls {
-		if other, ok := d.(*Workflow); !ok || other == w {
+		switch other, ok := d.(*Workflow); {
+		case !ok && slices.Contains(c.beside, d), ok && other != w:
+			add(d, true)
+		default:
 			Walk(d, visit)
 		}
 	}
@@ -167,6 +166,13 @@ func (c *toYAML) place(w *Workflow) *remarks {
 	}
 	p := &placer{src: c.src, anchors: c.anchors, first: c.file.Decls[0]}
 	out := p.place(comments, c.opaque)
+	for _, d := range c.file.Decls {
+		if _, imp := d.(*Import); !imp && d != Decl(w) { // it keeps its comments
+			delete(out.before, d)
+			delete(out.behind, d)
+			delete(out.foot, d)
+		}
+	}
 	c.top = append(taken(out.before, c.file.Decls[0]), c.top...)
 	if first := c.file.Decls[0]; first != Decl(w) {
 		c.top = append(c.top, taken(out.before, w)...)
@@ -177,8 +183,8 @@ func (c *toYAML) place(w *Workflow) *remarks {
 // elsewhere reports whether a place is in another workflow than the one that is written.
 func (c *toYAML) elsewhere(at diag.Span, w *Workflow) bool {
 	return slices.ContainsFunc(c.file.Decls, func(d Decl) bool {
-		other, ok := d.(*Workflow)
-		return ok && other != w && other.Span.Start <= at.Start && at.End <= other.Span.End
+		span := placeOf(d).Span
+		return d != Decl(w) && span.Start <= at.Start && at.End <= span.End
 	})
 }
 
@@ -447,12 +453,19 @@ func (c *toYAML) workflow(w *Workflow) *ynode {
 	imports := &ynode{kind: yList, short: true}
 	for _, d := range c.file.Decls {
 		if imp, ok := d.(*Import); ok {
-			path := imp.Path.Value
+			target := imp.Path.Value
 			if c.opts.Import != nil {
-				path = c.opts.Import(path)
+				target = c.opts.Import(target)
 			}
-			imports.items = append(imports.items, c.about(imp, yitem{value: nameText(path)}))
+			imports.items = append(imports.items, c.about(imp, yitem{value: nameText(target)}))
 		}
+	}
+	if len(c.beside) > 0 {
+		self := path.Base(c.file.Name)
+		if c.opts.Import != nil {
+			self = c.opts.Import(self)
+		}
+		imports.items = append(imports.items, yitem{value: nameText(self)})
 	}
 	if len(imports.items) == 1 && len(imports.items[0].behind) > 0 {
 		it := imports.items[0]
