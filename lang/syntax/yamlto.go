@@ -82,11 +82,7 @@ func (c *toYAML) choose() *Workflow {
 		switch d.(type) {
 		case *Import, *Workflow:
 		case *TypeDecl, *Service, *PolicyDecl, *Let:
-			if c.beside == nil {
-				c.problems.Add(diag.Warnf(CodeNoForm, placeOf(d).Span, "this has no form in YAML; the result imports %s for it", c.file.Name).
-					Hintf("a .wf file that declares what workflows share is imported by either form"))
-			}
-			c.beside = append(c.beside, d)
+			c.isBeside(d)
 		default:
 			c.formless(placeOf(d).Span, "a file in YAML holds one workflow; tests and mocks stay in .wf files, which can import it", "mocks and tests have no form in YAML")
 			return nil
@@ -107,7 +103,33 @@ func (c *toYAML) choose() *Workflow {
 	if c.problems.HasErrors() {
 		return nil
 	}
+	c.callees(found[0], all)
 	return found[0]
+}
+
+// callees adds the other workflows of the file that a workflow calls to what is beside it.
+func (c *toYAML) callees(w *Workflow, all []*Workflow) {
+	called := map[string]bool{}
+	Walk(w, func(n any) bool {
+		if call, ok := n.(*Call); ok {
+			called[dotted(call.Target)] = true
+		}
+		return true
+	})
+	for _, other := range all {
+		if other != w && (called[dotted(other.Name)] || called[other.Name[len(other.Name)-1].Text]) {
+			c.isBeside(other)
+		}
+	}
+}
+
+// isBeside notes what the result has to import from the file.
+func (c *toYAML) isBeside(d Decl) {
+	if c.beside == nil {
+		c.problems.Add(diag.Warnf(CodeNoForm, placeOf(d).Span, "this cannot stand beside a workflow in YAML; the result imports %s for it", c.file.Name).
+			Hintf("a .wf file that declares what workflows share is imported by either form"))
+	}
+	c.beside = append(c.beside, d)
 }
 
 func dotted(names []Name) string {
