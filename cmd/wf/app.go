@@ -94,6 +94,7 @@ type cli struct {
 	Graph      graphCmd      `cmd:"" help:"Draw the step graph of a workflow." group:"author"`
 	Fmt        fmtCmd        `cmd:"" help:"Lay files out in the one style." group:"author"`
 	Convert    convertCmd    `cmd:"" help:"Write a definition in the other syntax: .wf or YAML." group:"author"`
+	Init       initCmd       `cmd:"" help:"Make a folder with a workflow, its services and its tests, to begin with." group:"author"`
 	Services   servicesCmd   `cmd:"" help:"List the services and operations that are built in." group:"author"`
 	Explain    explainCmd    `cmd:"" help:"Explain a diagnostic code, or the policy of a step." group:"author"`
 	LSP        lspCmd        `cmd:"" name:"lsp" help:"Serve an editor over the Language Server Protocol." group:"author"`
