@@ -78,9 +78,9 @@ func relative(from, to string) string {
 
 // same reads what was written and tells why it is not the same; nil if it is.
 func same(fsys fs.FS, p *Program, out []byte, opts ConvertOptions) *diag.Diagnostic {
-	again, problems := Load(written{fsys, opts.As, out}, opts.As, opts.Options)
+	again, problems := Load(edited{fsys, map[string][]byte{opts.As: out}}, opts.As, opts.Options)
 	if opts.YAML {
-		again, problems = Load(written{fsys, opts.As, out}, opts.As, Options{Catalog: opts.Catalog, StubHandlers: true})
+		again, problems = Load(edited{fsys, map[string][]byte{opts.As: out}}, opts.As, Options{Catalog: opts.Catalog, StubHandlers: true})
 	}
 	at := p.Tree.Span
 	for _, d := range problems {
@@ -171,27 +171,3 @@ func differs(a, b any, at string) string {
 	}
 	return at
 }
-
-// written is a file system with one file more, or in place of another.
-type written struct {
-	fs.FS
-	name string
-	data []byte
-}
-
-// Open opens a file.
-func (w written) Open(name string) (fs.File, error) {
-	if name == w.name {
-		return &file{Reader: bytes.NewReader(w.data)}, nil
-	}
-	return w.FS.Open(name)
-}
-
-// file is the file that was written.
-type file struct{ *bytes.Reader }
-
-// Stat says nothing.
-func (f *file) Stat() (fs.FileInfo, error) { return nil, fs.ErrInvalid }
-
-// Close does nothing.
-func (f *file) Close() error { return nil }

@@ -24,6 +24,8 @@ type checkCmd struct {
 	Format       string   `help:"text, json (one object a line) or sarif." enum:"text,json,sarif" default:"text"`
 	Strict       bool     `help:"Take warnings for errors."`
 	Effects      bool     `help:"Print for every call what becomes of each outcome."`
+	Fix          bool     `help:"Change the files where there is one way to mend a problem, and check them again."`
+	Diff         bool     `help:"With --fix: change nothing; print what would change."`
 	StubHandlers bool     `help:"YAML: take any handler_class as registered."`
 	Environment  string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
 }
@@ -32,10 +34,15 @@ type checkCmd struct {
 func (checkCmd) Help() string {
 	return `Diagnostics go to standard output. The exit status is 2 if there are errors.
 
+--fix makes the changes that problems come with, such as a misspelt name written right,
+where there is but one; what it did goes to standard error. A change that would lead to
+more errors is not made, and files that are only imported are left alone.
+
 Examples:
   wf check workflows
   wf check flow.wf --strict --format json
   wf check flow.wf --effects
+  wf check flow.wf --fix --diff
   wf check tasker.yaml --stub-handlers`
 }
 
@@ -49,11 +56,20 @@ func (c *checkCmd) Run(e *env) error {
 	if c.Effects && c.Format == "sarif" {
 		return wrong("effects have no SARIF form").hinted("--format text or json")
 	}
+	if c.Diff && !c.Fix {
+		return wrong("--diff shows what --fix would change").hinted("wf check --fix --diff …")
+	}
 	var all diag.List
 	var programs []*lang.Program
 	sources := diag.Sources{}
+	fsys := fs.FS(hostFS{})
+	if c.Fix {
+		if fsys, err = c.fix(e, files, opts); err != nil {
+			return err
+		}
+	}
 	for _, f := range files {
-		p, problems := lang.Load(hostFS{}, f, opts)
+		p, problems := lang.Load(fsys, f, opts)
 		maps.Copy(sources, p.Sources)
 		programs = append(programs, p)
 		all = append(all, problems...)
@@ -81,6 +97,9 @@ func (c *checkCmd) Run(e *env) error {
 }
 
 func (c *checkCmd) print(e *env, all diag.List, sources diag.Sources, files int) error {
+	if c.Diff { // which is what standard output is for
+		return diag.Write(e.stderr, sources, all, diag.Options{Color: e.color})
+	}
 	switch c.Format {
 	case "json":
 		return writeJSONLines(e, all, sources)
