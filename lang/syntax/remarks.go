@@ -52,9 +52,10 @@ func (p *placer) place(comments []Comment, opaque []diag.Span) *remarks {
 		open = append(open, a)
 	}
 	top := map[any]int{} // of each part with its comments
+	slices.SortFunc(opaque, func(a, b diag.Span) int { return cmp.Compare(a.Start, b.Start) })
 	for _, c := range comments {
-		inside := func(s diag.Span) bool { return s.Start <= c.Span.Start && c.Span.Start < s.End }
-		if slices.ContainsFunc(opaque, inside) || len(p.anchors) == 0 {
+		i, _ := slices.BinarySearchFunc(opaque, c.Span.End, func(s diag.Span, at int) int { return cmp.Compare(s.Start, at) })
+		if i > 0 && c.Span.Start < opaque[i-1].End || len(p.anchors) == 0 {
 			continue
 		}
 		text := strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(c.Text, "//"), "#"), " \t\r")
@@ -103,7 +104,7 @@ func (p *placer) beside(at int, text string) {
 	}
 	switch {
 	case a.end <= line: // it is behind what is no part
-		if i := slices.IndexFunc(p.anchors, func(b *anchor) bool { return b.start > at }); i >= 0 {
+		if i, _ := slices.BinarySearchFunc(p.anchors, at, func(b *anchor, at int) int { return cmp.Compare(b.start, at) }); i < len(p.anchors) {
 			of := p.anchors[i].of
 			p.out.before[of] = append(p.out.before[of], text)
 			return

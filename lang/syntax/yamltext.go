@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -132,8 +133,18 @@ func suspect(s string) bool {
 	return yamlPath.MatchString(s)
 }
 
+// plainWords and plainExprs are texts that stay what they are, which is known without
+// trying: most are.
+var (
+	plainWords = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*([ ./-][A-Za-z0-9_]+)*$`)
+	plainExprs = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*( ?[.+*/()<>="-]+ ?[A-Za-z0-9_]+)*[)"]?$`)
+)
+
 // isPlain reports whether a text is read as itself without quotes.
 func isPlain(s string, flow bool, tag string) bool {
+	if tag == exprTag && plainExprs.MatchString(s) || tag == "!!str" && plainWords.MatchString(s) && !suspect(s) {
+		return true
+	}
 	if s == "" || !utf8.ValidString(s) || strings.TrimSpace(s) != s || strings.ContainsAny(s, "\n\r\t") {
 		return false
 	}

@@ -18,7 +18,7 @@ func TestEveryStatementHasAForm(t *testing.T) {
 		n++
 		c := &toYAML{}
 		if c.known(st); len(c.problems) > 0 {
-			t.Errorf("%T: %v", st, c.problems)
+			t.Errorf("%T has no form in YAML: write it in yamlto.go, read it in yamlstmt.go (%v)", st, c.problems)
 		}
 	}
 	if n < 20 {
