@@ -39,7 +39,7 @@ var workflowKeys = map[string]yamlKey{
 // statementKeys are the keys of a statement; steps, clauses and the items of `do`
 // have them in common.
 var statementKeys = map[string]yamlKey{
-	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {}, "steps": {}, "switch": {}, "key": {}, "idempotency_key": {to: "key"},
+	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {}, "steps": {}, "finally": {}, "switch": {}, "key": {}, "idempotency_key": {to: "key"},
 }
 
 // switchKeys and caseKeys are those of a switch and of its arms.

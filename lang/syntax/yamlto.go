@@ -879,11 +879,14 @@ func (c *toYAML) step(s *Step) yitem {
 	}
 	if s.For != nil {
 		loop := mapping(pair(yamlText(s.For.Var.Text, true), c.expr(s.For.In)))
+		if s.For.Of != nil {
+			loop.items = append(loop.items, pair("of", c.number(&s.For.Of.Expr)))
+		}
 		if s.For.By != nil {
 			loop.items = append(loop.items, pair("by", c.expr(s.For.By)))
 		}
-		if s.For.Var.Text == "by" {
-			c.formless(s.For.Var.Span, "give the item another name", "an item called by has no form in YAML")
+		if name := s.For.Var.Text; name == "by" || name == "of" {
+			c.formless(s.For.Var.Span, "give the item another name", "an item called %s has no form in YAML", name)
 		}
 		add(pair("for", loop))
 	}
@@ -921,12 +924,19 @@ func (c *toYAML) into(out *ynode, stmts []Stmt, handlers bool) {
 		seen[it.key] = true
 	}
 	for _, g := range groups {
+		keys := []string{}
 		for _, it := range g.items {
-			if seen[it.key] {
-				out.items = append(out.items, pair("do", listOf(groups)))
-				return
+			keys = append(keys, it.key)
+			if it.key == "call" || it.key == "steps" { // whose on would it be?
+				keys = append(keys, "one with clauses")
 			}
-			seen[it.key] = true
+		}
+		if slices.ContainsFunc(keys, func(key string) bool { return seen[key] }) {
+			out.items = append(out.items, pair("do", listOf(groups)))
+			return
+		}
+		for _, key := range keys {
+			seen[key] = true
 		}
 	}
 	for _, g := range groups {
@@ -1054,7 +1064,7 @@ func (c *toYAML) lets(stmts []Stmt, g yamlGroup) yamlGroup {
 // belongs adds the clauses behind a statement, and returns how many statements they are.
 func (c *toYAML) belongs(g *yamlGroup, rest []Stmt) int {
 	clauses := &ynode{kind: yList}
-	var undo []yitem
+	var end []yitem // undo, finally
 	n := 0
 	for ; n < len(rest); n++ {
 		switch st := rest[n].(type) {
@@ -1062,7 +1072,10 @@ func (c *toYAML) belongs(g *yamlGroup, rest []Stmt) int {
 			clauses.items = append(clauses.items, c.clause(st))
 			continue
 		case *Undo:
-			undo = append(undo, c.about(st, pair("undo", c.aside(st, st.Stmts))))
+			end = append(end, c.about(st, pair("undo", c.aside(st, st.Stmts))))
+			continue
+		case *Finally:
+			end = append(end, c.about(st, pair("finally", c.aside(st, st.Stmts))))
 			continue
 		}
 		break
@@ -1070,7 +1083,7 @@ func (c *toYAML) belongs(g *yamlGroup, rest []Stmt) int {
 	if len(clauses.items) > 0 {
 		g.items = append(g.items, pair("on", clauses))
 	}
-	g.items = append(g.items, undo...)
+	g.items = append(g.items, end...)
 	return n
 }
 
