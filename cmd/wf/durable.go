@@ -454,7 +454,7 @@ shown is what a worker would find: the journal, applied to the definition that t
 Examples:
   wf show refund-1 --store runs.db
   wf show refund-1 --store runs.db --trace
-  wf show refund-1 --store runs.db --report refund.html`
+  wf show refund-9 --store runs.db --report refund.html`
 }
 
 // showObject is the JSON form of wf show.
