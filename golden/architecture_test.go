@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"lang/draw":           {"lang/effect", "lang/graph", "lang/value"},
 	"lang/explain":        {},
 	"lang":                {"lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
-	"lang/lsp":            {"lang", "lang/check", "lang/diag", "lang/expr", "lang/graph", "lang/syntax", "lang/token", "lang/value"},
+	"lang/lsp":            {"lang", "lang/check", "lang/diag", "lang/effect", "lang/expr", "lang/graph", "lang/syntax", "lang/token", "lang/value"},
 	"builtins":            {"lang/value"},
 	"interpreter/machine": {"lang/diag", "lang/expr", "lang/graph", "lang/value"},
 	"interpreter/sim":     {"builtins", "interpreter/machine", "lang/graph", "lang/value"},

@@ -12,6 +12,7 @@ import (
 	"wf/lang"
 	"wf/lang/check"
 	"wf/lang/diag"
+	"wf/lang/effect"
 	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/syntax"
@@ -234,35 +235,90 @@ func signature(sig *value.Signature, call *graph.Call) string {
 	if len(sig.Input.Fields) > 0 {
 		fmt.Fprintf(&b, "  input %s\n", shape(sig.Input, "  ", false))
 	}
-	outcomes := slices.Clone(sig.Outcomes)
-	for _, name := range value.Unconditional {
-		outcomes = append(outcomes, value.Outcome{Pattern: value.Pattern{Name: name}})
-	}
-	for _, o := range outcomes {
-		fmt.Fprintf(&b, "  %s", o.Pattern)
-		if o.Body != nil {
-			b.WriteString(" " + shape(o.Body, "  ", false))
+	for _, o := range outcomes(sig, call) {
+		fmt.Fprintf(&b, "  %s", o)
+		if body, _ := sig.Body(o.Status, o.Name); body != nil {
+			b.WriteString(" " + shape(body, "  ", false))
+		} else if body := classBody(sig, o); body != nil {
+			b.WriteString(" " + shape(body, "  ", false))
 		}
-		fmt.Fprintf(&b, "  // %s\n", becomes(sig, call, o.Pattern))
+		fmt.Fprintf(&b, "  // %s\n", becomes(sig, call, o))
 	}
 	b.WriteString("}")
 	return b.String()
 }
 
-// becomes says what happens after an outcome.
-func becomes(sig *value.Signature, call *graph.Call, p value.Pattern) string {
-	rules := sig.Rules
-	if call != nil {
-		for _, c := range call.Clauses {
-			if slices.ContainsFunc(c.On, func(q value.Pattern) bool { return q.Covers(p) }) {
-				return c.Label
-			}
-		}
-		if call.Policy != nil {
-			rules = call.Policy.Rules
+// outcomes lists the ways an operation can end, as far as a call tells them apart.
+func outcomes(sig *value.Signature, call *graph.Call) (out []value.Pattern) {
+	if call != nil && call.Policy != nil {
+		return effect.Outcomes(call)
+	}
+	for _, o := range sig.Outcomes {
+		out = append(out, o.Pattern)
+	}
+	for _, name := range value.Unconditional {
+		out = append(out, value.Pattern{Name: name})
+	}
+	return out
+}
+
+// classBody is the declared body of a class of statuses; nil if there is none.
+func classBody(sig *value.Signature, p value.Pattern) *value.Type {
+	for _, o := range sig.Outcomes {
+		if o.Pattern == p {
+			return o.Body
 		}
 	}
-	return disposition(rules, p).String()
+	return nil
+}
+
+// becomes says what happens after an outcome.
+func becomes(sig *value.Signature, call *graph.Call, p value.Pattern) string {
+	if call == nil || call.Policy == nil {
+		return disposition(sig.Rules, p).String()
+	}
+	return ways(effect.Of(call, p), call.Policy.Attempts != nil)
+}
+
+// ways says what becomes of an outcome: the first of them whose condition holds. Without
+// retries there is one attempt.
+func ways(list []effect.Way, retries bool) string {
+	parts := make([]string, len(list))
+	for i, w := range list {
+		switch w.Sort {
+		case effect.Clause:
+			parts[i] = w.Clause.Label + " " + ends(w.Ends())
+		case effect.Passed:
+			parts[i] = "goes on below"
+		case effect.Retry:
+			if !retries {
+				parts[i] = ways(w.Then, retries)
+				continue
+			}
+			parts[i] = "tried again; after the last attempt: " + ways(w.Then, retries)
+			continue
+		case effect.Fails:
+			parts[i] = "fails the step"
+		}
+		if len(w.Then) > 0 {
+			parts[i] += "; then " + ways(w.Then, retries)
+		}
+	}
+	return strings.Join(parts, "; else ")
+}
+
+// ends says how a clause ends.
+func ends(e effect.End) string {
+	var out []string
+	for _, w := range []struct {
+		end  effect.End
+		word string
+	}{{effect.GoesOn, "goes on below"}, {effect.Returns, "returns"}, {effect.Degrades, "degrades"}, {effect.Fail, "fails"}, {effect.Again, "tries again"}} {
+		if e&w.end != 0 {
+			out = append(out, w.word)
+		}
+	}
+	return strings.Join(out, " or ")
 }
 
 // rule is a numbered rule of the specification, up to its examples.
