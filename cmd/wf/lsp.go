@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"wf/lang"
 	"wf/lang/lsp"
@@ -24,6 +26,9 @@ Examples:
 
 // Run serves one session.
 func (c *lspCmd) Run(e *env) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // each letter leaves much behind
+	}
 	err := lsp.Serve(context.Background(), stdio{e.stdin, e.stdout}, lspHost{}, lang.Options{Catalog: services(1)}, version())
 	if err != nil { // the protocol wants this status
 		return &exit{status: exitFailed, message: err.Error()}

@@ -33,8 +33,8 @@ type Server struct {
 	published map[string]*published // in turns
 	shutdown  atomic.Bool           // the editor has said that the session ends
 	conn      jsonrpc2.Conn
-	session   context.Context    // of the connection: those of requests do not outlive them
-	end       context.CancelFunc // ends the session
+	session   context.Context // of the connection: those of requests do not outlive them
+	stream    stream
 }
 
 // ErrNoShutdown is told of a session that the editor ended without saying so before.
@@ -47,23 +47,40 @@ func Serve(ctx context.Context, stream io.ReadWriteCloser, host Host, opts lang.
 	s := &Server{host: host, options: opts, version: version, analyses: map[string]*analysis{}, texts: map[string]*text{}, published: map[string]*published{}}
 	s.turns.moved.L = &s.turns.mu
 	s.now.Store(&state{server: s, docs: map[string]*document{}, saved: map[string]int{}})
-	s.conn = jsonrpc2.NewConn(jsonrpc2.NewHeaderStream(stream), jsonrpc2.WithCodec(Codec{}))
+	s.conn = jsonrpc2.NewConn(jsonrpc2.NewHeaderStream(&s.stream), jsonrpc2.WithCodec(Codec{}))
 	s.client = protocol.ClientDispatcher(s.conn)
-	s.session, s.end = context.WithCancel(ctx)
-	defer s.end()
+	var end context.CancelFunc
+	s.session, end = context.WithCancel(ctx)
+	defer end()
+	s.stream.ReadWriteCloser = stream
 	s.conn.Go(s.session, s.inOrder(protocol.ServerHandler(s, jsonrpc2.MethodNotFoundHandler)))
 	select {
 	case <-s.conn.Done():
-		if err := s.conn.Err(); err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		return nil
-	case <-s.session.Done(): // the reader may go on to wait for a stream that nobody closes
+	case <-ctx.Done(): // the reader may go on to wait for a stream that nobody closes
+		return ctx.Err()
 	}
-	if !s.shutdown.Load() {
+	if s.stream.ended.Load() && !s.shutdown.Load() {
 		return ErrNoShutdown
 	}
+	if err := s.conn.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
 	return nil
+}
+
+// stream is that of the session. It ends for the server when the editor says so, whether or
+// not the editor closes it: what came before is still answered.
+type stream struct {
+	io.ReadWriteCloser
+	ended atomic.Bool
+}
+
+// Read reads until the session has ended.
+func (s *stream) Read(p []byte) (int, error) {
+	if s.ended.Load() {
+		return 0, io.EOF
+	}
+	return s.ReadWriteCloser.Read(p)
 }
 
 // Codec writes and reads the types of the protocol.
@@ -236,7 +253,7 @@ func (s *Server) Shutdown(context.Context) error {
 
 // Exit ends the session.
 func (s *Server) Exit(context.Context) error {
-	s.end()
+	s.stream.ended.Store(true)
 	return nil
 }
 

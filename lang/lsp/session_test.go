@@ -32,6 +32,7 @@ import (
 //
 //	open FILE               the editor opens a file
 //	close FILE
+//	type PLACE "text"       the text is typed there; "" takes it back
 //	edit FILE "old" "new"   the first such text is replaced; \n in it is a line end
 //	disk FILE "old" "new"   the same for a file that is not open, by somebody else
 //	problems                what the editor was told of since it was last asked
@@ -101,6 +102,7 @@ type session struct {
 	told   chan *protocol.PublishDiagnosticsParams
 	done   chan error
 	legend []string // kinds of semantic tokens
+	last   int      // how much was typed last
 }
 
 type mark struct {
@@ -254,6 +256,18 @@ func (s *session) command(line string) string {
 		r, err := s.server.Formatting(ctx, &protocol.DocumentFormattingParams{TextDocument: doc})
 		s.must(err)
 		return s.edits(arg, r)
+	}
+	if w[0] == "type" {
+		m := s.marks[arg]
+		text := s.texts[m.file]
+		rest := text[m.offset:]
+		if w[2] == "" { // what was typed is taken back
+			rest = rest[s.last:]
+		}
+		s.change(ctx, m.file, m.offset, m.offset+len(text[m.offset:])-len(rest), w[2])
+		s.last = len(w[2])
+		s.marks["typed"] = mark{m.file, m.offset + len(w[2])}
+		return ""
 	}
 	if out, ok := s.atPlace(ctx, w, s.marks[arg]); ok {
 		return out
@@ -418,24 +432,30 @@ func (s *session) edit(ctx context.Context, how, file, old, by string) string {
 	if at < 0 {
 		s.t.Fatalf("%s has no %q", file, old)
 	}
-	r := s.rangeOf(file, at, at+len(old))
-	s.texts[file] = s.texts[file][:at] + by + s.texts[file][at+len(old):]
 	for name, m := range s.marks { // those behind move along
 		if m.file == file && m.offset >= at+len(old) {
 			s.marks[name] = mark{file, m.offset + len(by) - len(old)}
 		}
 	}
 	if how == "disk" {
+		s.texts[file] = s.texts[file][:at] + by + s.texts[file][at+len(old):]
 		s.disk.MapFS[root[1:]+file] = &fstest.MapFile{Data: []byte(s.texts[file])}
 		s.must(s.server.DidChangeWatchedFiles(ctx, &protocol.DidChangeWatchedFilesParams{Changes: []protocol.FileEvent{{URI: s.uri(file), Type: protocol.FileChangeTypeChanged}}}))
 		return ""
 	}
+	s.change(ctx, file, at, at+len(old), by)
+	return ""
+}
+
+// change tells the server of a change.
+func (s *session) change(ctx context.Context, file string, start, end int, by string) {
+	r := s.rangeOf(file, start, end)
+	s.texts[file] = s.texts[file][:start] + by + s.texts[file][end:]
 	s.open[file]++
 	s.must(s.server.DidChange(ctx, &protocol.DidChangeTextDocumentParams{
 		TextDocument:   protocol.VersionedTextDocumentIdentifier{TextDocumentIdentifier: protocol.TextDocumentIdentifier{URI: s.uri(file)}, Version: s.open[file]},
 		ContentChanges: []protocol.TextDocumentContentChangeEvent{&protocol.TextDocumentContentChangePartial{Range: r, Text: by}},
 	}))
-	return ""
 }
 
 // problems waits until the server has answered what it was sent before, and lists what it
