@@ -35,7 +35,7 @@ func TestWords(t *testing.T) {
 		known := regexp.MustCompile(`[a-zA-Z_]{2,}`).FindAllString(read(t, file), -1)
 		for _, w := range words {
 			if !slices.Contains(known, w) {
-				t.Errorf("%s does not know the word %s", file, w)
+				t.Errorf("%s does not know the word %s: add it to the pattern where it can stand", file, w)
 			}
 		}
 		for _, w := range known {

@@ -29,7 +29,7 @@ syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(operation\|http\|table\|pa
 syntax match wfSetting "\%(^\s*\|[{},]\s*\)\@<=\<\%(retry\|timeout\|within\|limit\|first\|tolerate\|use\|retryable\|permanent\)\>\ze\%(\s\|$\)\%(\s*[:.(]\)\@!"
 
 " Words that stand behind others.
-syntax match wfWord "\s\@1<=\<\%(after\|when\|for\|by\|else\|idempotent\|read\|handler\|key\|resolve\|cancel\|golden\)\>\ze\%(\s*[:.(]\)\@!"
+syntax match wfWord "\s\@1<=\<\%(after\|when\|for\|of\|by\|else\|idempotent\|read\|handler\|key\|resolve\|cancel\|golden\)\>\ze\%(\s*[:.(]\)\@!"
 syntax match wfWord "\<else\s\+\zs\%(return\|degrade\|fail\|retry\)\>"
 syntax match wfWord "=\s*\zs\%(call\|put\|read\)\>\ze\s\+[a-zA-Z\"]"
 syntax match wfWord "\s\@1<=\<\%(attempts\|attempt\|backoff\|to\|jitter\|headers\|times\|always\|lost\|undeclared\|malformed\)\>\ze\%(\s*[:.(]\)\@!"
