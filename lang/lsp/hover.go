@@ -164,45 +164,52 @@ func commentAbove(t *text, at diag.Span) string {
 	return strings.Join(lines, "\n")
 }
 
-// shape writes a type as the language does, records with a field a line; whole writes a
+// shape writes a type as the language does, long records with a field a line; whole writes a
 // named one out.
 func shape(t *value.Type, indent string, whole bool) string {
-	if t.Kind == value.Record && (t.Name == "" || whole) && len(t.Fields) > 0 && len(t.String()) > 40 {
-		var b strings.Builder
-		b.WriteString("{\n")
-		for _, f := range t.Fields {
-			mark, ft := "", f.Type
-			if f.Optional {
-				mark, ft = "?", ft.Req()
-			}
-			secret := ""
-			if ft.Secret {
-				secret = "secret "
-			}
-			fmt.Fprintf(&b, "%s  %s%s %s%s%s\n", indent, f.Name, mark, secret, shape(ft, indent+"  ", false), fallback(f))
-		}
-		b.WriteString(indent + "}")
-		if t.Open {
-			return "open " + b.String()
-		}
-		if t.Optional {
-			b.WriteString("?")
-		}
-		return b.String()
-	}
 	if t.Kind == value.List && t.Name == "" {
-		s := "[" + shape(t.Elem, indent, false) + "]"
-		if t.Optional {
-			s += "?"
+		return "[" + shape(t.Elem, indent, false) + "]" + optional(t)
+	}
+	if t.Kind != value.Record || t.Name != "" && !whole || len(t.Fields) == 0 {
+		if whole {
+			u := *t
+			u.Name = ""
+			return u.String()
 		}
-		return s
+		return t.String()
 	}
-	if whole {
-		u := *t
-		u.Name = ""
-		return u.String()
+	open := ""
+	if t.Open {
+		open = "open "
 	}
-	return t.String()
+	if line := open + "{ " + strings.Join(fields(t, indent), ", ") + " }" + optional(t); len(line) <= 60 && !strings.Contains(line, "\n") {
+		return line
+	}
+	inner := indent + "  "
+	return open + "{\n" + inner + strings.Join(fields(t, inner), "\n"+inner) + "\n" + indent + "}" + optional(t)
+}
+
+// fields writes the fields of a record.
+func fields(t *value.Type, indent string) []string {
+	out := make([]string, len(t.Fields))
+	for i, f := range t.Fields {
+		mark, secret, ft := "", "", f.Type
+		if f.Optional {
+			mark, ft = "?", ft.Req()
+		}
+		if ft.Secret {
+			secret = "secret "
+		}
+		out[i] = f.Name + mark + " " + secret + shape(ft, indent, false) + fallback(f)
+	}
+	return out
+}
+
+func optional(t *value.Type) string {
+	if t.Optional {
+		return "?"
+	}
+	return ""
 }
 
 func fallback(f *value.Field) string {

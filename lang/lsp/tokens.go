@@ -16,23 +16,25 @@ const (
 	tokenType
 	tokenService
 	tokenOperation
-	tokenStep
 	tokenWorkflow
 	tokenPolicy
 	tokenVariable
 	tokenField
-	tokenFunction
+	tokenFunction // and steps
 	tokenCode
 	tokenOperator
 )
 
 // tokenTypes are what the protocol calls them.
-var tokenTypes = []string{"keyword", "type", "namespace", "method", "event", "class", "macro", "variable", "property", "function", "enumMember", "operator"}
+var tokenTypes = []string{"keyword", "type", "namespace", "method", "class", "macro", "variable", "property", "function", "enumMember", "operator"}
 
 // tokenModifiers are the modifiers, by bit.
-var tokenModifiers = []string{"declaration"}
+var tokenModifiers = []string{"declaration", "defaultLibrary"}
 
-const declares = 1
+const (
+	declares = 1 << iota
+	builtIn  // a function of expressions
+)
 
 // mark is what a token is.
 type mark struct{ kind, modifiers int }
@@ -116,8 +118,8 @@ func places(tree *syntax.File) (names map[int]mark, inside func(offset int) bool
 		case *syntax.Workflow:
 			name(tokenWorkflow, declares, n.Name...)
 		case *syntax.Step:
-			name(tokenStep, declares, n.Name)
-			name(tokenStep, 0, n.After...)
+			name(tokenFunction, declares, n.Name)
+			name(tokenFunction, 0, n.After...)
 			if n.For != nil {
 				name(tokenVariable, declares, n.For.Var)
 			}
@@ -167,7 +169,7 @@ func places(tree *syntax.File) (names map[int]mark, inside func(offset int) bool
 			name(tokenWorkflow, 0, n.Workflow...)
 		case *syntax.Deed:
 			if n.Step != nil {
-				name(tokenStep, 0, *n.Step)
+				name(tokenFunction, 0, *n.Step)
 			}
 		case *syntax.Expect:
 			if n.Ending != nil {
@@ -197,7 +199,7 @@ func inExpression(t token.Text, i int) mark {
 	case word == "nil" || word == "true" || word == "false":
 		return mark{kind: tokenKeyword}
 	case t.Word(i+1) == "(":
-		return mark{kind: tokenFunction}
+		return mark{tokenFunction, builtIn}
 	}
 	return mark{kind: tokenVariable}
 }
