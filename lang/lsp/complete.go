@@ -54,7 +54,7 @@ func (s *Server) Completion(ctx context.Context, params *protocol.CompletionPara
 	case isYAML(d.name):
 		t.names(stand)
 	default:
-		t.any()
+		t.source()
 	}
 	return &protocol.CompletionList{Items: append([]protocol.CompletionItem{}, t.items...)}, nil
 }
@@ -82,8 +82,8 @@ func (t *typing) place(offset int) {
 	t.rest, _, _ = strings.Cut(src[t.end:], "\n")
 }
 
-// any completes in a .wf file.
-func (t *typing) any() {
+// source completes in a .wf file.
+func (t *typing) source() {
 	words, around := syntax.WordsAt(t.doc.src, t.start)
 	tokens, _, _ := token.Scan("", t.line)
 	text := token.Text{Source: t.line, Tokens: tokens}
