@@ -17,7 +17,17 @@ function WfIndent()
   if above == 0
     return 0
   endif
+  " An else on a line of its own goes on with its ensure.
+  if getline(v:lnum) =~ '^\s*else\>' && getline(above) =~ '^\s*ensure\>'
+    return indent(above) + shiftwidth()
+  endif
   let line = substitute(substitute(getline(above), '"\%([^"\\]\|\\.\)*"', '""', 'g'), '//.*', '', '')
+  if line =~ '^\s*else\>'
+    let ensure = prevnonblank(above - 1)
+    if getline(ensure) =~ '^\s*ensure\>'
+      let above = ensure
+    endif
+  endif
   let indent = indent(above)
   if line =~ '[{(\[]\s*$'
     let indent += shiftwidth()
