@@ -59,6 +59,10 @@ func session(t *testing.T, shutdown bool) (status int, answers, errs string) {
 	send(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"processId":null,"rootUri":null,"capabilities":{}}}`)
 	read(`"id":1`)
 	send(`{"jsonrpc":"2.0","method":"initialized","params":{}}`)
+	for _, other := range []string{`"$/setTrace","params":{"value":"off"}`, `"workspace/didChangeConfiguration","params":{"settings":null}`, `"textDocument/didSave","params":{"textDocument":{"uri":"file:///x"}}`,
+		`"nobody/knows","params":[1]`, `"textDocument/didChange","params":{"textDocument":{"uri":"file:///never/opened.wf","version":1},"contentChanges":[]}`, `"$/cancelRequest","params":{"id":{}}`, `"textDocument/didOpen","params":7`} {
+		send(`{"jsonrpc":"2.0","method":%s}`, other) // none of it ends the session
+	}
 	send(`{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{"textDocument":{"uri":"file:///nowhere/a.wf","languageId":"wf","version":1,"text":%q}}}`,
 		"workflow w { step a { call payments.nothing }, output a }")
 	read(`publishDiagnostics`)

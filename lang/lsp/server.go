@@ -109,9 +109,13 @@ var retold = map[string]bool{
 // the state of the documents at the time it came.
 func (s *Server) inOrder(next jsonrpc2.Handler) jsonrpc2.Handler {
 	return func(ctx context.Context, req *jsonrpc2.Request) (result any, err error) {
+		call := req.IsCall()
 		defer func() {
 			if r := recover(); r != nil { // a bug of ours; the session goes on
 				err = fmt.Errorf("%w: %s: %v", jsonrpc2.ErrInternal, req.Method(), r)
+			}
+			if !call { // nobody waits for an answer, and an error would end the session
+				err = nil
 			}
 		}()
 		switch req.Method() {
