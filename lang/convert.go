@@ -95,7 +95,8 @@ func same(fsys fs.FS, p *Program, out []byte, opts ConvertOptions) *diag.Diagnos
 			return diag.Errorf(syntax.CodeNoForm, at, "it cannot be converted: the result defines %s", g.FullName())
 		}
 		if where := difference(was, g); where != "" {
-			return diag.Errorf(syntax.CodeNoForm, was.Span, "it cannot be converted: the result would mean something else, at %s", where)
+			return diag.Errorf(syntax.CodeNoForm, was.Span, "it cannot be converted: the result would mean something else, at %s", where).
+				Hintf("write that part in another way, or keep the workflow in the syntax it has")
 		}
 	}
 	return nil

@@ -373,3 +373,41 @@ func (g *drawn) text() string {
 	}
 	return `"` + b.String() + `"`
 }
+
+// TestConvertAnything converts every file of the golden cases, however wrong: there is a
+// result, or a reason with a place.
+func TestConvertAnything(t *testing.T) {
+	archives, err := filepath.Glob("../golden/testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range archives {
+		ar, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := fstest.MapFS{}
+		for _, f := range ar.Files {
+			files[f.Name] = &fstest.MapFile{Data: f.Data}
+		}
+		for _, f := range ar.Files {
+			ext := path.Ext(f.Name)
+			if ext != ".wf" && ext != ".yaml" {
+				continue
+			}
+			as := "converted" + map[string]string{".wf": ".yaml", ".yaml": ".wf"}[ext]
+			out, problems, _ := lang.Convert(files, f.Name, options(ext == ".wf", as, ""))
+			if (out == nil) != problems.HasErrors() {
+				t.Errorf("%s %s: %d bytes and %v", filepath.Base(name), f.Name, len(out), problems)
+			}
+			for _, d := range problems {
+				if d.Span.File == "" {
+					t.Errorf("%s %s: no place: %v", filepath.Base(name), f.Name, d)
+				}
+				if d.Severity == diag.Error && d.Code == syntax.CodeNoForm && d.Hint == "" {
+					t.Errorf("%s %s: no way out: %v", filepath.Base(name), f.Name, d)
+				}
+			}
+		}
+	}
+}
