@@ -110,15 +110,13 @@ func (r *stepReader) enter(s *graph.Step, name string) {
 		}
 	}()
 	for _, st := range s.Body {
-		switch st := st.(type) {
-		case *graph.Group:
-			if st.Finally != nil {
-				r.steps = slices.Concat(r.steps, st.Finally.Steps)
-			}
-		case *graph.Call:
-			if st.Undo != nil && st.Place == s.Name {
-				r.steps = slices.Clip(st.Undo.Steps)
-			}
+		if g, ok := st.(*graph.Group); ok && g.Finally != nil {
+			r.steps = slices.Concat(r.steps, g.Finally.Steps)
+		}
+	}
+	for _, c := range s.Calls() {
+		if c.Undo != nil && c.Place == s.Name {
+			r.steps = slices.Clip(c.Undo.Steps)
 		}
 	}
 }
