@@ -61,7 +61,7 @@ func (s *stepFlow) switches(t *syntax.Switch, more bool, sc *scope, in *inClause
 	}
 	s.below, s.mains, s.mainOut = below, w.mains, w.out
 	g.Label, g.Secret = w.label, w.subject != nil && w.subject.Type().Secret
-	whole := w.complete()
+	whole := w.complete(more)
 	w.answers(sc)
 	for _, p := range ended {
 		sc.assume(p, false)
@@ -247,11 +247,11 @@ func (w *switchFlow) reachable(t *syntax.Arm) {
 }
 
 // complete reports values for which there is no arm; whole tells that there is none.
-func (w *switchFlow) complete() (whole bool) {
+func (w *switchFlow) complete(more bool) (whole bool) {
 	_, span := leading(w.tree)
 	switch {
 	case w.always != nil || w.doubts || w.tree.Partial:
-		return w.always != nil
+		return w.always != nil || !more // in doubt it is what leads to no other message
 	case w.tree.Value == nil:
 		w.add(diag.Errorf(CodeMissingArm, span, "what happens if none of these conditions holds?").Hintf("add else { … }; an empty one goes on below"))
 	case !w.closed:

@@ -361,6 +361,9 @@ func (g *trees) stmt(depth int) Stmt {
 
 func (g *trees) choice(depth int) *Switch {
 	s := &Switch{Value: g.orNil()}
+	if s.Value != nil && strings.HasPrefix(s.Value.Text, "{") {
+		s.Value.Text = "(" + s.Value.Text + ")" // else it would be the block
+	}
 	s.Arms = some(g, 0, 3, func() *Arm {
 		return &Arm{Values: some(g, 0, 3, g.expr), Stmts: some(g, 0, 3, func() Stmt { return g.stmt(depth - 1) })}
 	})
