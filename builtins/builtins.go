@@ -88,6 +88,7 @@ type Services interface {
 // not be changed while a run uses it.
 type Registry struct {
 	services map[string]map[string]*Operation
+	guards   map[string]*value.Guard
 }
 
 // New returns an empty registry.
@@ -107,6 +108,14 @@ func (r *Registry) Register(sig *value.Signature, f Func) error {
 		return errors.New("an operation needs a signature and a function")
 	case sig.Input == nil || sig.Input.Kind != value.Record:
 		return fmt.Errorf("%s: the input type must be a record", sig.Name())
+	}
+	for _, g := range []*value.Guard{sig.Guard, sig.ServiceGuard} {
+		if g == nil {
+			continue
+		}
+		if err := g.Check(); err != nil {
+			return fmt.Errorf("%s: %w", sig.Name(), err)
+		}
 	}
 	if sig.Handler && !handlerName.MatchString(sig.Operation) {
 		return fmt.Errorf("handler name %q: use no blanks and quotes", sig.Operation)
@@ -143,6 +152,22 @@ func (r *Registry) add(service, operation string, op *Operation) error {
 	return nil
 }
 
+// Guard bounds the calls of a service, all its operations together; a later one takes the
+// place of an earlier. What bounds an operation by itself stands in its signature.
+func (r *Registry) Guard(service string, g value.Guard) error {
+	if !serviceName.MatchString(service) {
+		return fmt.Errorf("service name %q: use letters, digits and _", service)
+	}
+	if err := g.Check(); err != nil {
+		return fmt.Errorf("service %s: %w", service, err)
+	}
+	if r.guards == nil {
+		r.guards = map[string]*value.Guard{}
+	}
+	r.guards[service] = &g
+	return nil
+}
+
 // Lookup finds an operation.
 func (r *Registry) Lookup(service, operation string) (*Operation, bool) {
 	op, ok := r.services[service][operation]
@@ -160,11 +185,17 @@ func (r *Registry) Operations(service string) []string {
 // Signature is the signature of an operation, nil for an unknown one.
 func (r *Registry) Signature(service, operation string) *value.Signature {
 	op, ok := r.Lookup(service, operation)
-	switch {
-	case !ok:
+	if !ok {
 		return nil
-	case op.sig != nil:
-		return op.sig()
 	}
-	return op.Sig
+	sig := op.Sig
+	if op.sig != nil {
+		sig = op.sig()
+	}
+	if g := r.guards[service]; g != nil {
+		guarded := *sig
+		guarded.ServiceGuard = g
+		sig = &guarded
+	}
+	return sig
 }

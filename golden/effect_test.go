@@ -27,7 +27,7 @@ func effectsAgree(t *testing.T, g *graph.Graph, entries []machine.Entry) {
 		calls[c.Place] = c
 	}
 	for i, e := range entries {
-		if e.Kind != machine.EntryAnswer {
+		if e.Kind != machine.EntryAnswer && e.Kind != machine.EntryRefused {
 			continue
 		}
 		c, ok := calls[itemKey.ReplaceAllString(e.Place, "[…]")]
@@ -47,6 +47,9 @@ func effectsAgree(t *testing.T, g *graph.Graph, entries []machine.Entry) {
 		}
 		var notes []string
 		for _, next := range entries[i+1:] {
+			if next.Kind == machine.EntryBreaker { // what the answer did to others
+				continue
+			}
 			if next.Place == e.Place && next.Kind == machine.EntryDecision {
 				notes = append(notes, next.Note)
 			} else if next.Place == e.Place || next.Step == e.Step {

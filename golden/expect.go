@@ -489,7 +489,11 @@ func (s *scenario) runValue() map[string]any {
 		run["took"], run["saved"] = value.FormatDuration(r.Summary.Total), value.FormatDuration(r.Summary.Saved)
 		services := make([]any, len(r.Summary.Services))
 		for i, t := range r.Summary.Services {
-			services[i] = map[string]any{"service": t.Service, "calls": t.Calls, "time": value.FormatDuration(t.Time)}
+			one := map[string]any{"service": t.Service, "calls": t.Calls, "time": value.FormatDuration(t.Time), "held": value.FormatDuration(t.Held), "refused": t.Refused}
+			if t.Breaker != "" {
+				one["breaker"] = string(t.Breaker)
+			}
+			services[i] = one
 		}
 		run["services"] = services
 		if r.Error != nil {

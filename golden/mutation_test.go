@@ -28,7 +28,7 @@ func TestPlantedDefects(t *testing.T) {
 		t.Fatalf("no test files: %v", err)
 	}
 	planted := map[string]int{}
-	for _, file := range append(files, "inner_test.wf") {
+	for _, file := range append(files, "inner_test.wf", "guards_test.wf") {
 		definition := strings.TrimSuffix(file, "_test.wf") + ".wf"
 		src, err := fs.ReadFile(shipped, definition)
 		if err != nil {
@@ -61,7 +61,8 @@ func TestPlantedDefects(t *testing.T) {
 
 // shipped is the shipped workflows, and one more that has whatever steps inside steps can
 // have, with tests that notice each defect in it.
-var shipped = overlay{FS: workflows.FS, over: fstest.MapFS{"inner.wf": {Data: []byte(innerFlow)}, "inner_test.wf": {Data: []byte(innerTests)}}}
+var shipped = overlay{FS: workflows.FS, over: fstest.MapFS{"inner.wf": {Data: []byte(innerFlow)}, "inner_test.wf": {Data: []byte(innerTests)},
+	"guards.wf": {Data: []byte(guardFlow)}, "guards_test.wf": {Data: []byte(guardTests)}}}
 
 const innerFlow = `
 service shop {
@@ -160,6 +161,60 @@ test "nowhere" {
 }
 `
 
+const guardFlow = `
+service press {
+  limit 2, limit 3 per 10s
+  breaker 2 failures in 1m, open 30s
+  operation print { limit 1, input { page int }, 200, 503 }
+  operation scan { input { page int }, 200 }
+}
+service post { operation send { 202, 503 } }
+workflow guards {
+  breaker 1 failure in 1m, open 10s
+  retry 3 attempts, backoff 1s
+  input { prints int, scans int = 0 }
+  step prints for n in 1..input.prints by n { call press.print { page: n } }
+  step scans for n in 1..input.scans by n { call press.scan { page: n } }
+  step letter after prints { call post.send }
+}
+`
+
+const guardTests = `
+import "guards.wf"
+mock press {
+  operation print { 200 after 1s }
+  operation scan { 200 after 1.5s }
+}
+mock post { operation send { 202 } }
+test "as the limits let them" {
+  run guards { prints: 4, scans: 2 }
+  expect completed
+  expect calls(press.print)[0].at == 0s and calls(press.print)[1].at == 1s and calls(press.print)[2].at == 10s and calls(press.print)[3].at == 11s
+  expect calls(press.scan)[0].at == 0s and calls(press.scan)[1].at == 10s
+  expect started(letter) == ended(prints)
+}
+test "the press is down" {
+  mock press.print { 503 times 2, pass }
+  run guards { prints: 1 }
+  expect completed
+  expect calls(press.print)[1].at < 2s and calls(press.print)[2].at > 31s and calls(press.print)[2].at < 32s
+  expect one(run.services, .service == "press" and .breaker == "closed" and .refused == 0)
+}
+test "the press stays down" {
+  mock press.print { 503 always }
+  run guards { prints: 1 }
+  expect failed HTTP_503
+  expect prints[1] failed HTTP_503 after 3 attempts
+}
+test "the post is down" {
+  mock post.send { 503, pass }
+  run guards { prints: 0 }
+  expect completed
+  expect letter completed after 2 attempts
+  expect run.took > 10s and run.took < 11s
+}
+`
+
 // equivalent lists mutants that behave as the original does, with the reason.
 var equivalent = map[string]string{
 	"daily_sales.wf: tries once more in extract_orders": "the hour is over before sixty attempts that are two minutes apart",
@@ -209,24 +264,26 @@ var kinds = []struct {
 	name  string // with the place behind it: "drops on 402 of setup_billing_profile"
 	sites func(f *syntax.File) []site
 }{
-	{"drops", dropped},                          // a setting, ensure or clause is lost
-	{"swaps", swapped},                          // two neighbouring clauses do each other's work
-	{"takes the other way in", crossed},         // two neighbouring arms of a switch do each other's work
-	{"forgets to wait for", unawaited},          // a step named behind `after` is lost
-	{"hides the fallback of", undegraded},       // a degrade has become a return
-	{"says otherwise in", reworded},             // a text in a result, an argument or the output is another one
-	{"fails differently in", recoded},           // a fail has another code
-	{"does the opposite where", negated},        // a `when` or `ensure` is turned round
-	{"is off by one where", shifted},            // a comparison is < for <=, == for !=, and so on
-	{"is the other way round:", turned},         // a step is waited for by the one it waits for
-	{"counts one more in", raised},              // a limit, first or tolerate is one more
-	{"tries once more in", moreAttempts},        // attempts are one more
-	{"pauses twice as long in", longerBackoff},  // a backoff is doubled
-	{"waits twice as long in", longerTimeout},   // a timeout or within is doubled
-	{"leaves out", omitted},                     // a field of an argument, result or output is lost
-	{"mixes up", mixed},                         // two neighbouring fields of an argument or result have each other's value
-	{"lets pass what breaks", unruled},          // a rule of the input is lost
-	{"takes everything for granted in", bodied}, // a clause is for one outcome more: the first status of the next clause
+	{"lets services be called without", unguarded}, // a limit or breaker of a service is lost
+	{"loosens", loosened},                          // a limit or breaker of a service is one more, or open twice as long
+	{"drops", dropped},                             // a setting, ensure or clause is lost
+	{"swaps", swapped},                             // two neighbouring clauses do each other's work
+	{"takes the other way in", crossed},            // two neighbouring arms of a switch do each other's work
+	{"forgets to wait for", unawaited},             // a step named behind `after` is lost
+	{"hides the fallback of", undegraded},          // a degrade has become a return
+	{"says otherwise in", reworded},                // a text in a result, an argument or the output is another one
+	{"fails differently in", recoded},              // a fail has another code
+	{"does the opposite where", negated},           // a `when` or `ensure` is turned round
+	{"is off by one where", shifted},               // a comparison is < for <=, == for !=, and so on
+	{"is the other way round:", turned},            // a step is waited for by the one it waits for
+	{"counts one more in", raised},                 // a limit, first or tolerate is one more
+	{"tries once more in", moreAttempts},           // attempts are one more
+	{"pauses twice as long in", longerBackoff},     // a backoff is doubled
+	{"waits twice as long in", longerTimeout},      // a timeout or within is doubled
+	{"leaves out", omitted},                        // a field of an argument, result or output is lost
+	{"mixes up", mixed},                            // two neighbouring fields of an argument or result have each other's value
+	{"lets pass what breaks", unruled},             // a rule of the input is lost
+	{"takes everything for granted in", bodied},    // a clause is for one outcome more: the first status of the next clause
 }
 
 // site is a place where a defect can be planted.
@@ -311,6 +368,8 @@ func dropped(f *syntax.File) (out []site) {
 				what = "within"
 			case *syntax.Limit:
 				what = "limit"
+			case *syntax.Breaker:
+				what = "breaker"
 			case *syntax.First:
 				what = "first"
 			case *syntax.Tolerate:
@@ -326,6 +385,52 @@ func dropped(f *syntax.File) (out []site) {
 			}
 			if what != "" {
 				out = append(out, site{what + " of " + owner, func() { *block = slices.Delete(slices.Clone(*block), i, i+1) }})
+			}
+		}
+	})
+	return out
+}
+
+// eachService visits what services say of all their operations, and of each.
+func eachService(f *syntax.File, visit func(owner string, items int, item func(int) any, drop func(int))) {
+	for _, d := range f.Decls {
+		s, ok := d.(*syntax.Service)
+		if !ok {
+			continue
+		}
+		visit(s.Name.Text, len(s.Items), func(i int) any { return s.Items[i] }, func(i int) { s.Items = slices.Delete(slices.Clone(s.Items), i, i+1) })
+		for _, item := range s.Items {
+			if op, ok := item.(*syntax.Operation); ok {
+				visit(s.Name.Text+"."+op.Name.Text, len(op.Items), func(i int) any { return op.Items[i] }, func(i int) { op.Items = slices.Delete(slices.Clone(op.Items), i, i+1) })
+			}
+		}
+	}
+}
+
+func unguarded(f *syntax.File) (out []site) {
+	eachService(f, func(owner string, items int, item func(int) any, drop func(int)) {
+		for i := range items {
+			switch item(i).(type) {
+			case *syntax.Limit, *syntax.Breaker:
+				out = append(out, site{fmt.Sprintf("%d of %s", i, owner), func() { drop(i) }})
+			}
+		}
+	})
+	return out
+}
+
+func loosened(f *syntax.File) (out []site) {
+	eachService(f, func(owner string, items int, item func(int) any, _ func(int)) {
+		for i := range items {
+			more := func(e *syntax.Expr) func() {
+				v, _ := strconv.Atoi(e.Text)
+				return func() { e.Text = strconv.Itoa(v + 1) }
+			}
+			switch g := item(i).(type) {
+			case *syntax.Limit:
+				out = append(out, site{fmt.Sprintf("limit %d of %s", i, owner), more(g.Value)})
+			case *syntax.Breaker:
+				out = append(out, site{"failures of " + owner, more(g.Failures)}, site{"open of " + owner, func() { g.Open.Text = "(" + g.Open.Text + ") * 2" }})
 			}
 		}
 	})
@@ -436,6 +541,8 @@ func raised(f *syntax.File) (out []site) {
 			}
 		case *syntax.Limit:
 			what, e = "limit", st.Value
+		case *syntax.Breaker:
+			what, e = "failures", st.Failures
 		case *syntax.First:
 			what, e = "first", st.Value
 		case *syntax.Tolerate:

@@ -26,6 +26,7 @@ type Options struct {
 	Probe        bool          // compile expressions with probes, so that coverage sees which way each goes
 	Index        bool          // make an index of the names, for editors
 	Typed        diag.Span     // with Index: where a name stands that is being typed, see Program.Known
+	Thorough     bool          // warn also of what a sketch may leave out, and what runs in earnest may not: bounds in time
 }
 
 // Program is what a file defines.
@@ -99,7 +100,7 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	}
 	p.Tree = l.unit.Main
 	lost := l.lost()
-	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe, Index: opts.Index, Typed: opts.Typed})
+	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe, Index: opts.Index, Typed: opts.Typed, Thorough: opts.Thorough})
 	p.known(opts.Typed, slices.Concat(problems, l.problems))
 	for _, d := range problems {
 		if lost.leads(d) {

@@ -52,7 +52,7 @@ func (c *checkCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	opts := lang.Options{Catalog: services(1), Environment: c.Environment, StubHandlers: c.StubHandlers}
+	opts := lang.Options{Catalog: services(1), Environment: c.Environment, StubHandlers: c.StubHandlers, Thorough: c.Strict}
 	if c.Effects && c.Format == "sarif" {
 		return wrong("effects have no SARIF form").hinted("--format text or json")
 	}

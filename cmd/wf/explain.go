@@ -347,6 +347,7 @@ func (x *explainer) call(c *graph.Call, place string) {
 	if c.Key != nil {
 		x.row("key", cutTo(c.Key.String(), 70))
 	}
+	x.guards(c)
 	x.flush("    ")
 	fmt.Fprintln(x.e.stdout)
 	w := tabwriter.NewWriter(x.e.stdout, 0, 0, 2, ' ', 0)
@@ -355,6 +356,34 @@ func (x *explainer) call(c *graph.Call, place string) {
 	}
 	// what the terminal does not take, it does not take here either
 	_ = w.Flush()
+}
+
+// guards says what bounds the calls of an operation, and who says so.
+func (x *explainer) guards(c *graph.Call) {
+	row := func(of string, g *value.Guard) {
+		if g == nil {
+			return
+		}
+		if g.Limit > 0 {
+			x.row("limit", fmt.Sprintf("%d under way (%s)", g.Limit, of))
+		}
+		if g.Rate.Calls > 0 {
+			x.row("limit", fmt.Sprintf("%d per %s (%s)", g.Rate.Calls, value.FormatDuration(g.Rate.Per), of))
+		}
+	}
+	row("service "+c.Sig.Service, c.Sig.ServiceGuard)
+	row("operation "+c.Sig.Operation, c.Sig.Guard)
+	switch s := c.Sig.ServiceGuard; {
+	case s != nil && s.Breaker.On():
+		x.row("breaker", breakerText(s.Breaker)+" (service "+c.Sig.Service+")")
+	case x.g.Breaker != nil:
+		b := x.g.Breaker
+		x.row("breaker", fmt.Sprintf("%s failures in %s, open %s (%s, %s)", b.Failures.Value, b.In.Value, b.Open.Value, b.Failures.Level, x.at(b.Span)))
+	}
+}
+
+func breakerText(b value.Breaker) string {
+	return fmt.Sprintf("%d failures in %s, open %s", b.Failures, value.FormatDuration(b.In), value.FormatDuration(b.Open))
 }
 
 // retries reports whether a clause of the call tries again.

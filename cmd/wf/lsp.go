@@ -29,7 +29,7 @@ func (c *lspCmd) Run(e *env) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // each letter leaves much behind
 	}
-	err := lsp.Serve(context.Background(), stdio{e.stdin, e.stdout}, lspHost{}, lang.Options{Catalog: services(1)}, version())
+	err := lsp.Serve(context.Background(), stdio{e.stdin, e.stdout}, lspHost{}, lang.Options{Catalog: services(1), Thorough: true}, version())
 	if err != nil { // the protocol wants this status
 		return &exit{status: exitFailed, message: err.Error()}
 	}

@@ -137,7 +137,9 @@ func (p *progress) entry(t machine.Entry) {
 		if t.Attempt == 1 {
 			s.attempt = ""
 		}
-	case machine.EntryAnswer:
+	case machine.EntryHeld:
+		s.call, s.until, s.why = "", 0, "held: "+t.Note
+	case machine.EntryAnswer, machine.EntryRefused:
 		s.why = t.Outcome
 	case machine.EntryWait:
 		s.call, s.attempt, s.until, s.why = "", t.Numbered(), t.Until, strings.TrimPrefix(s.why+", "+t.Note, ", ")
@@ -174,7 +176,7 @@ func (p *progress) item(t machine.Entry) {
 // plain prints what happened as one line, without calls that go well.
 func (p *progress) plain(t machine.Entry) {
 	switch t.Kind {
-	case machine.EntryWait, machine.EntryStepEnded:
+	case machine.EntryWait, machine.EntryBreaker, machine.EntryStepEnded:
 		t.Body = nil
 		fmt.Fprintf(p.e.stderr, "+%s  %s\n", short(t.At), t.Line())
 	}
@@ -280,6 +282,8 @@ func (p *progress) text(i, width int, at time.Duration) string {
 		return fmt.Sprintf("  %s %s  %s in %s, at %s  %s", p.e.paint("↻", "33"), name, s.attempt, p.e.paint(clock(max(0, s.until-at)), "33"), when, p.e.paint(s.why, "2"))
 	case s.items > 0:
 		return fmt.Sprintf("  %s %s  %s", p.e.paint("●", "36"), name, s.counts())
+	case s.call == "" && s.why != "":
+		return fmt.Sprintf("  %s %s  %s", p.e.paint("●", "36"), name, p.e.paint(s.why, "2"))
 	case s.call == "":
 		return fmt.Sprintf("  %s %s", p.e.paint("●", "36"), name)
 	}

@@ -41,6 +41,9 @@ type serviceObject struct {
 	Service string  `json:"service"`
 	Calls   int     `json:"calls"`
 	TimeMS  float64 `json:"time_ms"`
+	HeldMS  float64 `json:"held_ms,omitempty"`
+	Refused int     `json:"refused,omitempty"`
+	Breaker string  `json:"breaker,omitempty"`
 }
 
 type runObject struct {
@@ -94,7 +97,7 @@ func resultObject(g *graph.Graph, r *machine.Result, output any, sources diag.So
 	out := runObject{Version: resultVersion, Workflow: g.FullName(), RunID: r.RunID, CorrelationID: r.CorrelationID, Ending: string(r.Ending), Output: output,
 		Error: errorOf(r.Error, sources), Steps: stepObjects(r.Steps, sources), Closing: stepObjects(r.Closing, sources), TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
 	for _, s := range r.Summary.Services {
-		out.Services = append(out.Services, serviceObject{s.Service, s.Calls, ms(s.Time)})
+		out.Services = append(out.Services, serviceObject{s.Service, s.Calls, ms(s.Time), ms(s.Held), s.Refused, string(s.Breaker)})
 	}
 	return out
 }

@@ -152,6 +152,10 @@ func (p *declarer) collect(t *value.Type) {
 
 func (p *declarer) service(sigs []*value.Signature) {
 	p.printf("service %s {\n", sigs[0].Service)
+	if g := sigs[0].ServiceGuard; g != nil {
+		p.guard(g, "  ")
+		p.printf("\n")
+	}
 	for i, sig := range sigs {
 		if i > 0 {
 			p.printf("\n")
@@ -164,6 +168,9 @@ func (p *declarer) service(sigs []*value.Signature) {
 			word = " idempotent"
 		}
 		p.printf("  operation %s%s {\n", sig.Operation, word)
+		if sig.Guard != nil {
+			p.guard(sig.Guard, "    ")
+		}
 		if len(sig.Input.Fields) > 0 {
 			p.printf("    input %s\n", p.shape(sig.Input, true, len("    input "), 4))
 		}
@@ -177,6 +184,19 @@ func (p *declarer) service(sigs []*value.Signature) {
 		p.printf("  }\n")
 	}
 	p.printf("}\n")
+}
+
+// guard writes what bounds calls.
+func (p *declarer) guard(g *value.Guard, indent string) {
+	if g.Limit > 0 {
+		p.printf("%slimit %d\n", indent, g.Limit)
+	}
+	if g.Rate.Calls > 0 {
+		p.printf("%slimit %d per %s\n", indent, g.Rate.Calls, value.FormatDuration(g.Rate.Per))
+	}
+	if g.Breaker.On() {
+		p.printf("%sbreaker %s\n", indent, breakerText(g.Breaker))
+	}
 }
 
 // maxLine is how long a line of a signature may be before it is broken.
@@ -280,7 +300,10 @@ func signatureObject(sig *value.Signature) any {
 		Handler    bool        `json:"handler,omitempty"`
 		Input      *value.Type `json:"input"`
 		Outcomes   []outcome   `json:"outcomes"`
-	}{sig.Service, sig.Operation, sig.Doc, sig.Idempotent, sig.Handler, sig.Input, []outcome{}}
+
+		Guard        *value.Guard `json:"guard,omitempty"`
+		ServiceGuard *value.Guard `json:"service_guard,omitempty"`
+	}{sig.Service, sig.Operation, sig.Doc, sig.Idempotent, sig.Handler, sig.Input, []outcome{}, sig.Guard, sig.ServiceGuard}
 	for _, o := range sig.Outcomes {
 		out.Outcomes = append(out.Outcomes, outcome{o.Pattern, o.Body})
 	}

@@ -24,10 +24,11 @@ const (
 	Exhausted  Kind = "exhausted"  // all attempts of a call are used up
 	Fallbacks  Kind = "fallbacks"  // a degrade stands in
 	Conditions Kind = "conditions" // a condition comes out one way
+	Breakers   Kind = "breakers"   // the breaker of a service opens
 )
 
 // Kinds lists the kinds in the order of reports.
-var Kinds = []Kind{Steps, Endings, Clauses, Outcomes, Timeouts, Exhausted, Fallbacks, Conditions}
+var Kinds = []Kind{Steps, Endings, Clauses, Outcomes, Timeouts, Exhausted, Fallbacks, Conditions, Breakers}
 
 // Point is one thing that a test can exercise.
 type Point struct {
@@ -83,6 +84,7 @@ func makeTable(g *graph.Graph) *table {
 	t.block(g.Prelude)
 	t.within(g.Within, "the within of the run never passes", true)
 	t.setting(g.Limit)
+	t.breakers(g)
 	for _, s := range g.Steps {
 		t.steps(s)
 	}
@@ -144,6 +146,23 @@ func (t *table) within(s *graph.Setting, missing string, optional bool) {
 	}
 	t.program(s.Value)
 	t.on(s, "passed", Point{Kind: Timeouts, What: "within", Span: s.Span, Missing: missing, Optional: optional})
+}
+
+// breakers enters the breakers of the services that a graph calls, each once, where it is
+// said.
+func (t *table) breakers(g *graph.Graph) {
+	span := g.Span
+	if b := g.Breaker; b != nil {
+		span = b.Span
+		for _, s := range []*graph.Setting{b.Failures, b.In, b.Open} {
+			t.program(s.Value)
+		}
+	}
+	g.EachCall(func(c *graph.Call) {
+		if c.Breaker && !c.Sig.Handler {
+			t.on(graph.Opened{Service: c.Sig.Service}, "open", Point{Kind: Breakers, Place: c.Sig.Service, What: "open", Span: span, Missing: "the breaker of " + c.Sig.Service + " never opens"})
+		}
+	})
 }
 
 func (t *table) setting(s *graph.Setting) {
@@ -228,7 +247,7 @@ func (t *table) call(c *graph.Call) {
 	name := place + ": " + c.Sig.Name()
 	for _, p := range possible(c) {
 		pt := Point{Kind: Outcomes, Place: place, What: p.String(), Span: c.Span, Missing: name + " never answers " + p.String()}
-		always := slices.Contains(value.Unconditional, p.Name) || c.Runs != nil && p.Name != value.Completed
+		always := slices.Contains(c.Classes(), p.Name) || c.Runs != nil && p.Name != value.Completed
 		pt.Optional = always && !named(c, p) // a workflow has tests of its own
 		if p.Name == value.Timeout && (c.Policy.Timeout != nil || !pt.Optional) {
 			pt.Kind, pt.Optional, pt.Missing = Timeouts, false, name+" never takes longer than its timeout"
@@ -316,7 +335,7 @@ func possible(c *graph.Call) []value.Pattern {
 	for _, o := range c.Sig.Outcomes {
 		add(o.Pattern)
 	}
-	for _, name := range c.Sig.Always() {
+	for _, name := range c.Classes() {
 		add(value.Pattern{Name: name})
 	}
 	return out

@@ -31,6 +31,12 @@ type callState struct {
 	timeout time.Duration // when it is given up; 0: never
 	resume  time.Duration // when the next attempt is made
 	waiting bool          // between attempts
+	gate    *gate         // that bounds it; nil: nothing does
+	lane    *lane         // of its operation
+	ticket  *ticket       // while it is held; nil: it is not
+	passed  bool          // it is under way, and counts for its gate
+	probe   bool          // of a breaker that is half open
+	delay   time.Duration // how long it was held
 	answer  answer        // of the last attempt
 }
 
@@ -84,7 +90,7 @@ func (a answer) code() string {
 	switch {
 	case a.class == "":
 		return fmt.Sprintf("HTTP_%d", a.status)
-	case a.class == value.Timeout, a.class == value.Unreachable, a.class == value.Malformed:
+	case a.class == value.Timeout, a.class == value.Unreachable, a.class == value.Malformed, a.class == value.BreakerOpen:
 		return strings.ToUpper(a.class)
 	}
 	return a.class
@@ -202,10 +208,15 @@ func (m *Machine) unfit(c *graph.Call, violations value.Violations) *RunError {
 	return &RunError{Code: CodeArgument, Message: c.Sig.Name() + ": " + violations.Error(), Span: c.Span}
 }
 
-// attempt makes one attempt.
+// attempt makes one attempt, as soon as nothing keeps it back.
 func (m *Machine) attempt(x *exec, cs *callState) {
-	cs.sent, cs.waiting, cs.timeout, cs.resume = m.now, false, 0, 0
+	cs.waiting, cs.timeout, cs.resume, cs.delay, cs.probe = false, 0, 0, 0, false
 	cs.answer = answer{}
+	m.arrive(x, cs)
+}
+
+// tried counts an attempt.
+func (m *Machine) tried(x *exec, cs *callState) {
 	st := x.state()
 	if cs.call.Main {
 		st.attempts = cs.attempt
@@ -217,8 +228,15 @@ func (m *Machine) attempt(x *exec, cs *callState) {
 			md.attempts = cs.attempt
 		}
 	}
+}
+
+// send makes an attempt.
+func (m *Machine) send(x *exec, cs *callState) {
+	m.tried(x, cs)
+	cs.sent = m.now
 	timeout, err := m.bound(cs.call.Policy.Timeout)
 	if err != nil {
+		m.leaveGate(x, cs, false)
 		m.fail(x, expressionError(err))
 		return
 	}
@@ -274,7 +292,7 @@ func (cs *callState) again() string {
 // make another attempt.
 func (cs *callState) settled() bool {
 	disposition, _ := value.Classify(cs.call.Policy.Rules, cs.answer.status, cs.answer.class)
-	return disposition != value.Retryable
+	return disposition != value.Retryable && cs.answer.class != value.BreakerOpen
 }
 
 func (m *Machine) callID(x *exec, cs *callState, kind Kind) ID {
@@ -293,6 +311,7 @@ func (m *Machine) pending(out []Command, x *exec) []Command {
 	cs := x.call
 	switch {
 	case cs == nil: // it waits for the steps it runs
+	case cs.ticket != nil: // its gate has a timer, if one is needed
 	case cs.waiting:
 		out = append(out, SetTimer{m.callID(x, cs, KindBackoff), cs.resume})
 	default:
@@ -319,7 +338,7 @@ func (m *Machine) current(id ID) (*exec, *callState, error) {
 	}
 	x := s.states[id.step].exec
 	if x != nil && x.call != nil {
-		if cs := x.call; cs.place == id.Place && cs.attempt == attempt && cs.waiting == (id.Kind == KindBackoff) {
+		if cs := x.call; cs.place == id.Place && cs.attempt == attempt && cs.ticket == nil && cs.waiting == (id.Kind == KindBackoff) {
 			return x, cs, nil
 		}
 	}
@@ -383,6 +402,8 @@ func (m *Machine) fired(id ID) error {
 		return m.runOverdue(id)
 	case KindStepWithin:
 		return m.stepOverdue(id)
+	case KindLimit:
+		return m.limitFired(id)
 	case KindTimeout, KindBackoff:
 	default:
 		return fmt.Errorf("%s is no timer", id)
@@ -495,7 +516,9 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 	if cs.call.Runs != nil { // whose output is of its type
 		bodyType, _ = cs.call.Sig.Body(0, a.class)
 	} else {
-		m.services.add(cs.call.Sig.Service, m.now-cs.sent)
+		if a.class != value.BreakerOpen {
+			m.services.add(cs.call.Sig.Service, m.now-cs.sent)
+		}
 		bodyType = m.check(cs)
 	}
 	a = cs.answer
@@ -503,6 +526,7 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 		m.reached(cs.call, a.String())
 	}
 	m.traceAnswer(x, cs, bodyType)
+	m.leaveGate(x, cs, true)
 	m.show(cs)
 	disposition, rule := value.Classify(cs.call.Policy.Rules, a.status, a.class)
 	switch {
@@ -564,12 +588,18 @@ type ledger struct {
 }
 
 func (l *ledger) add(service string, d time.Duration) {
+	s := l.entry(service)
+	s.Calls++
+	s.Time += d
+}
+
+// entry is that of a service, to be changed at once.
+func (l *ledger) entry(service string) *ServiceTime {
 	i := slices.IndexFunc(l.list[:min(len(l.list), searched)], func(s ServiceTime) bool { return s.Service == service })
 	if i < 0 {
 		i = l.index(service)
 	}
-	l.list[i].Calls++
-	l.list[i].Time += d
+	return &l.list[i]
 }
 
 // searched is how many services are searched for one by one.
@@ -604,7 +634,7 @@ func (m *Machine) check(cs *callState) *value.Type {
 	sig := cs.call.Sig
 	t, declared := sig.Body(a.status, a.class)
 	if !declared {
-		a.undeclared = !sig.Handler && !slices.Contains(value.Unconditional, a.class)
+		a.undeclared = !sig.Handler && !slices.Contains(cs.call.Classes(), a.class)
 		return nil
 	}
 	if t == nil {
@@ -802,6 +832,11 @@ func (m *Machine) giveUp(x *exec, reason string) {
 		m.emit(CancelTimer{m.callID(x, cs, KindBackoff)})
 		return
 	}
+	if cs.ticket != nil {
+		m.drop(cs)
+		return
+	}
+	m.leaveGate(x, cs, false)
 	m.services.add(cs.call.Sig.Service, m.now-cs.sent)
 	if cs.effect == nil {
 		m.affected(x, cs, nil)

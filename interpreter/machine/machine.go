@@ -62,9 +62,10 @@ type Machine struct {
 	spare     []*exec                // of ended steps, to be used again
 	err       *RunError              // first failure
 	cancelled bool
-	stopped   bool     // ended as a whole: cancelled, or out of time
-	pasts     []*ended // steps that handlers know of, by index; nil until the first handler
-	outcome   any      // what the run returns
+	stopped   bool          // ended as a whole: cancelled, or out of time
+	pasts     []*ended      // steps that handlers know of, by index; nil until the first handler
+	outcome   any           // what the run returns
+	breaks    value.Breaker // of the workflow
 	result    *Result
 
 	undoings    int      // lists of effects that are being undone
@@ -239,7 +240,7 @@ func (m *Machine) prelude() *RunError {
 	return m.bounds()
 }
 
-// bounds evaluates the deadline and limit of the run.
+// bounds evaluates the deadline, limit and breaker of the run.
 func (m *Machine) bounds() *RunError {
 	within, err := m.bound(m.g.Within)
 	if err != nil {
@@ -254,6 +255,9 @@ func (m *Machine) bounds() *RunError {
 			return expressionError(err)
 		}
 		m.limit = max(m.limit, 1)
+	}
+	if m.breaks, err = m.breakerOf(m.g.Breaker); err != nil {
+		return expressionError(err)
 	}
 	return nil
 }
@@ -401,6 +405,11 @@ func (m *Machine) finish() {
 	for i := range r.Steps {
 		sum += r.Steps[i].Ended - r.Steps[i].Started
 	}
+	for _, g := range m.gates {
+		if b := &g.breaker; b.On() {
+			m.services.entry(g.lanes[0].of.Service).Breaker = b.state
+		}
+	}
 	r.Summary = Summary{Total: m.now, Services: m.services.list, Saved: max(0, sum-m.now)}
 	m.result = r
 	if m.of != nil {
@@ -456,6 +465,11 @@ func (m *Machine) Pending() []Command {
 		return nil
 	}
 	out := m.outstanding(nil)
+	for _, g := range m.gates {
+		if g.set {
+			out = append(out, SetTimer{g.id(), g.timer})
+		}
+	}
 	for _, c := range m.runs[min(1, len(m.runs)):] {
 		if c == nil {
 			continue

@@ -44,6 +44,27 @@ func (m *Machine) bound(s *graph.Setting) (time.Duration, error) {
 	return max(d, graph.MinDeadline), err
 }
 
+// breakerOf evaluates the breaker of a workflow, within its bounds.
+func (m *Machine) breakerOf(b *graph.Breaker) (out value.Breaker, err error) {
+	if b == nil {
+		return out, nil
+	}
+	if out.Failures, err = b.Failures.Value.Int(&m.eval, m.env); err != nil {
+		return out, err
+	}
+	out.Failures = min(max(out.Failures, 1), value.MaxFailures)
+	for _, part := range []struct {
+		of *graph.Setting
+		d  *time.Duration
+	}{{b.In, &out.In}, {b.Open, &out.Open}} {
+		if *part.d, err = m.duration(part.of, 0); err != nil {
+			return out, err
+		}
+		*part.d = max(*part.d, value.MinGuardTime)
+	}
+	return out, nil
+}
+
 // pause is the time before the next attempt and what led to it.
 type pause struct {
 	wait    time.Duration
@@ -54,6 +75,7 @@ type pause struct {
 	header  string        // as it was given
 	after   time.Duration // what it asks for
 	problem string        // why it is of no use; "": it is of use
+	open    time.Duration // how long the breaker is open yet; 0: it is not
 }
 
 // pause computes how long to wait before the next attempt: the backoff with its
@@ -77,7 +99,10 @@ func (m *Machine) pause(c *callState, p *graph.Policy, n int) (out pause, err er
 	if out.header, out.asked = c.answer.headers["retry-after"]; out.asked {
 		out.after, out.problem = retryAfter(out.header, m.cfg.Start.Add(m.now))
 	}
-	out.wait = max(out.planned, min(out.after, MaxRetryAfter))
+	if c.gate != nil {
+		out.open = c.gate.breaker.lasts(m.now)
+	}
+	out.wait = max(out.planned, min(out.after, MaxRetryAfter), out.open)
 	return out, nil
 }
 
@@ -100,6 +125,10 @@ func (p pause) String() string {
 		after += ", cut to " + value.FormatDuration(MaxRetryAfter)
 	}
 	switch {
+	case p.open > 0 && p.wait == p.planned:
+		return why + ", later than the breaker is open, " + value.FormatDuration(p.open)
+	case p.open > 0:
+		return "the breaker is open for " + value.FormatDuration(p.open) + ", later than " + why
 	case !p.asked:
 		return why
 	case p.problem != "":

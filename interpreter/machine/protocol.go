@@ -17,13 +17,14 @@ const (
 	KindBackoff                // the timer before the next attempt
 	KindStepWithin             // the timer that bounds a step
 	KindRunWithin              // the timer that bounds the run
+	KindLimit                  // the timer after which calls of a service may go that its limits hold
 )
 
-// ID names an attempt or timer by its place in the graph, the same on every
+// ID names an attempt or timer by its place in the graph, or by its service, the same on every
 // driver and never given out twice in a run. It is comparable.
 type ID struct {
-	Place   string // of a call in a clause that is taken again with its round: "a.found[2]"
-	Attempt int    // from 1; of a KindBackoff the attempt it leads to; 0 for deadlines
+	Place   string // of a KindLimit the service; of a call in a clause that is taken again with its round: "a.found[2]"
+	Attempt int    // from 1; of a KindLimit how often it was set; of a KindBackoff the attempt it leads to; 0 for deadlines
 	Kind    Kind
 	scope   int32
 	step    int32
@@ -43,6 +44,8 @@ func (id ID) String() string {
 		s += ":timeout"
 	case KindBackoff:
 		s += ":backoff"
+	case KindLimit:
+		s += ":limit"
 	case KindStepWithin, KindRunWithin:
 		s += ":within"
 	default:

@@ -100,4 +100,7 @@ type ServiceTime struct {
 	Service string
 	Calls   int
 	Time    time.Duration
+	Held    time.Duration // how long calls were held by its limits, all together
+	Refused int           // calls that its breaker did not let through
+	Breaker BreakerState  // at the end; "": it has none
 }

@@ -22,6 +22,10 @@ type shared struct {
 	closing  []StepResult // undos and what runs do at their end, in order
 	runs     []*Machine   // by seq, the first is the run itself; nil: over; empty until a workflow is called
 	agenda   []*Machine   // that have something to do
+
+	gates  []*gate          // of services whose calls are bounded, by first use
+	gateAt map[string]*gate // the same, by name
+	freed  []*gate          // that may let a held call go
 }
 
 // caller is what a machine knows of the step that called its workflow. The zero value is
@@ -82,12 +86,15 @@ func (m *Machine) input(cs *callState) *RunError {
 // attend puts a machine on the agenda.
 func (m *Machine) attend() { m.agenda = append(m.agenda, m) }
 
-// attendAll gives every machine on the agenda its turn.
+// attendAll gives every machine on the agenda its turn, and lets held calls go, until there
+// is nothing more to do.
 func (m *Machine) attendAll() {
-	for i := 0; i < len(m.agenda); i++ {
-		m.agenda[i].turn()
+	for more := true; more; more = m.pump() {
+		for i := 0; i < len(m.agenda); i++ {
+			m.agenda[i].turn()
+		}
+		m.agenda = m.agenda[:0]
 	}
-	m.agenda = m.agenda[:0]
 }
 
 // turn begins the workflow of a machine, goes on with it, or tells its caller that it ended.

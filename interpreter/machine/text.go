@@ -40,7 +40,7 @@ func (e Entry) where() string {
 	switch {
 	case e.Step == "":
 		return "run"
-	case e.Kind == EntryCall || e.Kind == EntryAnswer || e.Kind == EntryWait || e.Kind == EntryDecision && e.Place != "":
+	case e.Place != "":
 		return fmt.Sprintf("%s#%d", e.Place, e.Attempt)
 	}
 	return e.Step
@@ -54,7 +54,13 @@ func (e Entry) what() string {
 	case EntryStepStarted:
 		return "started"
 	case EntryCall:
-		return strings.TrimSuffix("call "+e.Operation+" "+e.Version, " ") + with("", e.Args) + paren(e.Note)
+		return strings.TrimSuffix("call "+e.Operation+" "+e.Version, " ") + with("", e.Args) + paren(e.Note) + e.held()
+	case EntryHeld:
+		return "held: " + e.Note
+	case EntryRefused:
+		return "refused " + e.Outcome + ": " + e.Note
+	case EntryBreaker:
+		return e.breaker()
 	case EntryAnswer:
 		return "answer " + e.Outcome + with("", e.Body) + e.retryAfter() + paren(e.Note) + " in " + offset(e.Took)
 	case EntryDecision:
@@ -65,6 +71,21 @@ func (e Entry) what() string {
 		return e.ended()
 	}
 	return string(e.Kind)
+}
+
+func (e Entry) held() string {
+	if e.Took == 0 {
+		return ""
+	}
+	return " (held for " + offset(e.Took) + ")"
+}
+
+func (e Entry) breaker() string {
+	s := "breaker of " + e.Service + " " + string(e.State)
+	if e.Until > 0 {
+		s += " until +" + offset(e.Until)
+	}
+	return s + ": " + e.Note
 }
 
 func (e Entry) ended() string {
@@ -131,6 +152,8 @@ type jsonEntry struct {
 	Of              int               `json:"of,omitempty"`
 	Operation       string            `json:"operation,omitempty"`
 	WorkflowVersion string            `json:"version,omitempty"`
+	Service         string            `json:"service,omitempty"`
+	State           BreakerState      `json:"state,omitempty"`
 	Key             string            `json:"idempotency_key,omitempty"`
 	Args            any               `json:"args,omitempty"`
 	Outcome         string            `json:"outcome,omitempty"`
@@ -151,7 +174,7 @@ type jsonEntry struct {
 // WriteJSON writes a trace as one JSON object a line.
 func WriteJSON(w io.Writer, entries []Entry) error {
 	for _, e := range entries {
-		j := jsonEntry{At: ms(e.At), Kind: e.Kind, Step: e.Step, Place: e.Place, Attempt: e.Attempt, Count: e.Count, Of: e.Of, Operation: e.Operation, WorkflowVersion: e.Version, Key: e.Key, Args: e.Args,
+		j := jsonEntry{At: ms(e.At), Kind: e.Kind, Step: e.Step, Place: e.Place, Attempt: e.Attempt, Count: e.Count, Of: e.Of, Operation: e.Operation, WorkflowVersion: e.Version, Service: e.Service, State: e.State, Key: e.Key, Args: e.Args,
 			Outcome: e.Outcome, Headers: e.Headers, Body: e.Body, Took: ms(e.Took), Until: ms(e.Until), Ending: e.Ending, Note: e.Note, RunID: e.RunID, CorrelationID: e.CorrelationID}
 		if e.Error != nil {
 			j.Code, j.Message = e.Error.Code, e.Error.Message

@@ -13,7 +13,10 @@ type EntryKind string
 const (
 	EntryRunStarted  EntryKind = "run_started"  // RunID, CorrelationID, Seed, Args (the input), Note (the workflow)
 	EntryStepStarted EntryKind = "step_started" // Of (an item: how many there are)
-	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Version (of a workflow), Args, Key, Until (its timeout; 0: none), Note (the key, if the definition says it)
+	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Version (of a workflow), Args, Key, Until (its timeout; 0: none), Took (how long it was held), Note (the key, if the definition says it)
+	EntryHeld        EntryKind = "held"         // Place, Attempt, Note (the limit that keeps the call back)
+	EntryRefused     EntryKind = "refused"      // Place, Attempt, Operation, Outcome (breaker_open), Note: the call is not made
+	EntryBreaker     EntryKind = "breaker"      // Place, Attempt (that changed it), Service, State, Until (open until), Note
 	EntryAnswer      EntryKind = "answer"       // Place, Attempt, Outcome, Body, Headers, Took, Note (what is odd about it)
 	EntryDecision    EntryKind = "decision"     // Place, Attempt, Note (the clause or policy, and why)
 	EntryWait        EntryKind = "wait"         // Place, Attempt (the next), Until, Of, Note
@@ -32,6 +35,8 @@ type Entry struct {
 	Of            int // attempts granted; items of a loop
 	Operation     string
 	Version       string // of a workflow that is called; "" if it says none
+	Service       string
+	State         BreakerState
 	Key           string
 	Args          any
 	Outcome       string
@@ -73,7 +78,7 @@ func (m *Machine) traceCall(x *exec, cs *callState) {
 		return
 	}
 	e := m.about(x, cs, EntryCall)
-	e.Operation, e.Key, e.Until = cs.call.Sig.Name(), m.key(cs), cs.timeout
+	e.Operation, e.Key, e.Until, e.Took = cs.call.Sig.Name(), m.key(cs), cs.timeout, cs.delay
 	if cs.own != "" {
 		e.Note = "key " + e.Key
 	}
@@ -103,6 +108,11 @@ func (m *Machine) traceAnswer(x *exec, cs *callState, t *value.Type) {
 	}
 	e := m.about(x, cs, EntryAnswer)
 	a := cs.answer
+	if a.class == value.BreakerOpen {
+		e.Kind, e.Operation, e.Outcome, e.Note = EntryRefused, cs.call.Sig.Name(), a.class, a.message
+		m.trace(e)
+		return
+	}
 	e.Outcome, e.Headers, e.Body, e.Took, e.Note = a.String(), a.headers, a.body, m.now-cs.sent, a.message
 	if t != nil {
 		e.Body = t.Redact(a.body)

@@ -50,15 +50,7 @@ func (m *Machine) affected(x *exec, cs *callState, body any) {
 }
 
 // doubtful reports whether an answer leaves open what the service did.
-func (a answer) doubtful() bool {
-	switch a.class {
-	case "":
-		return a.status >= 500
-	case value.Timeout, value.Unreachable, value.Malformed:
-		return true
-	}
-	return false
-}
+func (a answer) doubtful() bool { return value.Doubtful(a.status, a.class) }
 
 // compensate undoes effects, the latest first, and then goes on. An undo that fails does
 // not keep the others from their turn.

@@ -198,6 +198,9 @@ func Answered(c machine.Call, at time.Duration, a builtins.Answer, err error) (e
 		return machine.CallFailed{At: at, ID: c.ID, Class: value.Unreachable, Message: "the connection broke before the answer"}, true
 	case a.Class == value.Timeout || a.Class == value.Unreachable:
 		message, _ := a.Body.(string)
+		if message == "" && a.Class == value.Timeout {
+			message = "the connection timed out; the call itself has no timeout"
+		}
 		return machine.CallFailed{At: at, ID: c.ID, Class: a.Class, Message: message}, true
 	}
 	return machine.CallReturned{At: at, ID: c.ID, Status: a.Status, Class: a.Class, Headers: a.Headers, Body: a.Body}, true

@@ -20,6 +20,7 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	sig, callee := s.target(t)
 	g := &graph.Call{Sig: sig, Span: t.Span}
 	level := s.policy
+	g.Breaker = callee == nil && s.graphBreaks(sig)
 	if bind != nil {
 		g.Bind = bind.Text
 	}

@@ -35,6 +35,7 @@ type Options struct {
 	Probe        bool      // compile the expressions of workflows with probes, for coverage
 	Index        bool      // make an index of the names
 	Typed        diag.Span // with Index: where a name stands that is being typed
+	Thorough     bool      // warn of what a sketch may leave out: bounds in time
 }
 
 // Service is a service declared in a .wf file.

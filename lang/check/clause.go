@@ -16,7 +16,7 @@ func (s *stepFlow) clauses(g *graph.Call, callee *called, level parts, ons []syn
 	for _, st := range ons {
 		on := st.(*syntax.On)
 		pats := patterns(on.Outcomes)
-		s.possible(g.Sig, callee, on)
+		s.possible(g, callee, on)
 		s.reachable(g, on, pats)
 		in := &inClause{call: g, parts: level, verdict: hasVerdict(pats)}
 		inner := sc.child()
@@ -81,29 +81,32 @@ func hasVerdict(pats []value.Pattern) bool {
 func isVerdict(p value.Pattern) bool { return p.Name == value.Exhausted || p.Name == value.Failed }
 
 // possible reports outcomes the operation cannot have.
-func (s *stepFlow) possible(sig *value.Signature, callee *called, on *syntax.On) {
+func (s *stepFlow) possible(g *graph.Call, callee *called, on *syntax.On) {
+	sig := g.Sig
 	if sig.Handler {
 		return
 	}
 	for _, o := range on.Outcomes {
 		p := pattern(o)
 		switch {
-		case isVerdict(p) || sig.Possible(p) || callee != nil && callee.canEnd(p):
+		case isVerdict(p) || sig.Possible(p) || p.Name == value.BreakerOpen && g.Breaker || callee != nil && callee.canEnd(p):
 			continue
 		case callee != nil:
 			s.add(callee.impossible(o))
 			continue
 		}
-		names := make([]string, 0, len(sig.Outcomes)+5)
+		names := make([]string, 0, len(sig.Outcomes)+6)
 		for _, own := range sig.Outcomes {
 			names = append(names, own.String())
 		}
-		names = append(names, value.Unconditional...)
+		names = append(names, g.Classes()...)
 		d := diag.Errorf(CodeImpossible, o.Span, "%s never answers %s", sig.Name(), p)
 		known := strings.Join(names, ", ")
 		names = append(names, value.Exhausted, value.Failed)
 		if own := verdicts[strings.ToLower(p.Name)]; own != "" {
 			d.Hint = own
+		} else if p.Name == value.BreakerOpen {
+			d.Hintf("its service has no breaker: breaker 5 failures in 1m, open 30s, in the service or the workflow")
 		} else if p.Name == "" || !d.Suggest(o.Span, p.Name, names) {
 			d.Hintf("it answers %s", known)
 		}
@@ -161,7 +164,7 @@ func (s *stepFlow) bodyOf(g *graph.Call, pats []value.Pattern) *value.Type {
 	var out *value.Type
 	for _, p := range pats {
 		switch {
-		case p.Name == value.Timeout || p.Name == value.Unreachable:
+		case p.Name == value.Timeout || p.Name == value.Unreachable || p.Name == value.BreakerOpen:
 			out = joinBody(out, value.TNil)
 		case p.Name == value.Malformed || isVerdict(p):
 			return value.TAny

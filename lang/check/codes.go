@@ -42,5 +42,6 @@ const (
 	CodeDuplicateSet    diag.Code = "WF501" // a setting given twice
 	CodeSettingValue    diag.Code = "WF502" // a setting outside its bounds
 	CodeTightDeadline   diag.Code = "WF503" // a deadline its own timeouts cannot meet
+	CodeUnbounded       diag.Code = "WF505" // warning: a call that nothing bounds in time
 	CodeVersion         diag.Code = "WF504" // a version that is not MAJOR.MINOR.PATCH
 )

@@ -417,9 +417,10 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 		}
 		out.Operations = append(out.Operations, sig)
 	}
+	guard := guardOf(c, "service", d.Items)
 	rules := c.classification(classes, classNames(out.Operations))
 	for _, sig := range out.Operations {
-		sig.Rules = rules
+		sig.Rules, sig.ServiceGuard = rules, guard
 	}
 	if len(out.Operations) == 0 && !d.Partial {
 		c.add(diag.Errorf(CodeEmptyStep, d.Name.Span, "service %s has no operation", d.Name.Text).
@@ -458,6 +459,7 @@ func (c *checker) operation(s *space, service string, op *syntax.Operation) *val
 			}
 		}
 	}
+	sig.Guard = guardOf(c, "operation", op.Items)
 	if route != nil {
 		c.route(route, sig.Input, op.Partial)
 	}
@@ -529,6 +531,8 @@ func (c *checker) answers(s *space, a *syntax.Answer) []value.Outcome {
 			c.add(diag.Errorf(CodeReserved, o.Span, "%s is how a workflow ends, and no answer of a service", p.Name).Hintf("for a success write its status: 200"))
 		case slices.Contains(value.Unconditional, p.Name):
 			c.add(diag.Errorf(CodeReserved, o.Span, "%s is always possible and never declared", p.Name).Hintf("remove it"))
+		case p.Name == value.BreakerOpen:
+			c.add(diag.Errorf(CodeReserved, o.Span, "%s is what a breaker makes of a call, not an answer", p.Name).Hintf("declare the breaker: breaker 5 failures in 1m, open 30s"))
 		case p.Name == value.Exhausted || p.Name == value.Failed:
 			c.add(diag.Errorf(CodeReserved, o.Span, "%s is a verdict of the policy, not an answer", p.Name).Hintf("it stands only after `on`"))
 		case noOutcomes[p.Name] != "":
@@ -569,7 +573,7 @@ func patterns(os []syntax.Outcome) []value.Pattern {
 
 // classNames lists the error classes that calls of these operations can end in.
 func classNames(ops []*value.Signature) []string {
-	names := slices.Clone(value.Unconditional)
+	names := append(slices.Clone(value.Unconditional), value.BreakerOpen)
 	for _, sig := range ops {
 		for _, o := range sig.Outcomes {
 			if o.Name != "" {
@@ -610,13 +614,16 @@ func (c *checker) policyDecl(d *syntax.PolicyDecl) {
 	c.noteName(SortPolicy, d.Name, d.Name.Span, nil)
 	for _, st := range d.Stmts {
 		why := "a policy holds settings only"
-		switch st.(type) {
-		case *syntax.Retry, *syntax.Timeout, *syntax.Within, *syntax.Classify:
+		switch st := st.(type) {
+		case *syntax.Retry, *syntax.Timeout, *syntax.Within, *syntax.Classify, *syntax.Breaker:
 			continue
 		case *syntax.Use:
 			why = "a policy does not use another one"
 		case *syntax.Limit:
 			why = "it says how many steps of a workflow run at once"
+			if st.Per != nil {
+				why = perTime
+			}
 		}
 		word, span := leading(st)
 		c.add(diag.Errorf(CodeMisplaced, span, "%s has no meaning here: %s", word, why))

@@ -13,6 +13,7 @@ import (
 // parts are the settings of one level; nil parts are not given there.
 type parts struct {
 	attempts, backoff, maxBackoff, timeout, within, limit *graph.Setting
+	breaker                                               *graph.Breaker // of a workflow
 	first, tolerate                                       *graph.Setting // of the items of a loop, the steps of a group
 	share                                                 *float64       // instead of tolerate
 	jitter                                                *float64
@@ -29,8 +30,11 @@ func (p parts) over(outer parts) parts {
 	}
 	out := parts{
 		attempts: pick(p.attempts, outer.attempts), backoff: pick(p.backoff, outer.backoff), maxBackoff: pick(p.maxBackoff, outer.maxBackoff),
-		timeout: pick(p.timeout, outer.timeout), within: p.within, limit: p.limit, first: p.first, tolerate: p.tolerate, share: p.share, jitter: p.jitter,
+		timeout: pick(p.timeout, outer.timeout), within: p.within, limit: p.limit, first: p.first, tolerate: p.tolerate, share: p.share, jitter: p.jitter, breaker: p.breaker,
 		rules: append(p.rules[:len(p.rules):len(p.rules)], outer.rules...),
+	}
+	if out.breaker == nil {
+		out.breaker = outer.breaker
 	}
 	if out.jitter == nil {
 		out.jitter = outer.jitter
@@ -80,9 +84,13 @@ func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
 				own.within = f.duration(st.Value, "within", level, sc, graph.MinDeadline)
 			}
 		case *syntax.Limit:
-			if once("limit", st.Span) {
+			if st.Per != nil {
+				f.misplaced(st, perTime)
+			} else if once("limit", st.Span) {
 				own.limit = f.count(st.Value, "limit", level, sc)
 			}
+		case *syntax.Breaker:
+			f.breaker(&own, st, level, sc, once)
 		case *syntax.First:
 			if level == "workflow" {
 				f.misplaced(st, "it is a setting of a loop, or of a step with steps inside")
@@ -100,6 +108,7 @@ func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
 		case *syntax.Use:
 			if once("use", st.Span) {
 				used = f.policyNamed(st, sc)
+				f.noBreaker(&used, st, level)
 			}
 		}
 	}
@@ -212,10 +221,14 @@ func (f *flow) count(e *syntax.Expr, what, level string, sc *scope) *graph.Setti
 }
 
 func (f *flow) number(e *syntax.Expr, what, level string, sc *scope, least int) *graph.Setting {
+	return f.numberTo(e, what, level, sc, least, MaxAttempts)
+}
+
+func (f *flow) numberTo(e *syntax.Expr, what, level string, sc *scope, least, most int) *graph.Setting {
 	p := f.expectIn(e, sc, value.TInt, what)
 	if v, ok := p.Const(); ok {
-		if n, ok := v.(int); ok && (n < least || n > MaxAttempts) {
-			d := diag.Errorf(CodeSettingValue, e.Span, "%s must be from %d to %d, not %d", what, least, MaxAttempts, n)
+		if n, ok := v.(int); ok && (n < least || n > most) {
+			d := diag.Errorf(CodeSettingValue, e.Span, "%s must be from %d to %d, not %d", what, least, most, n)
 			if n == 0 && what == "attempts" {
 				d.Hintf("the first attempt counts: 1 attempts means no retry")
 			}

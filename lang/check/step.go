@@ -77,8 +77,12 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 		s.graph.Body, falls = s.nest(stmts, sc)
 	} else {
 		stmts = slices.DeleteFunc(slices.Clone(stmts), func(st syntax.Stmt) bool {
-			switch st.(type) {
-			case *syntax.Limit, *syntax.First:
+			switch st := st.(type) {
+			case *syntax.Limit:
+				if st.Per == nil { // else it is told with the settings
+					s.misplaced(st, "it is a setting of a loop, or of a step with steps inside")
+				}
+			case *syntax.First:
 				s.misplaced(st, "it is a setting of a loop, or of a step with steps inside")
 			case *syntax.Tolerate:
 				s.misplaced(st, "it is a setting of a loop")
@@ -135,7 +139,7 @@ func isStep(st syntax.Stmt) bool {
 func headOnly(stmts []syntax.Stmt) bool {
 	for _, st := range stmts {
 		switch st.(type) {
-		case *syntax.Retry, *syntax.Timeout, *syntax.Within, *syntax.Limit, *syntax.First, *syntax.Tolerate, *syntax.Classify, *syntax.Use, *syntax.Describe:
+		case *syntax.Retry, *syntax.Timeout, *syntax.Within, *syntax.Limit, *syntax.Breaker, *syntax.First, *syntax.Tolerate, *syntax.Classify, *syntax.Use, *syntax.Describe:
 		default:
 			return false
 		}
@@ -232,6 +236,10 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 			busy = true
 		case *syntax.Describe:
 			s.describe(st, in)
+		case *syntax.Breaker:
+			if in != nil { // else it is told with the settings
+				s.misplaced(st, "it is a setting of a workflow or a service")
+			}
 		case *syntax.Timeout, *syntax.Within, *syntax.Classify, *syntax.Use, *syntax.Limit, *syntax.First, *syntax.Tolerate:
 			if in != nil {
 				s.misplaced(st, "settings stand at the head of a step or workflow")
@@ -351,6 +359,8 @@ func leading(st any) (string, diag.Span) {
 		word, span = "within", st.Span
 	case *syntax.Limit:
 		word, span = "limit", st.Span
+	case *syntax.Breaker:
+		word, span = "breaker", st.Span
 	case *syntax.First:
 		word, span = "first", st.Span
 	case *syntax.Tolerate:

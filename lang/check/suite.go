@@ -531,6 +531,10 @@ func (t *tester) impossible(p value.Pattern, span diag.Span, sig *value.Signatur
 		names = append(names, o.String())
 	}
 	names = append(names, value.Unconditional...)
+	if p.Name == value.BreakerOpen {
+		t.add(diag.Errorf(CodeImpossible, span, "%s is what a breaker makes of a call, not an answer", p).Hintf("let the service fail until its breaker opens: 503 always"))
+		return
+	}
 	d := diag.Errorf(CodeImpossible, span, "%s never answers %s", sig.Name(), p)
 	if p.Name == "" || !d.Suggest(span, p.Name, names) {
 		d.Hintf("it answers %s", strings.Join(names, ", "))
@@ -974,7 +978,8 @@ type testScope struct {
 var testRunType = value.RecordOf(
 	&value.Field{Name: "id", Type: value.TString}, &value.Field{Name: "correlation_id", Type: value.TString}, &value.Field{Name: "started_at", Type: value.TTime},
 	&value.Field{Name: "ending", Type: endingType(runEndings)}, &value.Field{Name: "took", Type: value.TDuration}, &value.Field{Name: "saved", Type: value.TDuration},
-	&value.Field{Name: "services", Type: value.ListOf(value.RecordOf(&value.Field{Name: "service", Type: value.TString}, &value.Field{Name: "calls", Type: value.TInt}, &value.Field{Name: "time", Type: value.TDuration}))},
+	&value.Field{Name: "services", Type: value.ListOf(value.RecordOf(&value.Field{Name: "service", Type: value.TString}, &value.Field{Name: "calls", Type: value.TInt}, &value.Field{Name: "time", Type: value.TDuration},
+		&value.Field{Name: "held", Type: value.TDuration}, &value.Field{Name: "refused", Type: value.TInt}, &value.Field{Name: "breaker", Optional: true, Type: endingType([]string{"closed", "open", "half_open"})}))},
 	&value.Field{Name: "error", Optional: true, Type: value.RecordOf(&value.Field{Name: "code", Type: value.TString}, &value.Field{Name: "message", Type: value.TString}, &value.Field{Name: "step", Type: value.TString, Optional: true})},
 )
 

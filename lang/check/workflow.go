@@ -81,7 +81,7 @@ func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
 	f.scopes()
 	f.prelude()
 	f.base = f.settings(w.Stmts, "workflow", f.early)
-	f.graph.Within, f.graph.Limit = f.base.within, f.base.limit
+	f.graph.Within, f.graph.Limit, f.graph.Breaker = f.base.within, f.base.limit, f.base.breaker
 	f.sequence()
 	f.graph.Steps = f.made
 	f.closing()
@@ -424,6 +424,9 @@ func (f *flow) finish() {
 		}
 	}
 	f.unusedResults()
+	if f.opts.Thorough {
+		f.unbounded()
+	}
 	if !f.handlers {
 		f.unusedInputs(f.inputTree(), f.graph.Input, "")
 	}

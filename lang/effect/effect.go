@@ -49,7 +49,7 @@ func Outcomes(c *graph.Call) []value.Pattern {
 		return 1000
 	}
 	slices.SortStableFunc(out, func(a, b value.Pattern) int { return rank(a) - rank(b) })
-	for _, name := range c.Sig.Always() {
+	for _, name := range c.Classes() {
 		out = slices.DeleteFunc(out, func(p value.Pattern) bool { return p.Name == name })
 		out = append(out, value.Pattern{Name: name})
 	}

@@ -185,7 +185,7 @@ func (p *page) try(t *testing.T, sort string) []string {
 	}
 	registry := builtins.New()
 	mocks.Register(registry, mocks.Options{Seed: 1})
-	prog, problems := lang.Load(fsys, main, lang.Options{Catalog: registry})
+	prog, problems := lang.Load(fsys, main, lang.Options{Catalog: registry, Thorough: strings.Contains(p.prose, "in editors")})
 	if convert && len(problems) == 0 {
 		_, problems, _ = lang.Convert(fsys, main, lang.ConvertOptions{Options: lang.Options{Catalog: registry}, YAML: strings.HasSuffix(main, ".wf"), As: "converted" + map[string]string{".wf": ".yaml", ".yaml": ".wf"}[path.Ext(main)]})
 	}

@@ -3,6 +3,7 @@
 package graph
 
 import (
+	"slices"
 	"time"
 
 	"wf/lang/diag"
@@ -21,6 +22,7 @@ type Graph struct {
 	Prelude           []Stmt         // *Let and *Ensure, in order, before the first step
 	Within            *Setting       // bound of the run; nil: none
 	Limit             *Setting       // steps at once; nil: no limit
+	Breaker           *Breaker       // of the services that declare none; nil: none
 	Steps             []*Step        // in source order; a step's Index is its place here
 	Output            *expr.Program  // nil: no output
 	OnFailed          *Block         // when the run has failed, and what it did is undone; nil: nothing
@@ -80,6 +82,16 @@ type Policy struct {
 	Jitter                                 float64      // share of the backoff, 0 to 1
 	Rules                                  []value.Rule // nearest level first; then the default table
 }
+
+// Breaker is the breaker of a workflow: it holds for every service it calls that declares
+// none, for each by itself.
+type Breaker struct {
+	Failures, In, Open *Setting
+	Span               diag.Span
+}
+
+// Opened is what of a graph a run reaches when the breaker of a service opens.
+type Opened struct{ Service string }
 
 // Nests reports whether a step runs steps of its own instead of calls.
 func (s *Step) Nests() bool { return nests(s.Body) }
@@ -156,6 +168,7 @@ type (
 		Policy  *Policy
 		Clauses []*Clause
 		Undo    *Block // nil: its effect stays
+		Breaker bool   // its service has a breaker
 		Span    diag.Span
 	}
 	// Clause is one `on`. The first that matches is taken.
@@ -240,6 +253,15 @@ func (*Return) stmt()  {}
 func (*Degrade) stmt() {}
 func (*Fail) stmt()    {}
 func (*Retry) stmt()   {}
+
+// Classes lists the classes that the call can end in without its operation declaring
+// them.
+func (c *Call) Classes() []string {
+	if c.Breaker {
+		return append(slices.Clip(c.Sig.Always()), value.BreakerOpen)
+	}
+	return c.Sig.Always()
+}
 
 // FullName is "namespace.name", or the name alone.
 func (g *Graph) FullName() string {

@@ -24,6 +24,8 @@ type graphJSON struct {
 	Prelude   []any          `json:"prelude,omitempty"`
 	Within    *expr.Program  `json:"within,omitempty"`
 	Limit     *expr.Program  `json:"limit,omitempty"`
+	Breaker   *breakerJSON   `json:"breaker,omitempty"`
+	Guards    []guardJSON    `json:"guards,omitempty"`
 	Steps     []stepJSON     `json:"steps"`
 	OnFailed  []stepJSON     `json:"on_failed,omitempty"`
 	Finally   []stepJSON     `json:"finally,omitempty"`
@@ -105,7 +107,7 @@ func (g *Graph) MarshalJSON() ([]byte, error) {
 
 func (g *Graph) json() graphJSON {
 	return graphJSON{Namespace: g.Namespace, Name: g.Name, Version: g.Version, Describe: g.Describe, Input: g.Input, Schema: g.Schema,
-		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Output: g.Output, Steps: stepsJSON(g.Steps), OnFailed: blockJSON(g.OnFailed), Finally: blockJSON(g.Finally)}
+		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Breaker: breaker(g.Breaker), Guards: guards(g), Output: g.Output, Steps: stepsJSON(g.Steps), OnFailed: blockJSON(g.OnFailed), Finally: blockJSON(g.Finally)}
 }
 
 func stepsJSON(steps []*Step) []stepJSON {
@@ -203,5 +205,42 @@ func policy(p *Policy) *policyJSON {
 			out.Permanent = append(out.Permanent, r.String())
 		}
 	}
+	return out
+}
+
+type breakerJSON struct {
+	Failures *expr.Program `json:"failures"`
+	In       *expr.Program `json:"in"`
+	Open     *expr.Program `json:"open"`
+}
+
+func breaker(b *Breaker) *breakerJSON {
+	if b == nil {
+		return nil
+	}
+	return &breakerJSON{setting(b.Failures), setting(b.In), setting(b.Open)}
+}
+
+// guardJSON is what a service, or an operation, says of its calls.
+type guardJSON struct {
+	Of    string       `json:"of"` // "billing", or "billing.charge"
+	Guard *value.Guard `json:"guard"`
+}
+
+// guards lists what bounds the calls of a graph, each service and operation once, by first
+// use.
+func guards(g *Graph) []guardJSON {
+	var out []guardJSON
+	seen := map[string]bool{}
+	add := func(of string, g *value.Guard) {
+		if g != nil && !seen[of] {
+			seen[of] = true
+			out = append(out, guardJSON{of, g})
+		}
+	}
+	g.EachCall(func(c *Call) {
+		add(c.Sig.Service, c.Sig.ServiceGuard)
+		add(c.Sig.Name(), c.Sig.Guard)
+	})
 	return out
 }

@@ -136,6 +136,8 @@ func (d *draft) read(f *File) {
 			if n.Jitter != nil {
 				d.comma(&n.Jitter.Node)
 			}
+		case *Breaker:
+			d.comma(&n.Open.Node)
 		}
 		if _, ok := n.(*Arm); ok {
 			d.notes[d.index(placeOf(n).Span.Start)].broken = true
@@ -153,7 +155,7 @@ func (d *draft) read(f *File) {
 
 func lineUpOf(n any) lineUp {
 	switch n.(type) {
-	case *Version, *Describe, *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Seed:
+	case *Version, *Describe, *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Seed:
 		return bySetting
 	case *Let:
 		return byEqual
@@ -179,7 +181,7 @@ func (d *draft) equals(n *TypeDecl) {
 	}
 }
 
-// comma makes a part of a retry be separated by one: the word before its value begins it.
+// comma makes a part of a setting be separated by one: the word before its value begins it.
 func (d *draft) comma(value *Node) {
 	i := d.index(value.Span.Start) - 1
 	before := i - 1

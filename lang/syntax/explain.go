@@ -14,23 +14,23 @@ import (
 // words that may begin a statement, by what encloses it.
 var words = map[string][]string{
 	"":         {"import", "type", "let", "policy", "service", "workflow", "mock", "put", "test"},
-	"workflow": {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "use", "retryable", "permanent", "step", "on", "finally", "output"},
+	"workflow": {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "breaker", "use", "retryable", "permanent", "step", "on", "finally", "output"},
 	"step": {"describe", "let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent",
 		"step", "limit", "first", "tolerate", "undo", "switch", "finally"},
 	"undo":      {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent", "switch"},
 	"on":        {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "switch"},
 	"switch":    {"when", "else"},
 	"arm":       {"let", "call", "on", "undo", "ensure", "return", "degrade", "fail", "retry", "switch", "step", "finally"},
-	"service":   {"operation", "retryable", "permanent"},
-	"operation": {"http", "input"},
-	"policy":    {"retry", "timeout", "within", "retryable", "permanent"},
+	"service":   {"operation", "retryable", "permanent", "limit", "breaker"},
+	"operation": {"http", "input", "limit"},
+	"policy":    {"retry", "timeout", "within", "breaker", "retryable", "permanent"},
 	"mock":      {"table", "operation", "pass", "let", "put", "when"},
 	"when":      {"let", "put", "when", "pass"},
 	"test":      {"let", "mock", "put", "call", "seed", "after", "run", "expect"},
 }
 
 // later are words of the language that this version does not have yet.
-var later = []string{"wait", "signal", "breaker", "invariant"}
+var later = []string{"wait", "signal", "invariant"}
 
 // foreign are words of other languages with what to write here.
 var foreign = map[string]string{
@@ -282,6 +282,8 @@ func (p *parser) slip(at int, word, want string) string {
 	switch t := p.tokens[at]; {
 	case first == "retry" && at > 0 && p.tokens[at-1].Kind == token.Int, first == "retry" && at > 1 && p.tokens[at-2].Kind == token.Int && prev == ",":
 		return "write retry 3 attempts"
+	case first == "breaker":
+		return "write breaker 5 failures in 1m, open 30s"
 	case want == "else":
 		return "an ensure says how it ends otherwise: ensure … else fail CODE"
 	case prev == "fail" && t.Kind == token.String:

@@ -40,6 +40,7 @@ type rules struct {
 	Timeout  *Timeout  `parser:"| @@"`
 	Within   *Within   `parser:"| @@"`
 	Limit    *Limit    `parser:"| @@"`
+	Breaker  *Breaker  `parser:"| @@"`
 	First    *First    `parser:"| @@"`
 	Tolerate *Tolerate `parser:"| @@"`
 	Use      *Use      `parser:"| @@"`
@@ -128,15 +129,16 @@ var grammar = sync.OnceValue(func() *productions {
 	classify := of[Classify, Stmt](g)
 	l.stmts = choices[Stmt]{
 		"version": of[Version, Stmt](g), "describe": of[Describe, Stmt](g), "input": of[Input, Stmt](g), "retry": of[Retry, Stmt](g),
-		"timeout": of[Timeout, Stmt](g), "within": of[Within, Stmt](g), "limit": of[Limit, Stmt](g), "first": of[First, Stmt](g), "tolerate": of[Tolerate, Stmt](g), "use": of[Use, Stmt](g),
+		"timeout": of[Timeout, Stmt](g), "within": of[Within, Stmt](g), "limit": of[Limit, Stmt](g), "breaker": of[Breaker, Stmt](g), "first": of[First, Stmt](g), "tolerate": of[Tolerate, Stmt](g), "use": of[Use, Stmt](g),
 		"retryable": classify, "permanent": classify, "let": of[Let, Stmt](g), "ensure": of[Ensure, Stmt](g), "step": of[Step, Stmt](g),
 		"call": of[Call, Stmt](g), "on": of[On, Stmt](g), "undo": of[Undo, Stmt](g), "switch": of[Switch, Stmt](g), "finally": of[Finally, Stmt](g), "return": of[Return, Stmt](g), "degrade": of[Degrade, Stmt](g), "fail": of[Fail, Stmt](g),
 		"output": of[Output, Stmt](g),
 	}
 	l.endings = choices[Ending]{"return": of[Return, Ending](g), "degrade": of[Degrade, Ending](g), "fail": of[Fail, Ending](g), "retry": of[Retry, Ending](g)}
-	l.serviceItem = choices[ServiceItem]{"operation": of[Operation, ServiceItem](g), "retryable": of[Classify, ServiceItem](g), "permanent": of[Classify, ServiceItem](g)}.
+	l.serviceItem = choices[ServiceItem]{"operation": of[Operation, ServiceItem](g), "retryable": of[Classify, ServiceItem](g), "permanent": of[Classify, ServiceItem](g),
+		"limit": of[Limit, ServiceItem](g), "breaker": of[Breaker, ServiceItem](g)}.
 		or(outcomeOr(of[Answer, ServiceItem](g)))
-	l.opItem = choices[OperationItem]{"http": of[HTTP, OperationItem](g), "input": of[Input, OperationItem](g)}.
+	l.opItem = choices[OperationItem]{"http": of[HTTP, OperationItem](g), "input": of[Input, OperationItem](g), "limit": of[Limit, OperationItem](g), "breaker": of[Breaker, OperationItem](g)}.
 		or(outcomeOr(of[Answer, OperationItem](g)))
 	l.mockItems = choices[MockItem]{"table": of[Table, MockItem](g), "operation": of[MockOperation, MockItem](g), "pass": of[Pass, MockItem](g)}
 	l.mockStmt = choices[MockStmt]{"let": of[Let, MockStmt](g), "put": of[Put, MockStmt](g), "when": of[When, MockStmt](g)}.

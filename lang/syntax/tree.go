@@ -71,8 +71,8 @@ type Piece struct{ Text, Source, Len int }
 type Decl interface{ decl() }
 
 // Stmt is what may stand in a workflow or block: *Version, *Describe, *Input,
-// *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step, *Call,
-// *On, *Undo, *Switch, *Finally, *Return, *Degrade, *Fail or *Output. Which may stand where is
+// *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step,
+// *Call, *On, *Undo, *Switch, *Finally, *Return, *Degrade, *Fail or *Output. Which may stand where is
 // checked, not parsed.
 type Stmt interface{ stmt() }
 
@@ -115,10 +115,10 @@ type (
 	}
 )
 
-// ServiceItem is *Operation, *Answer or *Classify.
+// ServiceItem is *Operation, *Answer, *Classify, *Limit or *Breaker.
 type ServiceItem interface{ serviceItem() }
 
-// OperationItem is *HTTP, *Input or *Answer.
+// OperationItem is *HTTP, *Input, *Answer, *Limit or *Breaker, which is refused.
 type OperationItem interface{ operationItem() }
 
 type (
@@ -250,10 +250,20 @@ type (
 		Node
 		Value *Expr `parser:"'within' @@"`
 	}
-	// Limit is how many steps of a workflow or group, or items of a loop, run at once.
+	// Limit is how many steps of a workflow or group, items of a loop, or calls of a
+	// service or operation run at once; with Per how many calls are made in a time.
 	Limit struct {
 		Node
 		Value *Expr `parser:"'limit' @@"`
+		Per   *Expr `parser:"( 'per' @@ )?"` // nil: at once
+	}
+	// Breaker keeps calls from a service that fails: after so many failures in a time it
+	// is open for another one.
+	Breaker struct {
+		Node
+		Failures *Expr `parser:"'breaker' @@ ( 'failures' | 'failure' )"`
+		In       *Expr `parser:"'in' @@"`
+		Open     *Expr `parser:"','? 'open' @@"`
 	}
 	// First is how many completions of the steps of a group, or items of a loop, are
 	// enough; a nil Value is one.
@@ -401,9 +411,13 @@ func (*Let) decl()        {}
 func (*Operation) serviceItem() {}
 func (*Answer) serviceItem()    {}
 func (*Classify) serviceItem()  {}
+func (*Limit) serviceItem()     {}
+func (*Breaker) serviceItem()   {}
 func (*HTTP) operationItem()    {}
 func (*Input) operationItem()   {}
 func (*Answer) operationItem()  {}
+func (*Limit) operationItem()   {}
+func (*Breaker) operationItem() {}
 
 func (*Record) shape()     {}
 func (*ListShape) shape()  {}
@@ -420,6 +434,7 @@ func (*Retry) stmt()    {}
 func (*Timeout) stmt()  {}
 func (*Within) stmt()   {}
 func (*Limit) stmt()    {}
+func (*Breaker) stmt()  {}
 func (*First) stmt()    {}
 func (*Tolerate) stmt() {}
 func (*Use) stmt()      {}

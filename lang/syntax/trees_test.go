@@ -233,14 +233,20 @@ func (g *trees) rules() []*Rule {
 }
 
 func (g *trees) serviceItem() ServiceItem {
-	switch g.int("item", 3) {
+	switch g.int("item", 5) {
+	case 3:
+		return g.limit()
+	case 4:
+		return g.breaker()
 	case 0:
 		return g.classify()
 	case 1:
 		return g.answer()
 	}
 	return &Operation{Name: g.sureName(), Idempotent: g.flip("idempotent"), Items: some(g, 0, 4, func() OperationItem {
-		switch g.int("operation item", 3) {
+		switch g.int("operation item", 4) {
+		case 3:
+			return g.limit()
 		case 0:
 			return &HTTP{Method: g.anyName(), Path: g.text()}
 		case 1:
@@ -263,7 +269,9 @@ func (g *trees) classify() *Classify {
 }
 
 func (g *trees) setting() Stmt {
-	switch g.int("setting", 8) {
+	switch g.int("setting", 9) {
+	case 8:
+		return g.breaker()
 	case 6:
 		return &First{Value: g.orNil()}
 	case 7:
@@ -278,12 +286,16 @@ func (g *trees) setting() Stmt {
 	case 2:
 		return &Within{Value: g.expr()}
 	case 3:
-		return &Limit{Value: g.expr()}
+		return g.limit()
 	case 4:
 		return &Use{Name: g.anyName()}
 	}
 	return g.classify()
 }
+
+func (g *trees) limit() *Limit { return &Limit{Value: g.expr(), Per: g.orNil()} }
+
+func (g *trees) breaker() *Breaker { return &Breaker{Failures: g.expr(), In: g.expr(), Open: g.expr()} }
 
 func (g *trees) retry() *Retry {
 	r := &Retry{Attempts: g.orNil(), Backoff: g.orNil()}

@@ -180,6 +180,11 @@ func (w walker) stmt(n any) {
 		w.expr(n.Value)
 	case *Limit:
 		w.expr(n.Value)
+		w.expr(n.Per)
+	case *Breaker:
+		w.expr(n.Failures)
+		w.expr(n.In)
+		w.expr(n.Open)
 	case *First:
 		w.expr(n.Value)
 	case *Tolerate:

@@ -318,6 +318,11 @@ func (w *writer) stmt(n any) {
 		w.with("within ", n.Value)
 	case *Limit:
 		w.with("limit ", n.Value)
+		w.with(" per ", n.Per)
+	case *Breaker:
+		w.with("breaker ", n.Failures)
+		w.with(" failures in ", n.In)
+		w.with(", open ", n.Open)
 	case *First:
 		w.print("first")
 		w.with(" ", n.Value)

@@ -27,7 +27,7 @@ const (
 var workflowKeys = map[string]yamlKey{
 	"name": {}, "namespace_name": {}, "namespace": {to: "namespace_name"}, "version": {}, "description": {}, "describe": {to: "description"},
 	"imports": {}, "import": {to: "imports"}, "schema": {}, "input_schema": {to: "schema"}, "input": {to: "schema"},
-	"retry": {}, "timeout": {}, "within": {}, "limit": {}, "use": {}, "retryable": {}, "permanent": {}, "do": {},
+	"retry": {}, "timeout": {}, "within": {}, "limit": {}, "breaker": {}, "circuit_breaker": {to: "breaker"}, "use": {}, "retryable": {}, "permanent": {}, "do": {},
 	"steps": {}, "step_templates": {to: "steps"}, "on_failed": {}, "finally": {}, "output": {}, "environments": {}, "named_steps": {}, "concurrent": {},
 	"task_handler_class": {inert: rubyClass}, "module_namespace": {inert: rubyClass},
 	"default_dependent_system": {inert: noteOnly}, "system_dependencies": {inert: noteOnly}, "metadata": {inert: noteOnly}, "annotations": {inert: noteOnly},
@@ -71,6 +71,8 @@ var retryKeys = map[string]yamlKey{
 	"attempts": {}, "max_attempts": {to: "attempts"}, "limit": {to: "attempts"}, "backoff": {}, "max_backoff": {}, "jitter": {},
 	"retryable": {}, "backoff_base_ms": {}, "max_backoff_ms": {}, "initial_delay": {}, "max_delay": {},
 }
+
+var breakerKeys = map[string]yamlKey{"failures": {}, "in": {}, "open": {}, "failure_threshold": {to: "failures"}, "window": {to: "in"}}
 
 var handlerKeys = map[string]yamlKey{
 	"callable": {}, "initialization": {}, "method": {inert: "a handler is one function"}, "handler_method": {inert: "a handler is one function"},

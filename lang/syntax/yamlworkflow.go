@@ -410,7 +410,11 @@ func (r *yamlReader) settings(entries []yentry, level string) []Stmt {
 			}
 		case "limit":
 			if x := r.number(e.value, "limit"); x != nil {
-				out = append(out, &Limit{e.at(), x})
+				out = append(out, &Limit{Node: e.at(), Value: x})
+			}
+		case "breaker":
+			if b := r.breaker(e); b != nil {
+				out = append(out, b)
 			}
 		case "first":
 			first := &First{Node: e.at()}
@@ -433,6 +437,32 @@ func (r *yamlReader) settings(entries []yentry, level string) []Stmt {
 		}
 	}
 	return out
+}
+
+// breaker reads `breaker: {failures: 5, in: 1m, open: 30s}`.
+func (r *yamlReader) breaker(e yentry) *Breaker {
+	if !r.isMap(e.value, "breaker") {
+		return nil
+	}
+	out := &Breaker{Node: e.at()}
+	before := r.errors()
+	for _, part := range r.entries(e.value, breakerKeys, "breaker") {
+		switch part.name {
+		case "failures":
+			out.Failures = r.number(part.value, "failures")
+		case "in":
+			out.In = r.duration(part.value, "in")
+		case "open":
+			out.Open = r.duration(part.value, "open")
+		}
+	}
+	if out.Failures != nil && out.In != nil && out.Open != nil {
+		return out
+	}
+	if r.errors() == before {
+		r.errorf(CodeYAMLMissing, e.key.span, "a breaker says all of failures, in and open").Hintf("write breaker: {failures: 5, in: 1m, open: 30s}")
+	}
+	return nil
 }
 
 // tolerate reads how many items of a loop may fail: a percentage or a number.

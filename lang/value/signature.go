@@ -21,6 +21,8 @@ type Signature struct {
 	Route              *Route // how the HTTP caller reaches it; nil if it cannot
 	Rules              []Rule // classification declared by the service
 	Unknown            bool   // stands for one that does not exist, which is told
+	Guard              *Guard // bounds the calls of the operation; nil: nothing does
+	ServiceGuard       *Guard // bounds those of its service, all operations together; nil: nothing does
 	Handler            bool   // takes the whole context of a step instead of Input
 	Workflow           bool   // it is a workflow: Service is its namespace, and its outcomes are how it ends
 }
@@ -64,6 +66,22 @@ const (
 	Unreachable = "unreachable" // no connection, or it broke
 	Malformed   = "malformed"   // an answer that breaks the signature
 )
+
+// BreakerOpen is the class of a call that is not made, because the breaker of its service
+// is open. Only calls of services with a breaker end in it.
+const BreakerOpen = "breaker_open"
+
+// Doubtful reports whether an outcome leaves open what the service did: it may be in
+// trouble, and the call may have had its effect.
+func Doubtful(status int, class string) bool {
+	switch class {
+	case "":
+		return status >= 500
+	case Timeout, Unreachable, Malformed:
+		return true
+	}
+	return false
+}
 
 // Classes after the policy had its say; they stand only in `on`.
 const (
@@ -152,7 +170,8 @@ const (
 func (d Disposition) String() string { return [...]string{"success", "retryable", "permanent"}[d] }
 
 // Classify decides an outcome: the first rule that matches, else the default
-// table: 2xx and the successes of a workflow succeed; 408, 425, 429, 5xx, timeout and unreachable are worth
+// table: 2xx and the successes of a workflow succeed; 408, 425, 429, 5xx, timeout, unreachable and
+// breaker_open are worth
 // another try; everything else is permanent. by is the deciding rule, nil for the
 // default table.
 func Classify(rules []Rule, status int, class string) (d Disposition, by *Rule) {
@@ -165,7 +184,7 @@ func Classify(rules []Rule, status int, class string) (d Disposition, by *Rule) 
 		}
 	}
 	switch {
-	case class == Timeout, class == Unreachable:
+	case class == Timeout, class == Unreachable, class == BreakerOpen:
 		return Retryable, nil
 	case class == Completed, class == Degraded:
 		return Success, nil
