@@ -78,6 +78,9 @@ func bodyCalls(body []graph.Stmt, bounded bool, visit func(*graph.Call)) {
 				}
 			}
 			clauses(st.Clauses)
+			if st.Finally != nil {
+				stepCalls(st.Finally.Steps[0], false, visit)
+			}
 		case *graph.Loop:
 			stepCalls(st.Steps[0], bounded, visit)
 		}

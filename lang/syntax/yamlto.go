@@ -809,6 +809,10 @@ func (c *toYAML) setting(st Stmt) (it yitem, ok bool) {
 		it = pair("within", c.duration(st.Value))
 	case *Limit:
 		it = pair("limit", c.number(st.Value))
+	case *Breaker:
+		out := mapping()
+		out.items = append(out.items, pair("failures", c.number(st.Failures)), pair("in", c.duration(st.In)), pair("open", c.duration(st.Open)))
+		it = pair("breaker", out)
 	case *First:
 		it = pair("first", scalar("true"))
 		if st.Value != nil {
@@ -968,7 +972,7 @@ func listOf(groups []yamlGroup) *ynode {
 // themselves.
 func isHead(st Stmt) bool {
 	switch st.(type) {
-	case *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Describe:
+	case *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Describe:
 		return true
 	}
 	return false
@@ -1205,7 +1209,7 @@ func (c *toYAML) statement(st Stmt) []yitem {
 // mistake of this file.
 func (c *toYAML) known(st Stmt) {
 	switch st.(type) {
-	case *Version, *Describe, *Input, *Retry, *Timeout, *Within, *Limit, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step:
+	case *Version, *Describe, *Input, *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step:
 		// written elsewhere, or misplaced, which the checker reports
 	case *Call, *On, *Undo, *Switch, *Finally, *Return, *Degrade, *Fail, *Output:
 	default:
