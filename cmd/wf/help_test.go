@@ -127,7 +127,8 @@ var helpFiles = map[string]string{
 }
 
 workflow flow {
-  input { sku string, count int = 1 }
+  timeout 30s
+  input   { sku string, count int = 1 }
   step reserve { call shop.reserve { sku: input.sku, count: input.count } }
   output { id: reserve.id }
 }
