@@ -473,7 +473,7 @@ func (w *ways) statement(st graph.Stmt) (goesOn bool) {
 	case *graph.Loop:
 		inner := within(st.Steps)
 		tolerant := st.Tolerate != nil || st.Share > 0
-		w.calls, w.degraded, w.failed = true, w.degraded || inner.degraded || inner.failed && tolerant, w.failed || inner.failed
+		w.calls, w.degraded, w.failed = true, w.degraded || inner.degraded || inner.failed && tolerant, w.failed || inner.failed && st.Share < 1
 	}
 	return true
 }

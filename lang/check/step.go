@@ -303,7 +303,7 @@ func (s *stepFlow) ending(st syntax.Stmt, sc *scope, in *inClause) graph.Stmt {
 	case *syntax.Return:
 		p := s.compileIn(st.Value, sc)
 		s.returns(p.Type())
-		s.info.told = true
+		s.info.told = s.info.told || p.Type().Kind != value.Nil // nil is for nobody
 		return &graph.Return{Value: p, Span: st.Span}
 	case *syntax.Degrade:
 		p := s.compileIn(st.Value, sc)
