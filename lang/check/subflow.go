@@ -98,16 +98,15 @@ func (s *stepFlow) callee(t *syntax.Call) (callee *called, refused bool) {
 	return callee, false
 }
 
-// isOperation reports whether a target is an operation of a service in sight.
+// isOperation reports whether a target is an operation of a service that is declared in
+// sight. A workflow comes before services that are registered in Go, as such a service does.
 func (s *stepFlow) isOperation(t *syntax.Call) bool {
 	if len(t.Target) != 2 {
 		return false
 	}
 	service, op := t.Target[0].Text, t.Target[1].Text
-	if d := s.space.services.byName[service]; d != nil {
-		return slices.ContainsFunc(s.services[d].Operations, func(sig *value.Signature) bool { return sig.Operation == op })
-	}
-	return s.opts.Catalog != nil && s.opts.Catalog.Signature(service, op) != nil
+	d := s.space.services.byName[service]
+	return d != nil && slices.ContainsFunc(s.services[d].Operations, func(sig *value.Signature) bool { return sig.Operation == op })
 }
 
 // recursion reports workflows that call one another, the last of them at span.
