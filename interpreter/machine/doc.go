@@ -16,7 +16,8 @@ package machine
 
 /*
 One file per concern: events and commands (protocol.go), the run as a whole
-(machine.go), the statements of one step as a small explicit stack (step.go), the life
+(machine.go), a workflow that a step calls, which is a machine within the run
+(subflow.go), the statements of one step as a small explicit stack (step.go), the life
 of one call from arguments to verdict (call.go), backoff and Retry-After (policy.go),
 the record of what happened (trace.go, text.go) and what came of it (result.go).
 
