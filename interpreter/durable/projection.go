@@ -45,7 +45,7 @@ func (p *projection) at(d time.Duration) time.Time { return p.start.Add(d) }
 func (p *projection) step(name string) *journal.Step {
 	st := p.steps[name]
 	if st == nil { // inside of another one
-		st = &journal.Step{Name: name, Number: len(p.steps), State: "pending"}
+		st = &journal.Step{Name: name, Number: len(p.steps), Inner: true, State: "pending"}
 		p.steps[name] = st
 	}
 	if !slices.Contains(p.changed.steps, name) {

@@ -75,6 +75,7 @@ type Status struct {
 type Step struct {
 	Name      string
 	Number    int    // in the order of the definition
+	Inner     bool   // of a group or loop, or an undo: no step of the run itself
 	State     string // pending, running, waiting, or an ending
 	Attempts  int
 	Of        int       // attempts that are granted; 0: unknown

@@ -322,6 +322,13 @@ func orNull(s string) any {
 	return s
 }
 
+func asInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 func toJSON(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -406,8 +413,8 @@ func (c *conn) show(run int64, s journal.Status) error {
 		if needs == nil {
 			needs = []string{}
 		}
-		if err := c.exec("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			run, st.Name, st.Number, st.State, st.Attempts, st.Of, st.NextRetry, st.Started, st.Ended, st.Code, st.Message, toJSON(needs)); err != nil {
+		if err := c.exec("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			run, st.Name, st.Number, asInt(st.Inner), st.State, st.Attempts, st.Of, st.NextRetry, st.Started, st.Ended, st.Code, st.Message, toJSON(needs)); err != nil {
 			return err
 		}
 	}
@@ -642,9 +649,9 @@ func (s *Store) Steps(ctx context.Context, id string) (steps []journal.Step, att
 		case number == 0:
 			return journal.ErrNotFound
 		}
-		if err := c.each("SELECT name, number, state, attempts, granted, next_retry, started, ended, code, message, needs FROM step WHERE run = ? ORDER BY number, name", func(st *sqlite3.Stmt) error {
+		if err := c.each("SELECT name, number, state, attempts, granted, next_retry, started, ended, code, message, needs, nested FROM step WHERE run = ? ORDER BY number, name", func(st *sqlite3.Stmt) error {
 			step := journal.Step{Name: st.ColumnText(0), Number: st.ColumnInt(1), State: st.ColumnText(2), Attempts: st.ColumnInt(3), Of: st.ColumnInt(4),
-				NextRetry: moment(st, 5), Started: moment(st, 6), Ended: moment(st, 7), Code: st.ColumnText(8), Message: st.ColumnText(9)}
+				NextRetry: moment(st, 5), Started: moment(st, 6), Ended: moment(st, 7), Code: st.ColumnText(8), Message: st.ColumnText(9), Inner: st.ColumnInt(11) == 1}
 			err := json.Unmarshal(st.ColumnRawText(10), &step.Needs)
 			if len(step.Needs) == 0 {
 				step.Needs = nil
