@@ -301,3 +301,28 @@ func repeats(list []string) (out []string) {
 	}
 	return out
 }
+
+// TestClockSetBack goes on with a run whose beginning lies in the future, because the clock
+// was set back since, and with one that lay still for a year.
+func TestClockSetBack(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"set back": time.Hour, "a year later": -365 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			j := shipped(t, "payment_refund")
+			synctest.Test(t, func(t *testing.T) {
+				store := &mortal{Store: memory.New(), left: 3}
+				time.Sleep(time.Until(morning)) // virtual
+				run := journal.Run{ID: "r1", Workflow: j.graph.FullName(), Definition: j.definition.Hash, Seed: 1, Start: time.Now().Add(ahead)}
+				if _, err := durable.Create(t.Context(), store, key, j.definition, j.graph, run, j.input); err != nil {
+					t.Fatal(err)
+				}
+				services := j.services()
+				j.serve(store, "w1", services)
+				time.Sleep(time.Minute)
+				result, _ := j.serve(store.Store, "w2", services)
+				if result == nil || result.Ending != machine.Completed {
+					t.Errorf("the run ends as %+v", result)
+				}
+			})
+		})
+	}
+}
