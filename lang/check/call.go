@@ -44,7 +44,7 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	if sig.Handler {
 		s.handlers = true
 	} else {
-		s.arguments(t, sig, g.Args)
+		s.arguments(t, sig, g.Args, sc)
 	}
 	switch {
 	case t.Key == nil:
@@ -310,7 +310,7 @@ func baseName(class string) string {
 }
 
 // arguments compares what a call passes with what its operation takes.
-func (s *stepFlow) arguments(t *syntax.Call, sig *value.Signature, args *expr.Program) {
+func (s *stepFlow) arguments(t *syntax.Call, sig *value.Signature, args *expr.Program, sc *scope) {
 	target := t.Target[0].Span.To(t.Target[len(t.Target)-1].Span)
 	if args == nil {
 		s.missing(sig, map[string]bool{}, target)
@@ -336,12 +336,12 @@ func (s *stepFlow) arguments(t *syntax.Call, sig *value.Signature, args *expr.Pr
 			}
 			continue
 		}
-		s.argument(sig, f, a)
+		s.argument(sig, f, a, sc)
 	}
 	s.missing(sig, given, target)
 }
 
-func (s *stepFlow) argument(sig *value.Signature, f *value.Field, a expr.Field) {
+func (s *stepFlow) argument(sig *value.Signature, f *value.Field, a expr.Field, sc *scope) {
 	got, want := a.Type, f.ReadType()
 	if f.CanOmit() { // nil leaves it out
 		got, want = got.Req(), want.Opt()
@@ -354,6 +354,9 @@ func (s *stepFlow) argument(sig *value.Signature, f *value.Field, a expr.Field) 
 	d := diag.Errorf(CodeArgumentType, a.Span, "argument %s of %s takes %s: %s", a.Name, sig.Name(), article(f.Type), why)
 	if got.Optional && !want.Optional {
 		d.Hintf("it may be missing; say what to use then: `… ?? other`")
+		if a.Path != nil {
+			d.Related = sc.Missing(a.Path)
+		}
 	} else if want.Kind == value.Int && got.Kind == value.Float {
 		d.Hintf("int(…) cuts the fraction off")
 	}

@@ -241,6 +241,9 @@ func (c *checker) expect(e *syntax.Expr, in expr.Scope, want *value.Type, what s
 		d := diag.Errorf(CodeType, e.Span, "%s must be %s: %s", what, article(want), why)
 		if p.Type().Optional && !want.Optional {
 			d.Hintf("say what to use when it is missing: `… ?? other`")
+			if r, ok := in.(expr.Reasoner); ok && p.Path() != nil {
+				d.Related = r.Missing(p.Path())
+			}
 		} else if want.Kind == value.Duration {
 			d.Hintf("write a duration such as 30s or 1m30s")
 		}

@@ -226,9 +226,8 @@ func (c *checker) field(s *space, f *syntax.Field) *value.Field {
 	if f.Secret {
 		ft = ft.Hidden()
 	}
-	out := &value.Field{Name: f.Name.Text, Type: ft, Optional: f.Optional}
+	out := &value.Field{Name: f.Name.Text, Type: ft, Optional: f.Optional, Declared: []value.Place{value.Place(f.Name.Span)}}
 	if c.index != nil {
-		out.Declared = []value.Place{value.Place(f.Name.Span)}
 		c.noteName(SortField, f.Name, f.Name.Span, out.ReadType())
 	}
 	if f.Default == nil {

@@ -148,12 +148,12 @@ func (s *stepFlow) group(stmts []syntax.Stmt, from int, sc *scope) (out []graph.
 	for _, st := range inner.order {
 		name, t := st.tree.Name.Text, st.bind.typ
 		if of = joinBody(of, st.result); g.First != nil {
-			t = t.Opt() // those that lost have none
+			t, st.bind.reason = t.Opt(), "it has no result unless it is among the first" // those that lost
 		}
 		results.Fields = append(results.Fields, &value.Field{Name: name, Type: t.Req(), Optional: t.Optional, Declared: []value.Place{value.Place(st.tree.Name.Span)}})
 		st.bind.typ = t
 		behind.names[name] = st.bind
-		missing.names[name] = &binding{name: name, place: st.bind.place, typ: t.Opt(), used: true, step: st}
+		missing.names[name] = &binding{name: name, place: st.bind.place, typ: t.Opt(), used: true, step: st, reason: "it may have failed, or not run"}
 	}
 	for _, st := range stmts[to : to+clauses] {
 		if last, ok := st.(*syntax.Finally); ok {

@@ -16,14 +16,16 @@ import (
 
 // binding is one name an expression may read.
 type binding struct {
-	name  string
-	place diag.Span
-	typ   *value.Type
-	used  bool
-	item  bool      // it is what a loop goes over
-	ofRun bool      // tests: it is the result of a step of the last run
-	step  *stepInfo // the step whose result it is; nil otherwise
-	alias *string   // path into the input that a let stands for, "user_info"; nil if it is something else
+	name   string
+	place  diag.Span
+	typ    *value.Type
+	used   bool
+	reason string    // why it may be missing; "" if the type says so
+	item   bool      // it is what a loop goes over
+	ofRun  bool      // tests: it is the result of a step of the last run
+	step   *stepInfo // the step whose result it is; nil otherwise
+	input  *binding  // that alias leads into
+	alias  *string   // path into the input that a let stands for, "user_info"; nil if it is something else
 }
 
 // scope is a chain of names, innermost first.

@@ -108,7 +108,7 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 		if s.mainOut != nil {
 			out = s.mainOut
 		}
-		s.returns(out)
+		s.returns(returned{typ: out, word: "call", span: s.graph.Span})
 	}
 	switch {
 	case s.info.cyclic || s.info.tree.Partial:
@@ -161,7 +161,9 @@ func letsOf(stmts []syntax.Stmt) map[string]diag.Span {
 	return out
 }
 
-func (s *stepFlow) returns(t *value.Type) {
+func (s *stepFlow) returns(r returned) {
+	s.info.returned = append(s.info.returned, r)
+	t := r.typ
 	if s.result == nil {
 		s.result = t
 		return
@@ -302,12 +304,12 @@ func (s *stepFlow) ending(st syntax.Stmt, sc *scope, in *inClause) graph.Stmt {
 	switch st := st.(type) {
 	case *syntax.Return:
 		p := s.compileIn(st.Value, sc)
-		s.returns(p.Type())
+		s.returns(returned{p.Type(), wordOf(st), st.Span, p.Fields()})
 		s.info.told = s.info.told || p.Type().Kind != value.Nil // nil is for nobody
 		return &graph.Return{Value: p, Span: st.Span}
 	case *syntax.Degrade:
 		p := s.compileIn(st.Value, sc)
-		s.returns(p.Type())
+		s.returns(returned{p.Type(), wordOf(st), st.Span, p.Fields()})
 		return &graph.Degrade{Value: p, Span: st.Span}
 	case *syntax.Fail:
 		return s.fail(st, sc)

@@ -678,7 +678,7 @@ func (f *testFlow) setup(call *syntax.Call) *suite.Setup {
 		setup.Args = f.compile(call.Args, f.scope)
 	}
 	if !sig.Handler {
-		f.step.arguments(call, sig, setup.Args)
+		f.step.arguments(call, sig, setup.Args, &scope{})
 	}
 	return setup
 }

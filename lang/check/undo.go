@@ -36,6 +36,7 @@ func (s *stepFlow) undoOf(g *graph.Call, t *syntax.Undo, sc *scope) *graph.Block
 		inner.setAnswer(body)
 	} else {
 		inner.setAnswer(body.Opt())
+		inner.names["body"].place, inner.names["body"].reason = g.Span, "its effect is undone, too, if no answer came"
 		inner.names["status"].typ = value.TInt.Opt()
 	}
 	inner.names["key"] = &binding{name: "key", typ: value.TString, used: true}
@@ -86,7 +87,7 @@ func (f *flow) closing() {
 	sc := f.early.child()
 	for _, st := range f.order {
 		if name := st.tree.Name.Text; f.late.names[name] != nil {
-			sc.names[name] = &binding{name: name, place: st.tree.Name.Span, typ: st.bind.typ.Opt(), step: st}
+			sc.names[name] = &binding{name: name, place: st.tree.Name.Span, typ: st.bind.typ.Opt(), step: st, reason: "the run may have ended without its result"}
 		}
 	}
 	base := f.base

@@ -43,15 +43,16 @@ type level struct {
 
 // stepInfo is what is known of a step.
 type stepInfo struct {
-	tree   *syntax.Step
-	index  int
-	edges  []edge
-	result *value.Type
-	loop   *graph.Loop // nil: it is none, or not checked yet
-	bind   *binding
-	cyclic bool
-	told   bool      // it returns something on purpose
-	around *stepInfo // the loop whose item it is; nil for steps with a name
+	tree     *syntax.Step
+	index    int
+	edges    []edge
+	result   *value.Type
+	loop     *graph.Loop // nil: it is none, or not checked yet
+	bind     *binding
+	cyclic   bool
+	returned []returned // ways in which it gets its result
+	told     bool       // it returns something on purpose
+	around   *stepInfo  // the loop whose item it is; nil for steps with a name
 }
 
 // edge is a reference to another step.
@@ -339,7 +340,7 @@ func (f *flow) let(l *syntax.Let, sc *scope) (*binding, *graph.Let) {
 		f.reads(l.Value.Text, sc)
 	}
 	b := sc.define(l.Name, p.Type())
-	b.alias = alias
+	b.alias, b.input = alias, f.early.find("input")
 	return b, &graph.Let{Name: l.Name.Text, Value: p, Span: l.Span}
 }
 

@@ -63,6 +63,7 @@ type Referrer interface {
 type Field struct {
 	Name    string
 	Key     diag.Span // of the name
+	Path    []string  // name and fields that the value reads; nil if it is anything else
 	Span    diag.Span // of the value
 	Type    *value.Type
 	Literal any // its value if it is a number, text or truth value as it stands; nil: it is something else
@@ -78,8 +79,9 @@ type Program struct {
 	fields []Field
 	plan   plan // nil if the expression did not compile
 	parsed bool
-	fixed  bool // plan is a constant
-	secret bool // reads a secret: what goes wrong is not told
+	path   []string // see Path
+	fixed  bool     // plan is a constant
+	secret bool     // reads a secret: what goes wrong is not told
 	dur    time.Duration
 	probes []Probe // nil unless the scope asks for them
 
@@ -100,6 +102,10 @@ func (p *Program) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
 // Span is where the expression stands.
 func (p *Program) Span() diag.Span { return p.span }
+
+// Path is the name and the fields that an expression reads which is nothing else; nil for
+// others.
+func (p *Program) Path() []string { return p.path }
 
 // Fields lists the fields of an object literal; nil for anything else.
 func (p *Program) Fields() []Field { return p.fields }
@@ -143,6 +149,9 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 		return p, diag.List{syntaxProblem(err, src, place)}
 	}
 	p.parsed = true
+	if path := trail(tree.Node); path != nil {
+		p.path = Path(path[len(path)-1])
+	}
 	p.text = canonical(tree.Node)
 	p.ifTrue, p.ifFalse = facts(tree.Node, true), facts(tree.Node, false)
 	c := newInferrer(scope, src, place)
@@ -357,6 +366,9 @@ func objectFields(m *ast.MapNode, t *value.Type, c *inferrer) []Field {
 		f := Field{Name: key.Value, Key: c.span(pair.Key), Span: c.span(pair.Value), Type: value.TUnknown}
 		if tf := t.Field(key.Value); tf != nil {
 			f.Type = tf.Type
+		}
+		if path := trail(pair.Value); path != nil {
+			f.Path = Path(path[len(path)-1])
 		}
 		switch n := pair.Value.(type) {
 		case *ast.IntegerNode:

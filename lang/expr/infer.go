@@ -216,11 +216,35 @@ func (c *inferrer) present(n ast.Node, t *value.Type) *value.Type {
 		return value.TUnknown
 	}
 	if t.Optional {
-		c.add(diag.Errorf(CodeMissing, c.span(n), "this may be missing: its type is %s", t).
-			Hintf("say what to use then: `… ?? other`"))
+		c.add(c.why(n, diag.Errorf(CodeMissing, c.span(n), "this may be missing: its type is %s", t).
+			Hintf("say what to use then: `… ?? other`")))
 		return t.Req()
 	}
 	return t
+}
+
+// Reasoner is a scope that knows why the value that a path leads to may be missing.
+type Reasoner interface {
+	Missing(path []string) []diag.Related
+}
+
+// why says why the value of a node may be missing, as far as the scope knows.
+func (c *inferrer) why(n ast.Node, d *diag.Diagnostic) *diag.Diagnostic {
+	r, ok := c.scope.(Reasoner)
+	if path := trail(n); ok && path != nil {
+		d.Related = append(d.Related, r.Missing(Path(path[len(path)-1]))...)
+	}
+	return d
+}
+
+// dot is the place of the dot before the field that a node reads.
+func (c *inferrer) dot(n *ast.MemberNode) (diag.Span, bool) {
+	from, to := c.span(n.Node), c.span(n.Property)
+	start, end := from.End-c.src.Span.Start, to.Start-c.src.Span.Start
+	if len(c.src.Pieces) > 0 || start < 0 || end > len(c.src.Text) || start >= end || c.src.Text[start:end] != "." {
+		return diag.Span{}, false
+	}
+	return diag.Span{File: from.File, Start: from.End, End: to.Start}, true
 }
 
 func (c *inferrer) unary(n *ast.UnaryNode) *value.Type {
@@ -365,8 +389,12 @@ func (c *inferrer) member(n *ast.MemberNode) *value.Type {
 		}
 		t = t.Req()
 	case t.Optional && t.Kind != value.Nil:
-		c.add(diag.Errorf(CodeMissing, c.span(n.Node), "this may be missing, so it cannot be read from").
-			Hintf("write ?. to get nil then, or say what to use instead: (… ?? other)"))
+		d := diag.Errorf(CodeMissing, c.span(n.Node), "this may be missing, so it cannot be read from").
+			Hintf("write ?. to get nil then, or say what to use instead: (… ?? other)")
+		if dot, ok := c.dot(n); ok {
+			d.Fix("write ?.", diag.Edit{Span: dot, New: "?."})
+		}
+		c.add(c.why(n.Node, d))
 		t = t.Req()
 	case t.Kind == value.Nil:
 		c.add(diag.Errorf(CodeMissing, c.span(n.Node), "this is always nil"))
