@@ -147,6 +147,7 @@ type losses struct {
 	words   map[string]bool // names in it
 	all     bool            // it may hold any name
 	files   map[string]bool // files in YAML with errors
+	wrong   bool            // some text could not be read as it stands
 	sources diag.Sources
 }
 
@@ -171,6 +172,7 @@ func (l *loader) lost() *losses {
 			}
 		}
 	}
+	lost.wrong = l.problems.HasErrors()
 	for _, d := range l.problems {
 		ext := path.Ext(d.Span.File)
 		lost.all = lost.all || d.Code == check.CodeImport
@@ -183,6 +185,8 @@ func (l *loader) lost() *losses {
 func (l *losses) leads(d *diag.Diagnostic) bool {
 	switch {
 	case slices.Contains(leftovers, d.Code) && l.files[d.Span.File]:
+		return true
+	case d.Code == check.CodeUnusedDecl && l.wrong:
 		return true
 	case !slices.Contains(consequences, d.Code):
 		return false

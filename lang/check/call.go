@@ -172,6 +172,7 @@ func (s *stepFlow) signature(t *syntax.Call) *value.Signature {
 		return s.handler(op)
 	}
 	if d := s.space.services.byName[service.Text]; d != nil {
+		s.used[d] = true
 		declared := s.services[d]
 		names := make([]string, len(declared.Operations))
 		for i, sig := range declared.Operations {

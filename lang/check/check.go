@@ -56,7 +56,7 @@ type Result struct {
 
 // Check checks the main file of a unit and everything it imports.
 func Check(u *Unit, opts Options) (*Result, diag.List) {
-	c := &checker{unit: u, opts: opts, spaces: map[*syntax.File]*space{}, types: map[*syntax.TypeDecl]*typeState{}, homes: map[*syntax.TypeDecl]*syntax.File{}, services: map[*syntax.Service]*Service{}, mocked: map[string]bool{}, workflows: map[*syntax.Workflow]*called{}, depths: map[*graph.Graph]int{}}
+	c := &checker{unit: u, opts: opts, spaces: map[*syntax.File]*space{}, types: map[*syntax.TypeDecl]*typeState{}, homes: map[*syntax.TypeDecl]*syntax.File{}, services: map[*syntax.Service]*Service{}, mocked: map[string]bool{}, used: map[syntax.Decl]bool{}, workflows: map[*syntax.Workflow]*called{}, depths: map[*graph.Graph]int{}}
 	if opts.Index {
 		c.index = &Index{uses: map[useKey]bool{}, typed: opts.Typed}
 	}
@@ -101,6 +101,9 @@ func Check(u *Unit, opts Options) (*Result, diag.List) {
 		c.constantsAlone(main)
 	}
 	c.withoutDoubts()
+	if res.Suite == nil && len(res.Workflows) > 0 && !c.problems.HasErrors() {
+		c.unusedDecls()
+	}
 	c.problems.Sort()
 	res.Index = c.index.sorted()
 	return res, c.problems
@@ -125,6 +128,7 @@ type checker struct {
 	types     map[*syntax.TypeDecl]*typeState
 	homes     map[*syntax.TypeDecl]*syntax.File
 	services  map[*syntax.Service]*Service
+	used      map[syntax.Decl]bool         // declarations that something reads
 	mocked    map[string]bool              // handlers that a test file mocks
 	once      map[string]*repeated         // of addOnce
 	workflows map[*syntax.Workflow]*called // that have been checked

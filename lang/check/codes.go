@@ -20,6 +20,7 @@ const (
 	CodeUnused          diag.Code = "WF211" // warning: an input, let or result nobody reads
 	CodeRecursiveType   diag.Code = "WF212" // a type that contains itself
 	CodeTooLate         diag.Code = "WF214" // a name read before it has a value
+	CodeUnusedDecl      diag.Code = "WF215" // warning: a declaration or import that nothing uses
 	CodeUnknownField              = expr.CodeField
 	CodeUnknownArgument diag.Code = "WF320" // an argument the operation does not take
 	CodeMissingArgument diag.Code = "WF321" // a required argument left out

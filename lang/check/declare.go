@@ -163,6 +163,7 @@ func (c *checker) shape(s *space, sh syntax.Shape) *value.Type {
 			return value.Of(k)
 		}
 		if d := s.types.byName[sh.Name]; d != nil {
+			c.used[d] = true
 			t := c.named(d)
 			c.noteName(SortType, syntax.Name{Node: sh.Node, Text: sh.Name}, d.Name.Span, t)
 			return t

@@ -43,6 +43,10 @@ func (s *scope) Missing(path []string) []diag.Related {
 	return out[:min(len(out), maxReasons)]
 }
 
+// Certain reports whether the types of the scope say which values may be nil: in tests
+// they do not, for a step may have any ending there.
+func (s *scope) Certain() bool { return s.flow.tree != nil }
+
 // why says why what fields lead to may be nil in the value of a name.
 func (b *binding) why(fields []string) (out []diag.Related) {
 	see := func(span diag.Span, message string) { out = append(out, diag.Related{Span: span, Message: message}) }
@@ -56,7 +60,7 @@ func (b *binding) why(fields []string) (out []diag.Related) {
 	}
 	if b.step == nil {
 		for _, at := range declaredAt(b.typ, fields) {
-			see(at, "it is declared here")
+			see(at, "it is declared here as optional")
 		}
 		return out
 	}

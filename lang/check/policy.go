@@ -126,6 +126,7 @@ func (f *flow) settings(stmts []syntax.Stmt, level string, sc *scope) parts {
 // named resolves `use NAME`.
 func (f *flow) policyNamed(st *syntax.Use, sc *scope) parts {
 	d := f.space.policies.byName[st.Name.Text]
+	f.used[d] = true
 	if d != nil {
 		f.noteName(SortPolicy, st.Name, d.Name.Span, nil)
 	}

@@ -89,6 +89,7 @@ func (s *stepFlow) callee(t *syntax.Call) (callee *called, refused bool) {
 		s.add(diag.Errorf(CodeNesting, span, "more than %d workflows are called inside of one another", graph.MaxNesting).Hintf("let one of them call several others instead"))
 		return nil, true
 	}
+	s.used[first] = true
 	callee = s.compiled(found[0], span)
 	if callee.depth+1 > graph.MaxNesting {
 		s.add(diag.Errorf(CodeNesting, span, "more than %d workflows are called inside of one another: %s begins a chain of %d", graph.MaxNesting, name, callee.depth).

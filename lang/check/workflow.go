@@ -421,6 +421,7 @@ func (f *flow) finish() {
 	}
 	for i := len(f.shared) - 1; i >= 0; i-- {
 		if f.shared[i].bind.used {
+			f.used[f.space.lets.byName[f.shared[i].let.Name]] = true
 			f.graph.Prelude = slices.Insert(f.graph.Prelude, 0, graph.Stmt(f.shared[i].let))
 		}
 	}

@@ -14,5 +14,6 @@ const (
 	CodeNeverEqual  diag.Code = "WF308" // a comparison that can never hold
 	CodeConstant    diag.Code = "WF309" // an expression without names that fails
 	CodeIndex       diag.Code = "WF310" // an index that does not fit
+	CodeRedundant   diag.Code = "WF312" // warning: a condition known beforehand, or what never stands in
 	CodeUnsupported diag.Code = "WF311" // accepted here, refused by the expression engine
 )

@@ -226,6 +226,8 @@ func (c *inferrer) present(n ast.Node, t *value.Type) *value.Type {
 // Reasoner is a scope that knows why the value that a path leads to may be missing.
 type Reasoner interface {
 	Missing(path []string) []diag.Related
+	// Certain tells that a value is nil only if its type says so.
+	Certain() bool
 }
 
 // why says why the value of a node may be missing, as far as the scope knows.
@@ -237,11 +239,11 @@ func (c *inferrer) why(n ast.Node, d *diag.Diagnostic) *diag.Diagnostic {
 	return d
 }
 
-// dot is the place of the dot before the field that a node reads.
-func (c *inferrer) dot(n *ast.MemberNode) (diag.Span, bool) {
+// dot is the place of the sign before the field that a node reads.
+func (c *inferrer) dot(n *ast.MemberNode, sign string) (diag.Span, bool) {
 	from, to := c.span(n.Node), c.span(n.Property)
 	start, end := from.End-c.src.Span.Start, to.Start-c.src.Span.Start
-	if len(c.src.Pieces) > 0 || start < 0 || end > len(c.src.Text) || start >= end || c.src.Text[start:end] != "." {
+	if len(c.src.Pieces) > 0 || start < 0 || end > len(c.src.Text) || start >= end || c.src.Text[start:end] != sign {
 		return diag.Span{}, false
 	}
 	return diag.Span{File: from.File, Start: from.End, End: to.Start}, true
@@ -381,6 +383,7 @@ func (c *inferrer) member(n *ast.MemberNode) *value.Type {
 	t := c.infer(&n.Node)
 	switch {
 	case n.Optional:
+		c.neverStops(n, t)
 		if t.Optional || isAny(t) {
 			c.missing = true
 		}
@@ -391,7 +394,7 @@ func (c *inferrer) member(n *ast.MemberNode) *value.Type {
 	case t.Optional && t.Kind != value.Nil:
 		d := diag.Errorf(CodeMissing, c.span(n.Node), "this may be missing, so it cannot be read from").
 			Hintf("write ?. to get nil then, or say what to use instead: (… ?? other)")
-		if dot, ok := c.dot(n); ok {
+		if dot, ok := c.dot(n, "."); ok {
 			d.Fix("write ?.", diag.Edit{Span: dot, New: "?."})
 		}
 		c.add(c.why(n.Node, d))

@@ -21,6 +21,7 @@ func (c *inferrer) binary(at *ast.Node, n *ast.BinaryNode) *value.Type {
 	left, right := c.infer(&n.Left), c.assuming(known, &n.Right)
 	switch n.Operator {
 	case "??":
+		c.neverUsed(n, left)
 		return coalesce(left, right)
 	case "==", "!=":
 		c.equality(at, n, left, right)
@@ -261,6 +262,7 @@ func (c *inferrer) temporal(at *ast.Node, n *ast.BinaryNode, l, r *value.Type) *
 func (c *inferrer) equality(_ *ast.Node, n *ast.BinaryNode, l, r *value.Type) {
 	switch {
 	case l.Kind == value.Nil || r.Kind == value.Nil:
+		c.neverNil(n, l, r)
 		return
 	case !canEqual(l, r):
 		d := diag.Errorf(CodeNeverEqual, c.span(n), "%s and %s are never equal", l.Req(), r.Req())
