@@ -41,7 +41,7 @@ another; the kind of each tells what it is:
 
 	wf                         a definition, or the inside of a workflow or step
 	wf text                    its exact diagnostics; without text there are none
-	wf [json] [wf mocks] text  what a run with that input and those services came to:
+	wf [json] [wf mocks] text  what a run with that input and those services came to, warnings aside:
 	                           the whole trace if the text begins with "trace", the
 	                           violations of the input if it does not fit, else the
 	                           line of each step's end and of the run's
@@ -490,7 +490,7 @@ func (doc *spec) try(t *testing.T, ex *example) {
 		doc.settle(t, ex.text, said.String())
 		return
 	}
-	if said.Len() > 0 {
+	if problems.HasErrors() {
 		t.Fatalf("%s:%d: this example does not run:\n%s", specFile, ex.wf.line, &said)
 	}
 	doc.run(t, ex, p, fsys)

@@ -33,6 +33,7 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 		g.As.Body = []graph.Stmt{&graph.Group{Steps: callee.graph.Steps, Span: t.Span}}
 	} else {
 		g.Policy = s.policyOf(sig, level)
+		s.budget(g.Policy)
 		g.Place = s.place(g.Bind)
 		if len(t.Target) == 2 {
 			s.noteOperation(s.space, t.Target[0], t.Target[1], sig, g)
@@ -349,6 +350,7 @@ func (s *stepFlow) argument(sig *value.Signature, f *value.Field, a expr.Field, 
 	}
 	ok, why := got.AssignableTo(want)
 	if ok {
+		s.passedSecret(sig, f, a)
 		s.literal(sig, f, a)
 		return
 	}

@@ -128,6 +128,7 @@ type checker struct {
 	types     map[*syntax.TypeDecl]*typeState
 	homes     map[*syntax.TypeDecl]*syntax.File
 	services  map[*syntax.Service]*Service
+	budgets   map[[2]diag.Span]bool        // told: of a deadline and attempts
 	used      map[syntax.Decl]bool         // declarations that something reads
 	mocked    map[string]bool              // handlers that a test file mocks
 	once      map[string]*repeated         // of addOnce

@@ -18,7 +18,7 @@ func (s *stepFlow) clauses(g *graph.Call, callee *called, level parts, ons []syn
 		pats := patterns(on.Outcomes)
 		s.possible(g, callee, on)
 		s.reachable(g, on, pats)
-		in := &inClause{call: g, parts: level, verdict: hasVerdict(pats)}
+		in := &inClause{call: g, parts: level, on: pats, verdict: hasVerdict(pats)}
 		inner := sc.child()
 		typ := s.bodyOf(g, pats)
 		s.noteOutcomes(on.Outcomes, func(p value.Pattern) *value.Type { return s.bodyOf(g, []value.Pattern{p}) }, g.Sig)
@@ -29,6 +29,7 @@ func (s *stepFlow) clauses(g *graph.Call, callee *called, level parts, ons []syn
 		c := &graph.Clause{On: pats, Label: label(on), Span: on.Span}
 		if on.When != nil {
 			c.When = s.expectIn(on.When, inner, value.TBool, "when")
+			s.fixed(c.When, "so the when can be left out", "so the clause is never taken")
 			c.Label += " when " + c.When.String()
 			inner.assume(c.When, true)
 		}

@@ -28,6 +28,7 @@ const (
 	CodeType            diag.Code = "WF323" // a value of the wrong type in its place
 	CodeRule            diag.Code = "WF324" // a rule or default that does not fit its field
 	CodeRoute           diag.Code = "WF325" // an HTTP request that does not fit its operation
+	CodeSecret          diag.Code = "WF330" // a secret where it is shown, or not known as one
 	CodeCycle           diag.Code = "WF401" // steps that wait for one another
 	CodeImpossible      diag.Code = "WF402" // a clause for an outcome that cannot occur
 	CodeUnreachable     diag.Code = "WF403" // a clause or statement that is never reached
@@ -40,9 +41,12 @@ const (
 	CodeNesting         diag.Code = "WF432" // more workflows inside of one another than the limit
 	CodeUnhandled       diag.Code = "WF421" // an outcome with a meaning that nobody speaks of
 	CodeNet             diag.Code = "WF422" // warning: a clause for everything takes such an outcome along
+	CodeRepeats         diag.Code = "WF423" // warning: what an operation did is done again
+	CodeFallback        diag.Code = "WF424" // warning: a fallback of another shape
 	CodeDuplicateSet    diag.Code = "WF501" // a setting given twice
 	CodeSettingValue    diag.Code = "WF502" // a setting outside its bounds
 	CodeTightDeadline   diag.Code = "WF503" // a deadline its own timeouts cannot meet
 	CodeUnbounded       diag.Code = "WF505" // warning: a call that nothing bounds in time
+	CodeBudget          diag.Code = "WF507" // warning: attempts that a deadline never lets begin
 	CodeVersion         diag.Code = "WF504" // a version that is not MAJOR.MINOR.PATCH
 )

@@ -42,6 +42,9 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 			s.add(diag.Errorf(CodeType, t.For.By.Span, "the key of an item is a string or an int, not %s", article(k)).
 				Hintf("it names the item in traces, and differs from those of the others"))
 		}
+		if g.By.Type().Secret {
+			s.add(diag.Errorf(CodeSecret, t.For.By.Span, "the key of an item stands in traces and logs, so it is not made of a secret").Hintf("make it of what may be seen, such as an id"))
+		}
 		if _, fixed := g.By.Const(); fixed && len(s.problems) == before {
 			s.add(diag.Errorf(CodeType, t.For.By.Span, "this is the same for every item, and keys differ").Hintf("make it of the item: by %s", t.For.Var.Text))
 		}
@@ -437,6 +440,7 @@ func (s *stepFlow) groupClause(on *syntax.On, sc *scope) (c *graph.Clause, ends 
 	c = &graph.Clause{On: patterns(on.Outcomes), Label: label(on), Span: on.Span}
 	if on.When != nil {
 		c.When = s.expectIn(on.When, inner, value.TBool, "when")
+		s.fixed(c.When, "so the when can be left out", "so the clause is never taken")
 		c.Label += " when " + c.When.String()
 		inner.assume(c.When, true)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"wf/lang/diag"
+	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/syntax"
 	"wf/lang/value"
@@ -30,7 +31,8 @@ type stepFlow struct {
 type inClause struct {
 	call    *graph.Call
 	parts   parts
-	verdict bool // the clause is for exhausted or failed: nothing is left to retry
+	on      []value.Pattern // what the clause is for; nil for steps inside
+	verdict bool            // the clause is for exhausted or failed: nothing is left to retry
 }
 
 func (f *flow) step(info *stepInfo) *graph.Step {
@@ -46,6 +48,7 @@ func (f *flow) step(info *stepInfo) *graph.Step {
 	}
 	if t.When != nil {
 		g.When = f.expectIn(t.When, head, value.TBool, "when")
+		f.fixed(g.When, "so the when can be left out", "so the step is always skipped")
 	}
 	sc := f.late.child()
 	sc.later = &later{lets, "the let", "statements are executed from top to bottom", "put the let above this"}
@@ -110,6 +113,7 @@ func (s *stepFlow) body(stmts []syntax.Stmt, sc *scope) {
 		}
 		s.returns(returned{typ: out, word: "call", span: s.graph.Span})
 	}
+	s.fallbacks(s.info.returned)
 	switch {
 	case s.info.cyclic || s.info.tree.Partial:
 		s.result = value.TUnknown
@@ -283,9 +287,7 @@ func (s *stepFlow) describe(st *syntax.Describe, in *inClause) {
 
 func (s *stepFlow) ensure(st *syntax.Ensure, sc *scope, in *inClause) *graph.Ensure {
 	e := &graph.Ensure{Cond: s.expectIn(st.Cond, sc, value.TBool, "the condition of ensure"), Span: st.Span}
-	if v, ok := e.Cond.Const(); ok && v == true {
-		s.add(diag.Warnf(CodeUnreachable, st.Cond.Span, "this is always true, so nothing is ensured"))
-	}
+	s.fixed(e.Cond, "so nothing is ensured", "so nothing behind it is executed")
 	if r, ok := st.Else.(*syntax.Retry); ok {
 		if in == nil {
 			s.misplaced(r, "only a clause can try its call again")
@@ -321,6 +323,7 @@ func (f *flow) fail(st *syntax.Fail, sc *scope) graph.Stmt {
 	out := &graph.Fail{Code: st.Code.Text, Span: st.Span}
 	if st.Message != nil {
 		out.Message = f.expectIn(st.Message, sc, value.TString, "the message of fail")
+		f.shownSecrets(out.Message, "the message")
 	}
 	return out
 }
@@ -333,6 +336,7 @@ func (s *stepFlow) retryEnding(st *syntax.Retry, sc *scope, in *inClause) graph.
 	if in.verdict {
 		s.misplaced(st, "the attempts are over when exhausted or failed is judged")
 	}
+	s.repeats(st, in)
 	var own parts
 	s.retry(&own, st, "clause", sc)
 	merged := own.over(in.parts)
@@ -408,4 +412,14 @@ func leading(st any) (string, diag.Span) {
 		span.End = span.Start + len(word)
 	}
 	return word, span
+}
+
+// fixed warns of a condition that is known beforehand.
+func (f *flow) fixed(p *expr.Program, always, never string) {
+	switch v, _ := p.Const(); v {
+	case true:
+		f.add(diag.Warnf(expr.CodeRedundant, p.Span(), "this is always true, %s", always))
+	case false:
+		f.add(diag.Warnf(expr.CodeRedundant, p.Span(), "this is always false, %s", never))
+	}
 }

@@ -154,6 +154,11 @@ func (f *flow) correlation(r *syntax.Record) {
 	if id == nil || r == nil {
 		return
 	}
+	if id.Type.Secret {
+		f.add(diag.Errorf(CodeSecret, r.Fields[slices.IndexFunc(r.Fields, func(field *syntax.Field) bool { return field.Name.Text == "correlation_id" })].Name.Span,
+			"correlation_id stands in traces and logs, so it is no secret").Hintf("give the secret another name"))
+		return
+	}
 	if ok, _ := id.Type.Req().AssignableTo(value.TString); ok || id.Type.Kind == value.Any {
 		return
 	}
@@ -407,6 +412,7 @@ func (f *flow) finish() {
 	for _, st := range f.tree.Stmts {
 		if out, ok := st.(*syntax.Output); ok && f.graph.Output == nil {
 			f.graph.Output = f.compileIn(out.Value, f.late)
+			f.shownSecrets(f.graph.Output, "the output")
 		}
 	}
 	for _, b := range f.lets {
