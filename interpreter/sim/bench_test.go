@@ -65,7 +65,7 @@ var shop = map[string]handler{
 func load(tb testing.TB, src string) (*graph.Graph, *builtins.Registry) {
 	tb.Helper()
 	p, problems := lang.Load(fstest.MapFS{"flow.wf": {Data: []byte(src)}}, "flow.wf", lang.Options{})
-	if len(problems) > 0 {
+	if problems.HasErrors() {
 		tb.Fatal(problems)
 	}
 	r := builtins.New()
