@@ -11,6 +11,10 @@ func (s *scope) assume(p *expr.Program, held bool) {
 		return
 	}
 	for _, path := range p.Present(held) {
+		if text := expr.NotZero(path); text != "" {
+			s.nonzero = append(s.nonzero[:len(s.nonzero):len(s.nonzero)], text)
+			continue
+		}
 		s.present(expr.Path(path))
 	}
 }

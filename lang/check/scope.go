@@ -30,11 +30,12 @@ type binding struct {
 
 // scope is a chain of names, innermost first.
 type scope struct {
-	flow   *flow
-	parent *scope
-	names  map[string]*binding
-	early  bool   // before the first step: step results have no value yet
-	later  *later // names that get their value below; nil: none
+	flow    *flow
+	parent  *scope
+	names   map[string]*binding
+	nonzero []string // expressions that are not zero, in one spelling
+	early   bool     // before the first step: step results have no value yet
+	later   *later   // names that get their value below; nil: none
 }
 
 // later is names that are defined below the place of a scope, or inside of it.

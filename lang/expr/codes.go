@@ -15,5 +15,6 @@ const (
 	CodeConstant    diag.Code = "WF309" // an expression without names that fails
 	CodeIndex       diag.Code = "WF310" // an index that does not fit
 	CodeRedundant   diag.Code = "WF312" // warning: a condition known beforehand, or what never stands in
+	CodeZero        diag.Code = "WF313" // warning: a divisor that may be zero
 	CodeUnsupported diag.Code = "WF311" // accepted here, refused by the expression engine
 )

@@ -10,7 +10,8 @@ import (
 )
 
 // Present lists the paths that cannot be nil if the expression, a condition, came out
-// as held says: behind `a != nil and b.c == 1` none of a, b and b.c is.
+// as held says: behind `a != nil and b.c == 1` none of a, b and b.c is. Facts of another
+// sort are among them, see [NotZero].
 func (p *Program) Present(held bool) []string {
 	if held {
 		return p.ifTrue
@@ -39,7 +40,9 @@ func facts(n ast.Node, held bool) []string {
 			}
 			return both(facts(n.Left, true), facts(n.Right, true))
 		case "!=", "==":
-			return equalFacts(n, held == (n.Operator == "=="))
+			return append(equalFacts(n, held == (n.Operator == "==")), zeroFacts(n, held)...)
+		case "<", "<=", ">", ">=":
+			return zeroFacts(n, held)
 		}
 	}
 	return nil

@@ -228,6 +228,8 @@ type Reasoner interface {
 	Missing(path []string) []diag.Related
 	// Certain tells that a value is nil only if its type says so.
 	Certain() bool
+	// NotZero reports whether an expression, in one spelling, is known not to be zero.
+	NotZero(text string) bool
 }
 
 // why says why the value of a node may be missing, as far as the scope knows.

@@ -18,7 +18,12 @@ func (c *inferrer) binary(at *ast.Node, n *ast.BinaryNode) *value.Type {
 	case "or", "||":
 		known = facts(n.Left, false)
 	}
+	text := ""
+	if n.Operator == "/" || n.Operator == "%" {
+		text = canonical(n.Right)
+	}
 	left, right := c.infer(&n.Left), c.assuming(known, &n.Right)
+	c.divisor(n, text, right)
 	switch n.Operator {
 	case "??":
 		c.neverUsed(n, left)
