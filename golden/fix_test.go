@@ -41,9 +41,10 @@ func TestFixes(t *testing.T) {
 			}
 		}
 	}
-	if len(tried) < 10 {
+	if len(tried) < 20 {
 		t.Errorf("only %v have fixes", tried)
 	}
+	t.Logf("fixes tried: %v", tried)
 }
 
 func tryFixes(t *testing.T, file string, fsys fstest.MapFS, main string, tried map[diag.Code]int) {
@@ -53,6 +54,11 @@ func tryFixes(t *testing.T, file string, fsys fstest.MapFS, main string, tried m
 		for _, fix := range d.Fixes {
 			tried[d.Code]++
 			fixed := maps.Clone(fsys)
+			for i, e := range fix.Edits {
+				if i > 0 && fix.Edits[i-1].Span.End > e.Span.Start {
+					t.Errorf("%s: the edits of %q are not in order: %v", file, fix.Title, fix.Edits)
+				}
+			}
 			for _, e := range slices.Backward(fix.Edits) {
 				src := fixed[e.Span.File].Data
 				src = slices.Concat(src[:e.Span.Start], []byte(e.New), src[e.Span.End:])

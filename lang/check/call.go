@@ -16,7 +16,7 @@ import (
 
 // call checks a call with its clauses. ends tells that no answer falls through to
 // the next statement; more that there is one.
-func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, more bool, sc *scope, in *inClause) (out graph.Stmt, ends bool) {
+func (s *stepFlow) call(t *syntax.Call, let diag.Span, bind *syntax.Name, ons []syntax.Stmt, more bool, sc *scope, in *inClause) (out graph.Stmt, ends bool) {
 	sig, callee := s.target(t)
 	g := &graph.Call{Sig: sig, Span: t.Span}
 	level := s.policy
@@ -61,6 +61,9 @@ func (s *stepFlow) call(t *syntax.Call, bind *syntax.Name, ons []syntax.Stmt, mo
 	}
 	if bind != nil {
 		b := sc.define(*bind, body)
+		if b.gone = let; let.Start < t.Span.Start { // the call stays
+			b.gone.End = t.Span.Start
+		}
 		s.lets = append(s.lets, b)
 	} else if in == nil {
 		s.mains, s.mainOut = []*graph.Call{g}, body

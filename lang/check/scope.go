@@ -21,6 +21,7 @@ type binding struct {
 	typ    *value.Type
 	used   bool
 	reason string    // why it may be missing; "" if the type says so
+	gone   diag.Span // what to remove if nobody reads it; zero if there is no telling
 	item   bool      // it is what a loop goes over
 	ofRun  bool      // tests: it is the result of a step of the last run
 	step   *stepInfo // the step whose result it is; nil otherwise

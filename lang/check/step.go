@@ -209,12 +209,12 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 				break
 			}
 			n := clausesAfter(stmts[i+1:])
-			made, ends = s.call(st.Call, &st.Name, stmts[i+1:i+1+n], s.below || i+1+n < len(stmts), sc, in)
+			made, ends = s.call(st.Call, st.Span, &st.Name, stmts[i+1:i+1+n], s.below || i+1+n < len(stmts), sc, in)
 			i += n
 			busy = true
 		case *syntax.Call:
 			n := clausesAfter(stmts[i+1:])
-			made, ends = s.call(st, nil, stmts[i+1:i+1+n], s.below || i+1+n < len(stmts), sc, in)
+			made, ends = s.call(st, diag.Span{}, nil, stmts[i+1:i+1+n], s.below || i+1+n < len(stmts), sc, in)
 			i += n
 			busy = true
 		case *syntax.On, *syntax.Undo:

@@ -345,7 +345,7 @@ func (f *flow) let(l *syntax.Let, sc *scope) (*binding, *graph.Let) {
 		f.reads(l.Value.Text, sc)
 	}
 	b := sc.define(l.Name, p.Type())
-	b.alias, b.input = alias, f.early.find("input")
+	b.alias, b.input, b.gone = alias, f.early.find("input"), l.Span
 	return b, &graph.Let{Name: l.Name.Text, Value: p, Span: l.Span}
 }
 
@@ -422,6 +422,9 @@ func (f *flow) finish() {
 		d := diag.Warnf(CodeUnused, b.place, "%s is never read", b.name).Hintf("remove it")
 		if b.item {
 			d.Hintf("all items do the same; if that is meant, call it _%s", b.name)
+			d.Fix("call it _"+b.name, diag.Edit{Span: b.place, New: "_" + b.name})
+		} else if b.gone != (diag.Span{}) {
+			remove(d, b.gone, "remove it")
 		}
 		f.add(d)
 	}

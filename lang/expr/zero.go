@@ -64,14 +64,17 @@ func (c *inferrer) divisor(n *ast.BinaryNode, text string, t *value.Type) {
 	if n.Operator != "/" && n.Operator != "%" {
 		return
 	}
+	r, ok := c.scope.(Reasoner)
+	if !ok || !r.Certain() {
+		return
+	}
 	if v, ok := number(n.Right); ok {
 		if v == 0 {
-			c.add(diag.Errorf(CodeZero, c.span(n.Right), "nothing is divided by zero"))
+			c.add(diag.Errorf(CodeConstant, c.span(n.Right), "this always fails: nothing is divided by zero"))
 		}
 		return
 	}
-	r, ok := c.scope.(Reasoner)
-	if !ok || !r.Certain() || !isNumber(t) || excludesZero(t) || slices.Contains(c.known, notZero+text) || r.NotZero(text) {
+	if !isNumber(t) || excludesZero(t) || slices.Contains(c.known, notZero+text) || r.NotZero(text) {
 		return
 	}
 	what := text

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -24,6 +25,7 @@ type mender struct {
 	revision *revision
 	edits    []edit                      // of this pass
 	told     diag.List                   // places are those of the file
+	last     *diag.Diagnostic            // that the next edits mend; nil: none
 	repeated map[string]*diag.Diagnostic // first of each habit
 	again    map[string][]int            // lines where a habit is met again
 	original string
@@ -36,7 +38,7 @@ func (s *source) mended(scanned diag.List) *File {
 		repeated: map[string]*diag.Diagnostic{}, again: map[string][]int{}, original: s.text}
 	changed := false
 	for _, pass := range []func(){m.literals, m.headers, m.brackets, m.statements} {
-		m.edits = nil
+		m.edits, m.last = nil, nil
 		pass()
 		if len(m.edits) > 0 {
 			changed = true
@@ -49,6 +51,7 @@ func (s *source) mended(scanned diag.List) *File {
 		return nil
 	}
 	m.count()
+	m.settle()
 	again := &source{name: s.name, text: m.text, all: m.all, errors: token.MaxErrors, invalid: true}
 	f := again.parse()
 	f.Name = s.name
@@ -84,6 +87,7 @@ func (m *mender) at(start, end int) diag.Span {
 func (m *mender) report(code diag.Code, start, end int, format string, args ...any) *diag.Diagnostic {
 	d := diag.Errorf(code, m.at(start, end), format, args...)
 	m.told.Add(d)
+	m.last = d
 	return d
 }
 
@@ -95,6 +99,7 @@ func (m *mender) habit(code diag.Code, start, end int, hint, format string, args
 		m.repeated[key] = m.report(code, start, end, "%s", summary).Hintf("%s", hint)
 		return
 	}
+	m.last = m.repeated[key]
 	line := m.lineOf(start, end)
 	if first := 1 + strings.Count(m.original[:m.repeated[key].Span.Start], "\n"); line != first && !slices.Contains(m.again[key], line) {
 		m.again[key] = append(m.again[key], line)
@@ -128,6 +133,25 @@ func (m *mender) count() {
 	}
 }
 
+// settle puts the edits of every fix in order; where they overlap, nobody knows how.
+func (m *mender) settle() {
+	for _, d := range m.told {
+		for i := range d.Fixes {
+			edits := d.Fixes[i].Edits
+			slices.SortStableFunc(edits, func(a, b diag.Edit) int { return cmp.Or(a.Span.Start-b.Span.Start, a.Span.End-b.Span.End) })
+			for k := 1; k < len(edits); k++ {
+				if edits[k-1].Span.End > edits[k].Span.Start {
+					d.Fixes = nil
+					break
+				}
+			}
+			if d.Fixes == nil {
+				break
+			}
+		}
+	}
+}
+
 // forget takes back what the scanner said about a place of the file, to say it better.
 func (m *mender) forget(start, end int) {
 	at := m.at(start, end)
@@ -137,11 +161,30 @@ func (m *mender) forget(start, end int) {
 // lose takes a statement out of the revision.
 func (m *mender) lose(start, end int) {
 	m.lost = append(m.lost, m.at(start, end))
+	m.last = nil
 	m.edit(start, end, "")
 }
 
-// edit changes the revision at the end of the pass.
-func (m *mender) edit(start, end int, text string) { m.edits = append(m.edits, edit{start, end, text}) }
+// edit changes the revision at the end of the pass. If the problem that was reported last
+// says what to write, to do so is its fix.
+func (m *mender) edit(start, end int, text string) {
+	m.edits = append(m.edits, edit{start, end, text})
+	d := m.last
+	if d == nil || strings.Contains(text, "FAILED") || strings.Contains(text, "unnamed") || d.Hint == "" {
+		return
+	}
+	if d.Fixes == nil {
+		title, _, _ := strings.Cut(d.Hint, ";")
+		if d.Suggests() {
+			title = "write " + text
+		} else if !strings.HasPrefix(title, "write ") {
+			title = "correct it"
+		}
+		d.Fix(title)
+	}
+	f := &d.Fixes[0]
+	f.Edits = append(f.Edits, diag.Edit{Span: m.at(start, end), New: text})
+}
 
 // is reports whether token i is a sign or word.
 func (m *mender) is(i int, text string) bool {
