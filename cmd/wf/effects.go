@@ -185,22 +185,10 @@ func (t *effectTable) attempts() string {
 
 // deadline says what becomes of a call that a deadline cuts off; nil if there is none.
 func (t *effectTable) deadline() []effectLine {
-	s := t.step()
-	if s == nil || s.Within == nil {
+	if t.call.Within == nil {
 		return nil
 	}
 	return t.lines(effect.Verdict(t.call.Call, value.Failed))
-}
-
-// step is that which makes the call, if its deadline gives the call up; nil for a block.
-func (t *effectTable) step() *graph.Step {
-	var found *graph.Step
-	graph.EachStep(t.g.Steps, func(_ string, _ []*graph.Step, s *graph.Step) {
-		if len(s.Body) > 0 && len(t.body) > 0 && s.Body[0] == t.body[0] {
-			found = s
-		}
-	})
-	return found
 }
 
 // fate says what becomes of the run.

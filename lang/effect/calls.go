@@ -7,11 +7,12 @@ import (
 // Call is a call of a graph with what stands around it.
 type Call struct {
 	*graph.Call
-	Place string       // in a run, with […] for the key of an item
-	Body  []graph.Stmt // of the step, or block, that makes it
-	Items bool         // the step is the item of a loop
-	Scope *Scope       // what runs its step; nil: the run
-	Block string       // "undo", "on failed" or "finally": what makes it is no step; "" for one
+	Within *graph.Setting // deadline of the step, or block, that makes it; nil: none of its own
+	Place  string         // in a run, with […] for the key of an item
+	Body   []graph.Stmt   // of the step, or block, that makes it
+	Items  bool           // the step is the item of a loop
+	Scope  *Scope         // what runs its step; nil: the run
+	Block  string         // "undo", "on failed" or "finally": what makes it is no step; "" for one
 }
 
 // Scope is a group or loop around a step.
@@ -42,12 +43,12 @@ type walker struct{ calls []Call }
 
 // step visits a step; prefix is what stands before its name in a run.
 func (w *walker) step(s *graph.Step, prefix string, around *Scope) {
-	w.body(s.Body, Call{Body: s.Body, Scope: around}, prefix, prefix+s.Name)
+	w.body(s.Body, Call{Body: s.Body, Scope: around, Within: s.Within}, prefix, prefix+s.Name)
 }
 
 func (w *walker) block(b *graph.Block, prefix, what string, around *Scope) {
 	s := b.Steps[0]
-	w.body(s.Body, Call{Body: s.Body, Scope: around, Block: what}, prefix, prefix+s.Name)
+	w.body(s.Body, Call{Body: s.Body, Scope: around, Block: what, Within: s.Within}, prefix, prefix+s.Name)
 }
 
 // body visits statements; like is a call without what is its own, name that of the step.
