@@ -21,7 +21,11 @@ func (s *stepFlow) budget(p *graph.Policy) {
 		return // nobody knows
 	}
 	spent := pauses + time.Duration(attempts-1)*timeout
-	for _, within := range []*graph.Setting{s.graph.Within, s.flow.graph.Within} {
+	around := s.flow.graph.Within
+	if s.special != "" { // the deadline of the run does not bound them
+		around = nil
+	}
+	for _, within := range []*graph.Setting{s.graph.Within, around} {
 		bound, ok := constDuration(within)
 		if !ok || spent < bound {
 			continue
