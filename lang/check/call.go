@@ -353,7 +353,7 @@ func (s *stepFlow) argument(sig *value.Signature, f *value.Field, a expr.Field, 
 	}
 	ok, why := got.AssignableTo(want)
 	if ok {
-		s.passedSecret(sig, f, a)
+		s.passedSecret(sig, f, a, sc)
 		s.literal(sig, f, a)
 		return
 	}

@@ -412,7 +412,6 @@ func (f *flow) finish() {
 	for _, st := range f.tree.Stmts {
 		if out, ok := st.(*syntax.Output); ok && f.graph.Output == nil {
 			f.graph.Output = f.compileIn(out.Value, f.late)
-			f.shownSecrets(f.graph.Output, "the output")
 		}
 	}
 	for _, b := range f.lets {
