@@ -22,7 +22,12 @@ func (s *scope) assume(p *expr.Program, held bool) {
 // present narrows the type of a root name so that the path behind it is not nil.
 func (s *scope) present(path []string) {
 	b := s.find(path[0])
-	if b == nil {
+	if b == nil { // a name that is wrong, which is told: whatever may be meant is not told of as well
+		if len(path) > 1 {
+			for _, name := range s.visible() {
+				s.present(append([]string{name}, path[1:]...))
+			}
+		}
 		return
 	}
 	b.used = true

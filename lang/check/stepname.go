@@ -28,6 +28,9 @@ func (s *testScope) step(e *syntax.Expr) (*suite.Step, *graph.Step, *diag.Diagno
 		}
 		ref.Parts = append(ref.Parts, part)
 	}
+	if r.named {
+		return ref, nil, diag.Errorf(CodeUnknownStep, e.Span, "%s is a call, and has no ending of its own", r.name).Hintf("what takes it back has one: %s.undo", r.name)
+	}
 	ref.Workflow = r.call != nil
 	return ref, r.found, nil
 }
@@ -53,8 +56,9 @@ type stepReader struct {
 	call  *graph.Call                 // the one that called the workflow found last; nil: it is no workflow
 	found *graph.Step                 // so far; nil at the beginning, and in a workflow that is not known
 	name  string                      // of it
+	named bool                        // found is no step, but a named call, through which its undo is reached
 	steps []*graph.Step               // among which the next name is
-	calls map[*graph.Step]*graph.Call // of workflows among them
+	calls map[*graph.Step]*graph.Call // among them: of workflows, and named ones that are undone
 }
 
 // part reads a name or a key.
@@ -94,29 +98,33 @@ func (r *stepReader) part() (suite.Part, *diag.Diagnostic) {
 
 func (r *stepReader) enter(s *graph.Step, name string) {
 	r.call = r.calls[s]
-	r.found, r.name, r.steps, r.calls = s, name, slices.Clip(graph.Inside(s.Body)), map[*graph.Step]*graph.Call{}
-	if r.call != nil {
-		r.steps = slices.Clone(r.call.Runs.Steps)
-		if r.call.Undo != nil {
-			r.steps = append(r.steps, r.call.Undo.Steps...)
+	r.found, r.name, r.named, r.steps, r.calls = s, name, false, slices.Clip(graph.Inside(s.Body)), map[*graph.Step]*graph.Call{}
+	if c := r.call; c != nil {
+		if r.named = c.Runs == nil; r.named {
+			r.call = nil
+		} else {
+			r.steps = slices.Clone(c.Runs.Steps)
+		}
+		if c.Undo != nil {
+			r.steps = append(r.steps, c.Undo.Steps...)
 		}
 		return
 	}
-	defer func() {
-		for _, c := range s.Calls() {
-			if c.Runs != nil {
-				r.steps, r.calls[c.As] = append(r.steps, c.As), c
-			}
-		}
-	}()
 	for _, st := range s.Body {
 		if g, ok := st.(*graph.Group); ok && g.Finally != nil {
 			r.steps = slices.Concat(r.steps, g.Finally.Steps)
 		}
 	}
 	for _, c := range s.Calls() {
-		if c.Undo != nil && c.Place == s.Name {
-			r.steps = slices.Clip(c.Undo.Steps)
+		bind, isNamed := strings.CutPrefix(c.Place, s.Name+".")
+		switch {
+		case c.Runs != nil:
+			r.steps, r.calls[c.As] = append(r.steps, c.As), c
+		case c.Undo != nil && isNamed:
+			of := &graph.Step{Name: bind, Span: c.Span}
+			r.steps, r.calls[of] = append(r.steps, of), c
+		case c.Undo != nil:
+			r.steps = slices.Concat(r.steps, c.Undo.Steps)
 		}
 	}
 }
@@ -236,6 +244,17 @@ func (r *stepReader) noStep(word string, span diag.Span) *diag.Diagnostic {
 	of, known := r.ran.FullName(), stepNamesOf(r.steps)
 	if r.name != "" {
 		of = r.name
+	}
+	if word == "undo" {
+		var undos []string
+		for _, s := range r.steps {
+			if c := r.calls[s]; c != nil && c.Undo != nil {
+				undos = append(undos, r.name+"."+s.Name+".undo")
+			}
+		}
+		if len(undos) > 0 {
+			return diag.Errorf(CodeUnknownStep, span, "what is undone in %s has a name of its own", of).Hintf("write %s", strings.Join(undos, " or "))
+		}
 	}
 	d := diag.Errorf(CodeUnknownStep, span, "%s has no step %s", of, word)
 	if d.Suggest(span, word, known) {
