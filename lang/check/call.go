@@ -112,12 +112,13 @@ func (s *scope) holds(text string, from *scope) bool {
 	})
 }
 
-// policyOf shares one policy among the calls of a service that no step changes.
+// policyOf shares one policy among the calls of a service that neither a step nor their
+// operation changes.
 func (s *stepFlow) policyOf(sig *value.Signature, level parts) *graph.Policy {
 	if s.own {
 		return level.policy(sig)
 	}
-	if p := s.policies[sig.Service]; p != nil {
+	if p := s.policies[sig.Service]; p != nil && slices.Equal(p.Rules[len(level.rules):], sig.Rules) {
 		return p
 	}
 	p := level.policy(sig)

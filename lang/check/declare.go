@@ -397,7 +397,7 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 			classes = append(classes, item)
 		}
 	}
-	seen := map[string]syntax.Name{}
+	seen, ownClasses := map[string]syntax.Name{}, map[*value.Signature][]*syntax.Classify{}
 	for _, item := range d.Items {
 		op, ok := item.(*syntax.Operation)
 		if !ok {
@@ -408,7 +408,8 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 			continue
 		}
 		seen[op.Name.Text] = op.Name
-		sig := c.operation(s, d.Name.Text, op)
+		sig, own := c.operation(s, d.Name.Text, op)
+		ownClasses[sig] = own
 		c.noteOperation(s, d.Name, op.Name, sig, nil)
 		for _, o := range common {
 			if !slices.ContainsFunc(sig.Outcomes, func(own value.Outcome) bool { return own.Pattern == o.Pattern }) {
@@ -420,7 +421,8 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 	guard := guardOf(c, "service", d.Items)
 	rules := c.classification(classes, classNames(out.Operations))
 	for _, sig := range out.Operations {
-		sig.Rules, sig.ServiceGuard = rules, guard
+		own := c.classification(ownClasses[sig], classNames([]*value.Signature{sig}))
+		sig.Rules, sig.ServiceGuard = slices.Concat(own, rules), guard
 	}
 	if len(out.Operations) == 0 && !d.Partial {
 		c.add(diag.Errorf(CodeEmptyStep, d.Name.Span, "service %s has no operation", d.Name.Text).
@@ -429,7 +431,8 @@ func (c *checker) service(s *space, d *syntax.Service) *Service {
 	return out
 }
 
-func (c *checker) operation(s *space, service string, op *syntax.Operation) *value.Signature {
+func (c *checker) operation(s *space, service string, op *syntax.Operation) (*value.Signature, []*syntax.Classify) {
+	var classes []*syntax.Classify
 	sig := &value.Signature{Service: service, Operation: op.Name.Text, Idempotent: op.Idempotent, Input: value.RecordOf()}
 	var input *syntax.Input
 	var route *syntax.HTTP
@@ -457,13 +460,15 @@ func (c *checker) operation(s *space, service string, op *syntax.Operation) *val
 				places[o.Pattern] = item.Span
 				sig.Outcomes = append(sig.Outcomes, o)
 			}
+		case *syntax.Classify:
+			classes = append(classes, item)
 		}
 	}
 	sig.Guard = guardOf(c, "operation", op.Items)
 	if route != nil {
 		c.route(route, sig.Input, op.Partial)
 	}
-	return sig
+	return sig, classes
 }
 
 // methods of HTTP.

@@ -146,7 +146,7 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 	tree, err := parser.ParseWithConfig(out, base())
 	if err != nil {
 		touch(src.Text, scope)
-		return p, diag.List{syntaxProblem(err, src, place)}
+		return p, diag.List{syntaxProblem(err, src, scope, place)}
 	}
 	p.parsed = true
 	if path := trail(tree.Node); path != nil {
@@ -212,7 +212,7 @@ func CompileConditions(src Source, scope Scope) ([]Condition, diag.List) {
 	place := placer(src, out, segments)
 	tree, err := parser.ParseWithConfig(out, base())
 	if err != nil {
-		return []Condition{{Program: whole}}, diag.List{syntaxProblem(err, src, place)}
+		return []Condition{{Program: whole}}, diag.List{syntaxProblem(err, src, scope, place)}
 	}
 	nodes := conjuncts(&tree.Node, nil)
 	texts := make([]string, len(nodes))
@@ -427,8 +427,8 @@ func textOffset(segments []segment, at int, end bool) int {
 
 // syntaxProblem explains why a text is no expression. A misspelt function comes
 // first: the engine stumbles over the # in its argument instead.
-func syntaxProblem(err error, src Source, place func(int, int) diag.Span) *diag.Diagnostic {
-	if d := misspelt(src); d != nil {
+func syntaxProblem(err error, src Source, scope Scope, place func(int, int) diag.Span) *diag.Diagnostic {
+	if d := misspelt(src, scope); d != nil {
 		return d
 	}
 	if d := slip(src); d != nil {
@@ -450,11 +450,15 @@ func syntaxProblem(err error, src Source, place func(int, int) diag.Span) *diag.
 }
 
 // misspelt reports the first call of a function that does not exist.
-func misspelt(src Source) *diag.Diagnostic {
+func misspelt(src Source, scope Scope) *diag.Diagnostic {
 	tokens, _, _ := token.Scan("", src.Text)
+	var names []string // of functions of things
+	if r, ok := scope.(Referrer); ok {
+		names = r.Functions()
+	}
 	for i := 0; i+1 < len(tokens); i++ {
 		word, next := src.Text[tokens[i].Start:tokens[i].End], src.Text[tokens[i+1].Start:tokens[i+1].End]
-		if tokens[i].Kind != token.Ident || next != "(" || IsBuiltin(word) || token.WordOps[word] || ambient[word] != "" {
+		if tokens[i].Kind != token.Ident || next != "(" || IsBuiltin(word) || token.WordOps[word] || ambient[word] != "" || slices.Contains(names, word) {
 			continue
 		}
 		if i > 0 && src.Text[tokens[i-1].Start:tokens[i-1].End] == "." {

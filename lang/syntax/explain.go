@@ -22,7 +22,7 @@ var words = map[string][]string{
 	"switch":    {"when", "else"},
 	"arm":       {"let", "call", "on", "undo", "ensure", "return", "degrade", "fail", "retry", "switch", "step", "finally"},
 	"service":   {"operation", "retryable", "permanent", "limit", "breaker"},
-	"operation": {"http", "input", "limit"},
+	"operation": {"http", "input", "retryable", "permanent", "limit"},
 	"policy":    {"retry", "timeout", "within", "breaker", "retryable", "permanent"},
 	"mock":      {"table", "operation", "pass", "let", "put", "when"},
 	"when":      {"let", "put", "when", "pass"},

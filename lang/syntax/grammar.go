@@ -138,7 +138,8 @@ var grammar = sync.OnceValue(func() *productions {
 	l.serviceItem = choices[ServiceItem]{"operation": of[Operation, ServiceItem](g), "retryable": of[Classify, ServiceItem](g), "permanent": of[Classify, ServiceItem](g),
 		"limit": of[Limit, ServiceItem](g), "breaker": of[Breaker, ServiceItem](g)}.
 		or(outcomeOr(of[Answer, ServiceItem](g)))
-	l.opItem = choices[OperationItem]{"http": of[HTTP, OperationItem](g), "input": of[Input, OperationItem](g), "limit": of[Limit, OperationItem](g), "breaker": of[Breaker, OperationItem](g)}.
+	l.opItem = choices[OperationItem]{"http": of[HTTP, OperationItem](g), "input": of[Input, OperationItem](g), "retryable": of[Classify, OperationItem](g), "permanent": of[Classify, OperationItem](g),
+		"limit": of[Limit, OperationItem](g), "breaker": of[Breaker, OperationItem](g)}.
 		or(outcomeOr(of[Answer, OperationItem](g)))
 	l.mockItems = choices[MockItem]{"table": of[Table, MockItem](g), "operation": of[MockOperation, MockItem](g), "pass": of[Pass, MockItem](g)}
 	l.mockStmt = choices[MockStmt]{"let": of[Let, MockStmt](g), "put": of[Put, MockStmt](g), "when": of[When, MockStmt](g)}.

@@ -118,7 +118,7 @@ type (
 // ServiceItem is *Operation, *Answer, *Classify, *Limit or *Breaker.
 type ServiceItem interface{ serviceItem() }
 
-// OperationItem is *HTTP, *Input, *Answer, *Limit or *Breaker, which is refused.
+// OperationItem is *HTTP, *Input, *Answer, *Classify, *Limit or *Breaker, which is refused.
 type OperationItem interface{ operationItem() }
 
 type (
@@ -408,16 +408,17 @@ func (*Service) decl()    {}
 func (*Workflow) decl()   {}
 func (*Let) decl()        {}
 
-func (*Operation) serviceItem() {}
-func (*Answer) serviceItem()    {}
-func (*Classify) serviceItem()  {}
-func (*Limit) serviceItem()     {}
-func (*Breaker) serviceItem()   {}
-func (*HTTP) operationItem()    {}
-func (*Input) operationItem()   {}
-func (*Answer) operationItem()  {}
-func (*Limit) operationItem()   {}
-func (*Breaker) operationItem() {}
+func (*Operation) serviceItem()  {}
+func (*Answer) serviceItem()     {}
+func (*Classify) serviceItem()   {}
+func (*Limit) serviceItem()      {}
+func (*Breaker) serviceItem()    {}
+func (*HTTP) operationItem()     {}
+func (*Input) operationItem()    {}
+func (*Answer) operationItem()   {}
+func (*Limit) operationItem()    {}
+func (*Breaker) operationItem()  {}
+func (*Classify) operationItem() {}
 
 func (*Record) shape()     {}
 func (*ListShape) shape()  {}
