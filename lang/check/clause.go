@@ -23,7 +23,7 @@ func (s *stepFlow) clauses(g *graph.Call, callee *called, level parts, ons []syn
 		typ := s.bodyOf(g, pats)
 		s.noteOutcomes(on.Outcomes, func(p value.Pattern) *value.Type { return s.bodyOf(g, []value.Pattern{p}) }, g.Sig)
 		inner.setAnswer(typ)
-		if in.verdict || failures(g.Sig, pats) {
+		if in.verdict || g.Sig.Unknown || failures(g.Sig, pats) {
 			inner.names["error"] = &binding{name: "error", typ: errorType, used: true}
 		}
 		c := &graph.Clause{On: pats, Label: label(on), Span: on.Span}
