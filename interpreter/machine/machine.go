@@ -392,10 +392,10 @@ func (m *Machine) finish() {
 	case r.Ending == Completed || r.Ending == Degraded:
 		r.Output = m.outcome
 	case len(m.left) > 0 && r.Ending == Cancelled:
-		r.Ending, r.Error = Failed, &RunError{Code: CodeUndo, Message: "the run was cancelled, and an undo failed: " + strings.Join(m.left, ", ")}
+		r.Ending, r.Error = Failed, &RunError{Code: CodeUndo, Message: "the run was cancelled, and " + m.leftOver()}
 	case len(m.left) > 0 && r.Error != nil:
 		e := *r.Error
-		e.Message = strings.TrimPrefix(e.Message+", and an undo failed: ", ", and ") + strings.Join(m.left, ", ")
+		e.Message = strings.TrimPrefix(e.Message+", and "+m.leftOver(), ", and ")
 		r.Error = &e
 	case len(m.left) == 0 && r.Ending == Failed && (m.compensated || m.undone):
 		r.Ending = Compensated
@@ -418,6 +418,15 @@ func (m *Machine) finish() {
 	}
 	m.traceRunEnded(r)
 	m.emit(Finish{})
+}
+
+// leftOver names the undos that failed.
+func (m *Machine) leftOver() string {
+	what := "an undo failed: "
+	if len(m.left) > 1 {
+		what = "undos failed: "
+	}
+	return what + strings.Join(m.left, ", ")
 }
 
 func (m *Machine) ending() Ending {

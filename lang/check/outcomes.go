@@ -63,7 +63,7 @@ func (s *stepFlow) handled(t *syntax.Call, g *graph.Call, ons []syntax.Stmt) {
 			s.along(g, ons[i].(*syntax.On), names)
 		}
 	}
-	if len(nobody) == 0 {
+	if len(nobody) == 0 || s.policy.lost {
 		return
 	}
 	target := t.Target[0].Span.To(t.Target[len(t.Target)-1].Span)

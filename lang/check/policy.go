@@ -18,6 +18,7 @@ type parts struct {
 	share                                                 *float64       // instead of tolerate
 	jitter                                                *float64
 	rules                                                 []value.Rule
+	lost                                                  bool // some part names a policy that there is not, so it is not known what outcomes become
 }
 
 // over lays p over an outer level: what p gives wins, part by part.
@@ -31,7 +32,7 @@ func (p parts) over(outer parts) parts {
 	out := parts{
 		attempts: pick(p.attempts, outer.attempts), backoff: pick(p.backoff, outer.backoff), maxBackoff: pick(p.maxBackoff, outer.maxBackoff),
 		timeout: pick(p.timeout, outer.timeout), within: p.within, limit: p.limit, first: p.first, tolerate: p.tolerate, share: p.share, jitter: p.jitter, breaker: p.breaker,
-		rules: append(p.rules[:len(p.rules):len(p.rules)], outer.rules...),
+		rules: append(p.rules[:len(p.rules):len(p.rules)], outer.rules...), lost: p.lost || outer.lost,
 	}
 	if out.breaker == nil {
 		out.breaker = outer.breaker
@@ -134,7 +135,7 @@ func (f *flow) policyNamed(st *syntax.Use, sc *scope) parts {
 		problem := diag.Errorf(CodeUnknownPolicy, st.Name.Span, "there is no policy %s", st.Name.Text)
 		problem.Suggest(st.Name.Span, st.Name.Text, f.space.policies.names)
 		f.add(problem)
-		return parts{}
+		return parts{lost: true}
 	}
 	stmts := slices.DeleteFunc(slices.Clone(d.Stmts), func(st syntax.Stmt) bool {
 		switch st.(type) {

@@ -219,7 +219,9 @@ func (e *endings) block(body []graph.Stmt) {
 			}
 			e.clauses(st.Clauses)
 		case *graph.Loop:
-			e.steps(st.Steps)
+			if st.Share < 1 { // else no item's failure is that of the loop
+				e.steps(st.Steps)
+			}
 			e.degrades = e.degrades || st.Tolerate != nil || st.Share > 0
 			e.given = append(e.given, "TOO_MANY_ITEMS")
 			if st.By != nil {

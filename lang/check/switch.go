@@ -107,6 +107,8 @@ func (w *switchFlow) judge(e *syntax.Expr, sc *scope) {
 		w.open = append(w.open, true, false)
 	case value.Nil:
 		w.open = []any{nil}
+	case value.Any:
+		w.closed, w.open, w.doubts = false, nil, t.Unknown
 	case value.Record, value.List:
 		w.add(diag.Errorf(CodeType, e.Span, "a switch goes by a single value, not %s", article(t)).Hintf("go by a field of it, or write conditions: switch { when … { … } else { … } }"))
 		w.subject, w.doubts = nil, true
