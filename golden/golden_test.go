@@ -86,6 +86,11 @@ type options struct {
 	Environment  string `json:"environment"`
 	StubHandlers bool   `json:"stub_handlers"`
 	Strict       bool   `json:"strict"`
+
+	Signals []struct {
+		At, Name string
+		Payload  any
+	} `json:"signals"` // sent to the run; those that it refuses are listed in out/refused
 }
 
 type testCase struct {
@@ -94,6 +99,8 @@ type testCase struct {
 	mocks bool // services.wf is given
 	opts  options
 	input []byte
+
+	refused []byte // signals, by the last run
 }
 
 func newCase(t *testing.T, ar *txtar.Archive) *testCase {
@@ -165,6 +172,9 @@ func (c *testCase) run(t *testing.T) []txtar.File {
 		t.Errorf("two runs of one seed differ:\n%s", cmp.Diff(string(trace), string(again)))
 	}
 	c.realTime(t, g, input, runID, result)
+	if len(c.refused) > 0 {
+		out = append(out, txtar.File{Name: "out/refused", Data: c.refused})
+	}
 	return append(out, txtar.File{Name: "out/trace", Data: trace}, txtar.File{Name: "out/result.json", Data: resultJSON(t, result)})
 }
 
@@ -219,16 +229,38 @@ func (c *testCase) cancelAt(t *testing.T) *time.Duration {
 
 // deeds is what is done from outside.
 func (c *testCase) deeds(t *testing.T) []sim.Deed {
+	var out []sim.Deed
 	if at := c.cancelAt(t); at != nil {
-		return []sim.Deed{{At: *at}}
+		out = append(out, sim.Deed{At: *at})
 	}
-	return nil
+	return append(out, c.signals(t)...)
+}
+
+// signals is what is sent to the run.
+func (c *testCase) signals(t *testing.T) []sim.Deed {
+	var out []sim.Deed
+	for _, s := range c.opts.Signals {
+		at, err := value.ParseDuration(s.At)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload, err := value.Normalize(s.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, sim.Deed{At: at, Signal: s.Name, Payload: payload})
+	}
+	return out
 }
 
 func (c *testCase) simulate(t *testing.T, g *graph.Graph, input map[string]any, runID string) ([]machine.Entry, *machine.Result) {
 	r, done := c.services(t)
 	var entries []machine.Entry
+	c.refused = nil
 	result, err := sim.Run(g, input, sim.Options{Registry: r, Seed: c.opts.Seed, Start: start, RunID: runID, Deeds: c.deeds(t),
+		Refused: func(at time.Duration, why *machine.SignalError) {
+			c.refused = append(c.refused, fmt.Sprintf("+%s  %v\n", value.FormatDuration(at), why)...)
+		},
 		Trace: func(e machine.Entry) { entries = append(entries, e) }})
 	if err != nil {
 		t.Fatal(err)
@@ -256,8 +288,14 @@ func (c *testCase) realTime(t *testing.T, g *graph.Graph, input map[string]any, 
 		if at := c.cancelAt(t); at != nil {
 			defer time.AfterFunc(*at, cancel).Stop()
 		}
+		signals := make(chan interpreter.Outside, len(c.opts.Signals))
+		for _, s := range c.signals(t) {
+			defer time.AfterFunc(s.At, func() {
+				signals <- interpreter.Outside{Event: machine.SignalReceived{Name: s.Signal, Payload: s.Payload}}
+			}).Stop()
+		}
 		var err error
-		got, err = interpreter.Run(ctx, g, input, interpreter.Options{Registry: r, Seed: c.opts.Seed, Start: start, RunID: runID})
+		got, err = interpreter.Run(ctx, g, input, interpreter.Options{Outside: signals, Registry: r, Seed: c.opts.Seed, Start: start, RunID: runID})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +353,13 @@ func graphText(g *graph.Graph) []byte {
 			}
 			fmt.Fprintf(&b, "  %s %s\n", how, g.Steps[n.Step].Name)
 		}
-		s.EachPlace("", func(place string, c *graph.Call) { fmt.Fprintf(&b, "  calls %s as %s\n", c.Sig.Name(), place) })
+		s.EachPlace("", func(place string, c *graph.Call) {
+			verb := "calls"
+			if c.Sig.Signal {
+				verb = "waits for"
+			}
+			fmt.Fprintf(&b, "  %s %s as %s\n", verb, c.Sig.Name(), place)
+		})
 	}
 	return b.Bytes()
 }

@@ -594,7 +594,10 @@ func (s *scenario) planned() ([]sim.Deed, bool) {
 	var out []sim.Deed
 	for _, d := range s.deeds {
 		at, err := d.At.Duration(s.eval, s.names(d.At))
-		deed := sim.Deed{At: at, Step: d.Step}
+		deed := sim.Deed{At: at, Step: d.Step, Signal: d.Signal}
+		if err == nil && d.Payload != nil {
+			deed.Payload, err = d.Payload.Eval(s.eval, s.names(d.Payload))
+		}
 		if err == nil && d.Step != "" {
 			deed.Result, err = d.Result.Eval(s.eval, s.names(d.Result))
 		}

@@ -87,7 +87,7 @@ func TestRevokedTimerIsNotHeard(t *testing.T) {
 		synctest.Wait()
 		d.carryOut(machine.CancelTimer{ID: id})
 		d.carryOut(machine.SetTimer{ID: id, At: time.Hour})
-		ev, _, _ := d.next()
+		ev, _ := d.next()
 		if at := d.now(); at != time.Hour {
 			t.Errorf("%#v is heard at %s", ev, at)
 		}

@@ -37,8 +37,9 @@ type Options struct {
 
 // Outside is something that others tell a run: its time is set when it is taken.
 type Outside struct {
-	Event   machine.Event
-	Message int64 // handed to Append with the event; 0: nothing to name
+	Event   machine.Event // SignalReceived, StepResolved or CancelRequested
+	Message int64         // handed to Append with the event; 0: nothing to name
+	Taken   func(error)   // told on the goroutine of the run: nil, or why the run refuses it and is as it was; nil: nobody asks
 }
 
 // Errors of [Run] with which a run is left as it stands, to be gone on with later.
@@ -121,18 +122,21 @@ func (d *driver) loop(m *machine.Machine) (*machine.Result, error) {
 		return nil, err
 	}
 	for !m.Done() {
-		ev, message, err := d.next()
+		next, err := d.next()
 		if err != nil {
 			return nil, err
 		}
 		last = max(last, d.now())
-		ev = Stamp(ev, last)
+		ev := Stamp(next.Event, last)
 		if d.opts.Append != nil {
-			if err := d.opts.Append(ev, message); err != nil {
+			if err := d.opts.Append(ev, next.Message); err != nil {
 				return nil, err
 			}
 		}
 		commands, err := m.Apply(ev)
+		if next.Taken != nil {
+			next.Taken(err)
+		}
 		if err != nil && !fromOutside(ev) {
 			return nil, err
 		}
@@ -190,12 +194,15 @@ func Replay(m *machine.Machine, events []machine.Event, replayed func(n int)) er
 // fromOutside reports whether an event may be refused by a machine, which is then as it
 // was.
 func fromOutside(ev machine.Event) bool {
-	_, yes := ev.(machine.StepResolved)
-	return yes
+	switch ev.(type) {
+	case machine.SignalReceived, machine.StepResolved:
+		return true
+	}
+	return false
 }
 
 // next waits for something to happen. A cancellation comes before whatever else is there.
-func (d *driver) next() (ev machine.Event, message int64, err error) {
+func (d *driver) next() (Outside, error) {
 	for {
 		select {
 		case <-d.cancelled:
@@ -203,28 +210,28 @@ func (d *driver) next() (ev machine.Event, message int64, err error) {
 		default:
 		}
 		if d.idle() {
-			return nil, 0, ErrIdle
+			return Outside{}, ErrIdle
 		}
 		select {
 		case a := <-d.arrivals:
 			if d.tasks[a.id] == a.from {
 				d.forget(a.id)
-				return a.event, 0, nil
+				return Outside{Event: a.event}, nil
 			}
 		case o := <-d.opts.Outside:
-			return o.Event, o.Message, nil
+			return o, nil
 		case <-d.cancelled:
 			return d.stopped()
 		}
 	}
 }
 
-func (d *driver) stopped() (machine.Event, int64, error) {
+func (d *driver) stopped() (Outside, error) {
 	d.cancelled = nil
 	if d.opts.Append != nil {
-		return nil, 0, ErrLeft
+		return Outside{}, ErrLeft
 	}
-	return machine.CancelRequested{}, 0, nil
+	return Outside{Event: machine.CancelRequested{}}, nil
 }
 
 // idle reports whether the run is to be left, because it only waits.
@@ -268,6 +275,9 @@ func Stamp(ev machine.Event, at time.Duration) machine.Event {
 		ev.At = at
 		return ev
 	case machine.TimerFired:
+		ev.At = at
+		return ev
+	case machine.SignalReceived:
 		ev.At = at
 		return ev
 	case machine.CancelRequested:

@@ -117,7 +117,7 @@ var (
 // a field whose shape then is missing.
 func beyondGrammar(src string) bool { return openList.MatchString(src) }
 
-var openList = regexp.MustCompile(`(on|after|retryable|permanent) [^\n{]*,\s*\n|http|secret\s*[},=]|key\s*\.|key\s+key|(headers|after|times)\s*(headers|after|times|,|\n)|(retryable|permanent)\s*\n|(limit|breaker)\s*[,}{\n]|\w\?[ ]*\n`)
+var openList = regexp.MustCompile(`(on|after|retryable|permanent) [^\n{]*,\s*\n|http|secret\s*[},=]|key\s*\.|key\s+key|(wait|until|by|within)\s+(until|by|within|for)|(headers|after|times)\s*(headers|after|times|,|\n)|(retryable|permanent)\s*\n|(limit|breaker)\s*[,}{\n]|\w\?[ ]*\n`)
 
 // expressionWords are the words of expressions that are no functions.
 var expressionWords = []string{"and", "or", "not", "in", "matches", "contains", "startsWith", "endsWith", "true", "false", "nil", "index"}

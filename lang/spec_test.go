@@ -588,7 +588,7 @@ func (doc *spec) preludeProgram(t *testing.T) *lang.Program {
 }
 
 // directive is a line of the services that is about the run.
-var directive = regexp.MustCompile(`(?m)^(?:after (\S+) cancel|seed (\d+))\n`)
+var directive = regexp.MustCompile(`(?m)^(?:after (\S+) (?:cancel|signal (\w+)(?: (\{.*\}))?)|seed (\d+))\n`)
 
 // specStart is when every run of the page begins.
 var specStart = time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
@@ -647,15 +647,21 @@ func (doc *spec) simulate(t *testing.T, ex *example, g *graph.Graph, input map[s
 	opts := sim.Options{Registry: services, Seed: 1, Start: specStart, RunID: "run_1", Trace: func(e machine.Entry) { entries = append(entries, e) }}
 	if ex.services != nil {
 		for _, m := range directive.FindAllStringSubmatch(doc.content(ex.services), -1) {
-			if m[2] != "" {
-				opts.Seed, _ = strconv.ParseUint(m[2], 10, 64)
+			if m[4] != "" {
+				opts.Seed, _ = strconv.ParseUint(m[4], 10, 64)
 				continue
 			}
 			at, err := value.ParseDuration(m[1])
 			if err != nil {
 				t.Fatal(err)
 			}
-			opts.Deeds = append(opts.Deeds, sim.Deed{At: at})
+			deed := sim.Deed{At: at, Signal: m[2]}
+			if m[3] != "" {
+				if deed.Payload, err = value.DecodeJSON([]byte(m[3])); err != nil {
+					t.Fatal(err)
+				}
+			}
+			opts.Deeds = append(opts.Deeds, deed)
 		}
 	}
 	if _, err := sim.Run(g, input, opts); err != nil {
@@ -877,6 +883,7 @@ var limits = map[string]string{
 	"first backoff, if not set":                            value.FormatDuration(machine.DefaultBackoff),
 	"longest backoff, if not set":                          value.FormatDuration(machine.DefaultMaxBackoff),
 	"longest Retry-After":                                  value.FormatDuration(machine.MaxRetryAfter),
+	"signals that nobody has waited for":                   fmt.Sprint(graph.MaxKept),
 }
 
 func (doc *spec) limitRow(t *testing.T, row []string) []string {

@@ -495,7 +495,13 @@ func (x *explainer) does(body []graph.Stmt, nothing string) string {
 		case *graph.Ensure:
 			parts = append(parts, "unless "+cutTo(st.Cond.String(), 60)+" "+x.does([]graph.Stmt{st.Else}, ""))
 		case *graph.Call:
-			parts = append(parts, "calls "+st.Sig.Name())
+			if st.Sig.Signal {
+				parts = append(parts, "waits for "+st.Sig.Name())
+			} else {
+				parts = append(parts, "calls "+st.Sig.Name())
+			}
+		case *graph.Wait:
+			parts = append(parts, cutTo(strings.Replace(st.String(), "wait", "waits", 1), 60))
 		case *graph.Switch:
 			for _, a := range st.Arms {
 				parts = append(parts, cutTo(st.Label+": "+a.Label, 60)+": "+x.does(a.Body, "goes on"))

@@ -142,6 +142,13 @@ func (p *progress) entry(t machine.Entry) {
 	case machine.EntryAnswer, machine.EntryRefused:
 		s.why = t.Outcome
 	case machine.EntryWait:
+		if t.Signal != "" || t.Place == "" {
+			s.call, s.attempt, s.sent, s.until, s.why = t.Awaited(), "", t.At, t.Until, ""
+			if t.Attempt > 1 {
+				s.attempt = fmt.Sprintf("attempt %d", t.Attempt)
+			}
+			return
+		}
 		s.call, s.attempt, s.until, s.why = "", t.Numbered(), t.Until, strings.TrimPrefix(s.why+", "+t.Note, ", ")
 	case machine.EntryStepEnded:
 		*s = stepProgress{begun: true, ended: t.Ending, took: t.Took, why: t.Note}
@@ -176,7 +183,7 @@ func (p *progress) item(t machine.Entry) {
 // plain prints what happened as one line, without calls that go well.
 func (p *progress) plain(t machine.Entry) {
 	switch t.Kind {
-	case machine.EntryWait, machine.EntryBreaker, machine.EntryStepEnded:
+	case machine.EntryWait, machine.EntrySignal, machine.EntryBreaker, machine.EntryStepEnded:
 		t.Body = nil
 		fmt.Fprintf(p.e.stderr, "+%s  %s\n", short(t.At), t.Line())
 	}
@@ -287,6 +294,9 @@ func (p *progress) text(i, width int, at time.Duration) string {
 	case s.call == "":
 		return fmt.Sprintf("  %s %s", p.e.paint("●", "36"), name)
 	}
+	if strings.HasPrefix(s.call, "wait ") {
+		return p.waits(name, s, at)
+	}
 	text := s.call + " " + p.e.paint(clock(max(0, at-s.sent)), "36")
 	if s.attempt != "" {
 		text += ", " + s.attempt
@@ -333,4 +343,26 @@ func clock(d time.Duration) string {
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
 	return short(d)
+}
+
+// waits shows a step that waits for a signal, or lets time pass.
+func (p *progress) waits(name string, s *stepProgress, at time.Duration) string {
+	text := s.call
+	if s.attempt != "" {
+		text += ", " + s.attempt
+	}
+	text += ", since " + p.e.paint(clock(max(0, at-s.sent)), "36")
+	if s.until > 0 {
+		text += fmt.Sprintf(", for %s more, until %s", p.e.paint(clock(max(0, s.until-at)), "36"), p.moment(s.until, at))
+	}
+	return fmt.Sprintf("  %s %s  %s", p.e.paint("◷", "33"), name, text)
+}
+
+// moment is a time of day, with the date if it is not today's.
+func (p *progress) moment(at, now time.Duration) string {
+	then, today := p.began.Add(at), p.began.Add(now)
+	if then.YearDay() == today.YearDay() && then.Year() == today.Year() {
+		return then.Format("15:04:05")
+	}
+	return then.Format("2006-01-02 15:04")
 }

@@ -193,6 +193,9 @@ func (t *table) statement(st graph.Stmt) {
 			t.program(a.When)
 			t.block(a.Body)
 		}
+	case *graph.Wait:
+		t.setting(st.For)
+		t.program(st.Until)
 	case *graph.Group:
 		t.setting(st.First)
 		t.setting(st.Limit)
@@ -242,15 +245,23 @@ func (t *table) policy(p *graph.Policy) {
 func (t *table) call(c *graph.Call) {
 	t.program(c.Args)
 	t.program(c.Key)
+	t.program(c.By)
 	t.policy(c.Policy)
 	place := t.prefix + c.Place
 	name := place + ": " + c.Sig.Name()
+	never := map[string]string{value.Received: name + " is never received", value.Timeout: name + " never fails to come"}
 	for _, p := range possible(c) {
 		pt := Point{Kind: Outcomes, Place: place, What: p.String(), Span: c.Span, Missing: name + " never answers " + p.String()}
 		always := slices.Contains(c.Classes(), p.Name) || c.Runs != nil && p.Name != value.Completed
 		pt.Optional = always && !named(c, p) // a workflow has tests of its own
+		if c.Sig.Signal {
+			pt.Missing = never[p.Name]
+		}
 		if p.Name == value.Timeout && (c.Policy.Timeout != nil || !pt.Optional) {
-			pt.Kind, pt.Optional, pt.Missing = Timeouts, false, name+" never takes longer than its timeout"
+			pt.Kind, pt.Optional = Timeouts, false
+			if !c.Sig.Signal {
+				pt.Missing = name + " never takes longer than its timeout"
+			}
 		}
 		t.answers[c] = append(t.answers[c], answer{p, t.add(pt)})
 	}
@@ -359,7 +370,7 @@ func left(c *graph.Call, p value.Pattern) value.Disposition {
 	if p.Class != 0 {
 		status = p.Class * 100
 	}
-	d, _ := value.Classify(c.Policy.Rules, status, p.Name)
+	d, _ := c.Sig.Classify(c.Policy.Rules, status, p.Name)
 	return d
 }
 
@@ -463,6 +474,8 @@ func (w *ways) statement(st graph.Stmt) (goesOn bool) {
 			goesOn = w.block(a.Body) || goesOn
 		}
 		return goesOn
+	case *graph.Wait:
+		w.calls = true
 	case *graph.Group:
 		inner := within(st.Steps)
 		caught := slices.ContainsFunc(st.Clauses, func(c *graph.Clause) bool { return c.When == nil })

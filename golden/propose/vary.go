@@ -113,6 +113,9 @@ func poolOf(g *graph.Graph) (pool, map[string]bool) {
 			if st.Key != nil && len(st.Key.Probes()) > 0 {
 				program(st.Key)
 			}
+			if st.By != nil && len(st.By.Probes()) > 0 {
+				program(st.By)
+			}
 			if st.Policy.Timeout != nil {
 				program(st.Policy.Timeout.Value)
 			}

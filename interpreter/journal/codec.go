@@ -19,7 +19,7 @@ type eventJSON struct {
 	Class   string            `json:"class,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Message string            `json:"message,omitempty"`
-	Name    string            `json:"name,omitempty"` // of a step
+	Name    string            `json:"name,omitempty"` // of a step or signal
 	Body    json.RawMessage   `json:"body,omitempty"`
 }
 
@@ -38,6 +38,9 @@ func Encode(ev machine.Event) ([]byte, error) {
 		out = eventJSON{Kind: "fired", At: ev.At, ID: &ev.ID}
 	case machine.CancelRequested:
 		out = eventJSON{Kind: "cancel", At: ev.At}
+	case machine.SignalReceived:
+		out = eventJSON{Kind: "signal", At: ev.At, Name: ev.Name}
+		body = ev.Payload
 	case machine.StepResolved:
 		out = eventJSON{Kind: "resolved", At: ev.At, Name: ev.Step}
 		body = ev.Result
@@ -81,6 +84,8 @@ func Decode(text []byte) (machine.Event, error) {
 		return machine.TimerFired{At: in.At, ID: id}, nil
 	case "cancel":
 		return machine.CancelRequested{At: in.At}, nil
+	case "signal":
+		return machine.SignalReceived{At: in.At, Name: in.Name, Payload: body}, nil
 	case "resolved":
 		return machine.StepResolved{At: in.At, Step: in.Name, Result: body}, nil
 	}

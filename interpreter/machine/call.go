@@ -38,6 +38,8 @@ type callState struct {
 	probe   bool          // of a breaker that is half open
 	delay   time.Duration // how long it was held
 	answer  answer        // of the last attempt
+	by      any           // of a wait: whose signals; nil: all
+	awaits  *waiter       // a wait that is under way; nil: none is
 }
 
 // ownCount is how many attempts a retry that names its attempts has seen.
@@ -62,6 +64,19 @@ func (cs *callState) count(r *graph.Retry) int {
 		}
 	}
 	cs.counts = append(cs.counts, ownCount{r, 1})
+	return 1
+}
+
+// counted is what count will say, without counting.
+func (cs *callState) counted(r *graph.Retry) int {
+	if !r.Own {
+		return cs.attempt - cs.since
+	}
+	for _, o := range cs.counts {
+		if o.of == r {
+			return o.n + 1
+		}
+	}
 	return 1
 }
 
@@ -172,6 +187,9 @@ func (x *exec) place(c *graph.Call, round int) string {
 // arguments evaluates and completes what the call passes.
 func (m *Machine) arguments(x *exec, cs *callState) *RunError {
 	c := cs.call
+	if c.Sig.Signal {
+		return m.signalKey(cs)
+	}
 	var v any = noArguments
 	if c.Args != nil {
 		var err error
@@ -212,6 +230,11 @@ func (m *Machine) unfit(c *graph.Call, violations value.Violations) *RunError {
 func (m *Machine) attempt(x *exec, cs *callState) {
 	cs.waiting, cs.timeout, cs.resume, cs.delay, cs.probe = false, 0, 0, 0, false
 	cs.answer = answer{}
+	if cs.call.Sig.Signal { // nobody is called
+		cs.gate, cs.lane = nil, nil
+		m.send(x, cs)
+		return
+	}
 	m.arrive(x, cs)
 }
 
@@ -243,7 +266,12 @@ func (m *Machine) send(x *exec, cs *callState) {
 	if timeout > 0 {
 		cs.timeout = m.now + timeout
 	}
-	if cs.call.Runs != nil {
+	switch {
+	case cs.call.Sig.Signal:
+		m.traceCall(x, cs)
+		m.await(x, cs)
+		return
+	case cs.call.Runs != nil:
 		cs.renew()
 		why := m.input(cs)
 		if why == nil {
@@ -254,7 +282,7 @@ func (m *Machine) send(x *exec, cs *callState) {
 			m.fail(x, why)
 			return
 		}
-	} else {
+	default:
 		m.traceCall(x, cs)
 		m.emit(m.command(x, cs))
 	}
@@ -291,7 +319,7 @@ func (cs *callState) again() string {
 // settled reports whether the answer settles the request: nothing but a clause would
 // make another attempt.
 func (cs *callState) settled() bool {
-	disposition, _ := value.Classify(cs.call.Policy.Rules, cs.answer.status, cs.answer.class)
+	disposition, _ := cs.call.Sig.Classify(cs.call.Policy.Rules, cs.answer.status, cs.answer.class)
 	return disposition != value.Retryable && cs.answer.class != value.BreakerOpen
 }
 
@@ -310,12 +338,14 @@ func (m *Machine) pending(out []Command, x *exec) []Command {
 	}
 	cs := x.call
 	switch {
+	case x.paused:
+		out = append(out, SetTimer{m.pauseID(x), x.until})
 	case cs == nil: // it waits for the steps it runs
 	case cs.ticket != nil: // its gate has a timer, if one is needed
 	case cs.waiting:
 		out = append(out, SetTimer{m.callID(x, cs, KindBackoff), cs.resume})
 	default:
-		if cs.child == nil {
+		if cs.child == nil && !cs.call.Sig.Signal { // see Waiting
 			out = append(out, m.command(x, cs))
 		}
 		if cs.timeout > 0 {
@@ -404,6 +434,8 @@ func (m *Machine) fired(id ID) error {
 		return m.stepOverdue(id)
 	case KindLimit:
 		return m.limitFired(id)
+	case KindPause:
+		return m.pauseOver(id)
 	case KindTimeout, KindBackoff:
 	default:
 		return fmt.Errorf("%s is no timer", id)
@@ -429,6 +461,9 @@ func (m *Machine) fired(id ID) error {
 		m.attempt(x, cs)
 	case cs.child != nil:
 		m.overrun(cs)
+	case cs.awaits != nil:
+		m.forgo(cs)
+		m.judge(x, cs, answer{class: value.Timeout, message: "no " + cs.call.Sig.Name() + " within " + value.FormatDuration(cs.timeout-cs.sent)})
 	default:
 		m.emit(CancelCall{m.callID(x, cs, KindCall)})
 		m.judge(x, cs, answer{class: value.Timeout, message: "no answer within " + value.FormatDuration(cs.timeout-cs.sent) + " (timeout of one attempt)"})
@@ -513,7 +548,7 @@ func (m *Machine) stepOverdue(id ID) error {
 func (m *Machine) judge(x *exec, cs *callState, a answer) {
 	cs.answer = a
 	var bodyType *value.Type
-	if cs.call.Runs != nil { // whose output is of its type
+	if cs.call.Runs != nil || cs.call.Sig.Signal { // whose output, or payload, is of its type
 		bodyType, _ = cs.call.Sig.Body(0, a.class)
 	} else {
 		if a.class != value.BreakerOpen {
@@ -528,7 +563,7 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 	m.traceAnswer(x, cs, bodyType)
 	m.leaveGate(x, cs, true)
 	m.show(cs)
-	disposition, rule := value.Classify(cs.call.Policy.Rules, a.status, a.class)
+	disposition, rule := cs.call.Sig.Classify(cs.call.Policy.Rules, a.status, a.class)
 	switch {
 	case disposition == value.Success:
 		m.affected(x, cs, a.body)
@@ -696,8 +731,40 @@ func (m *Machine) enter(x *exec, cs *callState, c *graph.Clause, why *RunError) 
 	x.call = cs
 	m.decided(x, c.Label)
 	x.call = nil
-	x.frames = append(x.frames, frame{body: c.Body, owner: cs, label: c.Label, why: why})
+	x.frames = append(x.frames, frame{body: c.Body, next: m.skipped(cs, c), owner: cs, label: c.Label, why: why})
 	m.run(x)
+}
+
+// skipped is how many statements of a clause are not executed: what it does in order to
+// try again is done in vain if no attempt is left, so then only its retry is.
+func (m *Machine) skipped(cs *callState, c *graph.Clause) int {
+	last := len(c.Body) - 1
+	if last < 1 || cs == nil {
+		return 0
+	}
+	r, ok := c.Body[last].(*graph.Retry)
+	if !ok || r.Policy.Attempts == nil {
+		return 0
+	}
+	reads := r.Policy.Attempts.Value.Refs()
+	for _, st := range c.Body {
+		name := ""
+		switch st := st.(type) {
+		case *graph.Let:
+			name = st.Name
+		case *graph.Call:
+			if name = st.Bind; slices.Contains(reads, "body") || slices.Contains(reads, "status") || slices.Contains(reads, "headers") {
+				return 0
+			}
+		}
+		if slices.Contains(reads, name) { // how many there are shows when the clause is executed
+			return 0
+		}
+	}
+	if most, err := m.attempts(r.Policy); err != nil || cs.counted(r) < most {
+		return 0
+	}
+	return last
 }
 
 // passed binds the body of a call that goes on below.
@@ -740,6 +807,11 @@ func (m *Machine) again(x *exec, cs *callState, p *graph.Policy, n int) {
 		return
 	}
 	x.call = cs
+	if cs.call.Sig.Signal && wait.wait == 0 { // it goes on waiting
+		cs.attempt++
+		m.attempt(x, cs)
+		return
+	}
 	cs.waiting, cs.resume = true, m.now+wait.wait
 	m.traceWait(x, cs, n+1, most, wait)
 	m.emit(SetTimer{m.callID(x, cs, KindBackoff), cs.resume})
@@ -821,15 +893,25 @@ func (m *Machine) giveUp(x *exec, reason string) {
 		return
 	case x.undoing:
 		return
+	case x.paused:
+		x.paused = false
+		m.emit(CancelTimer{m.pauseID(x)})
+		return
 	}
 	cs := x.call
 	x.call = nil
-	if cs.child != nil {
+	switch {
+	case cs.child != nil:
 		m.desert(x, cs, reason, nil)
 		return
-	}
-	if cs.waiting {
+	case cs.waiting:
 		m.emit(CancelTimer{m.callID(x, cs, KindBackoff)})
+		return
+	case cs.awaits != nil:
+		m.forgo(cs)
+		if cs.timeout > 0 {
+			m.emit(CancelTimer{m.callID(x, cs, KindTimeout)})
+		}
 		return
 	}
 	if cs.ticket != nil {

@@ -163,8 +163,14 @@ func (m *Machine) Apply(ev Event) ([]Command, error) {
 		return nil, fmt.Errorf("event %T before Started", ev)
 	}
 	m.out = m.out[:0]
-	if _, reopens := ev.(StepResolved); m.done && !reopens {
-		return nil, nil
+	if m.done {
+		switch ev := ev.(type) {
+		case StepResolved: // reopens it
+		case SignalReceived:
+			return nil, &SignalError{Signal: ev.Name, Message: "the run has ended"}
+		default:
+			return nil, nil
+		}
 	}
 	was := m.now
 	m.now = at
@@ -191,6 +197,8 @@ func (m *Machine) apply(ev Event) error {
 		return m.answered(ev.ID, answer{class: ev.Class, message: ev.Message})
 	case TimerFired:
 		return m.fired(ev.ID)
+	case SignalReceived:
+		return m.signalled(ev)
 	case CancelRequested:
 		if m.concluding { // it has ended, and this is its cleaning up
 			return nil
@@ -416,6 +424,7 @@ func (m *Machine) finish() {
 		m.attend()
 		return
 	}
+	m.traceUnread()
 	m.traceRunEnded(r)
 	m.emit(Finish{})
 }

@@ -81,7 +81,11 @@ type pause struct {
 // pause computes how long to wait before the next attempt: the backoff with its
 // jitter, or a Retry-After that is later. n counts the attempts that double it.
 func (m *Machine) pause(c *callState, p *graph.Policy, n int) (out pause, err error) {
-	first, err := m.duration(p.Backoff, DefaultBackoff)
+	usual := DefaultBackoff
+	if c.call.Sig.Signal {
+		usual = 0
+	}
+	first, err := m.duration(p.Backoff, usual)
 	if err != nil {
 		return out, err
 	}

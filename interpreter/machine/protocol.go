@@ -18,13 +18,14 @@ const (
 	KindStepWithin             // the timer that bounds a step
 	KindRunWithin              // the timer that bounds the run
 	KindLimit                  // the timer after which calls of a service may go that its limits hold
+	KindPause                  // the timer of a wait for a time
 )
 
 // ID names an attempt or timer by its place in the graph, or by its service, the same on every
 // driver and never given out twice in a run. It is comparable.
 type ID struct {
 	Place   string // of a KindLimit the service; of a call in a clause that is taken again with its round: "a.found[2]"
-	Attempt int    // from 1; of a KindLimit how often it was set; of a KindBackoff the attempt it leads to; 0 for deadlines
+	Attempt int    // from 1; of a KindLimit how often it was set; of a KindBackoff the attempt it leads to, of a KindPause which of its step it is; 0 for deadlines
 	Kind    Kind
 	scope   int32
 	step    int32
@@ -48,14 +49,16 @@ func (id ID) String() string {
 		s += ":limit"
 	case KindStepWithin, KindRunWithin:
 		s += ":within"
+	case KindPause:
+		s += ":wait"
 	default:
 		s += ":kind " + strconv.Itoa(int(id.Kind))
 	}
 	return s
 }
 
-// Event is Started, CallReturned, CallFailed, TimerFired, CancelRequested or
-// StepResolved. Every event carries the time since the start of the run; it never goes back.
+// Event is Started, CallReturned, CallFailed, TimerFired, SignalReceived, CancelRequested
+// or StepResolved. Every event carries the time since the start of the run; it never goes back.
 type Event interface{ event() time.Duration }
 
 type (
@@ -83,6 +86,14 @@ type (
 		At time.Duration
 		ID ID
 	}
+	// SignalReceived is a signal from outside. One that nobody waits for is kept. One that
+	// the run does not know, or whose payload does not fit, is refused with a
+	// [SignalError], and the run is as it was.
+	SignalReceived struct {
+		At      time.Duration
+		Name    string
+		Payload any // nil: nothing
+	}
 	// CancelRequested ends the run as soon as possible.
 	CancelRequested struct{ At time.Duration }
 	// StepResolved says that a person decided what a failed step should have returned.
@@ -98,6 +109,7 @@ func (e Started) event() time.Duration         { return e.At }
 func (e CallReturned) event() time.Duration    { return e.At }
 func (e CallFailed) event() time.Duration      { return e.At }
 func (e TimerFired) event() time.Duration      { return e.At }
+func (e SignalReceived) event() time.Duration  { return e.At }
 func (e CancelRequested) event() time.Duration { return e.At }
 func (e StepResolved) event() time.Duration    { return e.At }
 

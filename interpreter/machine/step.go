@@ -27,6 +27,9 @@ type exec struct {
 	spare    *callState    // to be used for the next call; nil: make one
 	degraded string        // why a step inside is; "": none is
 	fallen   *RunError     // of the last clause for a failure that fell through
+	paused   bool          // it lets time pass
+	pauses   int           // how often it has, this time included
+	until    time.Duration // when it goes on, while paused
 
 	// Room for what nearly every step needs: one call, and one clause of it.
 	room struct {
@@ -222,6 +225,8 @@ func (m *Machine) statement(x *exec, st graph.Stmt) (stop bool) {
 		return true
 	case *graph.Switch:
 		return m.choose(x, st)
+	case *graph.Wait:
+		return m.pauseFor(x, st)
 	case *graph.Group:
 		m.group(x, st)
 		return true

@@ -26,6 +26,10 @@ type shared struct {
 	gates  []*gate          // of services whose calls are bounded, by first use
 	gateAt map[string]*gate // the same, by name
 	freed  []*gate          // that may let a held call go
+
+	boxes map[address]*mailbox // of the signals that came or are waited for
+	posts []*mailbox           // the same, in the order in which they were made
+	kept  int                  // signals that nobody has taken yet
 }
 
 // caller is what a machine knows of the step that called its workflow. The zero value is

@@ -65,7 +65,12 @@ func (e Entry) what() string {
 		return "answer " + e.Outcome + with("", e.Body) + e.retryAfter() + paren(e.Note) + " in " + offset(e.Took)
 	case EntryDecision:
 		return "decided: " + e.Note
+	case EntrySignal:
+		return e.signalled()
 	case EntryWait:
+		if e.Signal != "" || e.Place == "" {
+			return e.waits()
+		}
 		return fmt.Sprintf("wait %s until +%s for %s: %s", offset(e.Took), offset(e.Until), e.Numbered(), e.Note)
 	case EntryStepEnded, EntryRunEnded:
 		return e.ended()
@@ -155,6 +160,8 @@ type jsonEntry struct {
 	Service         string            `json:"service,omitempty"`
 	State           BreakerState      `json:"state,omitempty"`
 	Key             string            `json:"idempotency_key,omitempty"`
+	Signal          string            `json:"signal,omitempty"`
+	SignalKey       string            `json:"signal_key,omitempty"`
 	Args            any               `json:"args,omitempty"`
 	Outcome         string            `json:"outcome,omitempty"`
 	Headers         map[string]string `json:"headers,omitempty"`
@@ -176,6 +183,9 @@ func WriteJSON(w io.Writer, entries []Entry) error {
 	for _, e := range entries {
 		j := jsonEntry{At: ms(e.At), Kind: e.Kind, Step: e.Step, Place: e.Place, Attempt: e.Attempt, Count: e.Count, Of: e.Of, Operation: e.Operation, WorkflowVersion: e.Version, Service: e.Service, State: e.State, Key: e.Key, Args: e.Args,
 			Outcome: e.Outcome, Headers: e.Headers, Body: e.Body, Took: ms(e.Took), Until: ms(e.Until), Ending: e.Ending, Note: e.Note, RunID: e.RunID, CorrelationID: e.CorrelationID}
+		if j.Signal = e.Signal; e.Kind == EntryWait {
+			j.Key, j.SignalKey = "", e.Key
+		}
 		if e.Error != nil {
 			j.Code, j.Message = e.Error.Code, e.Error.Message
 		}

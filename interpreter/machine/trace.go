@@ -19,7 +19,8 @@ const (
 	EntryBreaker     EntryKind = "breaker"      // Place, Attempt (that changed it), Service, State, Until (open until), Note
 	EntryAnswer      EntryKind = "answer"       // Place, Attempt, Outcome, Body, Headers, Took, Note (what is odd about it)
 	EntryDecision    EntryKind = "decision"     // Place, Attempt, Note (the clause or policy, and why)
-	EntryWait        EntryKind = "wait"         // Place, Attempt (the next), Until, Of, Note
+	EntryWait        EntryKind = "wait"         // between attempts: Place, Attempt (the next), Until, Of, Note; for a signal: Place, Attempt, Signal, Key, Until (0: for ever); for a time: Until, Note
+	EntrySignal      EntryKind = "signal"       // Signal, Body (the payload), Note (what became of it, if nobody waited); at the end of a run: Signal, Count, Note
 	EntryStepEnded   EntryKind = "step_ended"   // Ending, Body (the result), Took, Note (the reason), Error
 	EntryRunEnded    EntryKind = "run_ended"    // Ending, Body (the output), Error
 )
@@ -37,7 +38,8 @@ type Entry struct {
 	Version       string // of a workflow that is called; "" if it says none
 	Service       string
 	State         BreakerState
-	Key           string
+	Key           string // idempotency key; of a wait, whose signals
+	Signal        string
 	Args          any
 	Outcome       string
 	Headers       map[string]string
@@ -75,6 +77,10 @@ func (m *Machine) trace(e Entry) {
 
 func (m *Machine) traceCall(x *exec, cs *callState) {
 	if !m.traced() {
+		return
+	}
+	if cs.call.Sig.Signal {
+		m.traceAwait(x, cs)
 		return
 	}
 	e := m.about(x, cs, EntryCall)

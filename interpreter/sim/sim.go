@@ -27,26 +27,42 @@ type Options struct {
 	Trace    func(machine.Entry) // nil: nobody listens
 	Cover    machine.Cover       // nil: nobody listens
 	Deeds    []Deed              // done from outside, in any order
-	Stop     func() bool         // asked after every event; true gives the run up with [ErrStopped]; nil: never
+	// Refused is told of a signal that the run refuses, which then goes on; nil: that is
+	// the error of the run.
+	Refused func(at time.Duration, why *machine.SignalError)
+	Stop    func() bool // asked after every event; true gives the run up with [ErrStopped]; nil: never
 }
 
 // ErrStopped is the error of a run that Options.Stop gave up.
 var ErrStopped = errors.New("the run was given up")
 
-// Deed is something done from outside at a moment of a run: it is cancelled, or, if
-// Step is set, a person says what that failed step should have returned.
+// Deed is something done from outside at a moment of a run: it is sent a signal, if
+// Signal is set; or a person says what a failed step should have returned, if Step is
+// set; or it is cancelled.
 type Deed struct {
-	At     time.Duration
-	Step   string
-	Result any
+	At      time.Duration
+	Signal  string
+	Payload any // of Signal; nil: nothing
+	Step    string
+	Result  any // of Step
+}
+
+func (d Deed) event() machine.Event {
+	switch {
+	case d.Signal != "":
+		return machine.SignalReceived{At: d.At, Name: d.Signal, Payload: d.Payload}
+	case d.Step != "":
+		return machine.StepResolved{At: d.At, Step: d.Step, Result: d.Result}
+	}
+	return machine.CancelRequested{At: d.At}
 }
 
 // MaxEvents bounds how long a simulated run may go on.
 const MaxEvents = 10_000_000
 
 // Run runs a graph to its end. The input must be prepared (interpreter.Prepare).
-// Errors: an operation that nobody registered, or [MaxEvents]; a workflow that
-// fails is a result.
+// Errors: an operation that nobody registered, a deed that cannot be done, [Stuck], or
+// [MaxEvents]; a workflow that fails is a result.
 func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, error) {
 	if err := Bound(g, opts.Registry); err != nil {
 		return nil, err
@@ -60,11 +76,7 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 	d.queue.push(0, machine.Started{})
 	outside := len(opts.Deeds)
 	for _, deed := range opts.Deeds {
-		if deed.Step == "" {
-			d.queue.push(deed.At, machine.CancelRequested{At: deed.At})
-		} else {
-			d.queue.push(deed.At, machine.StepResolved{At: deed.At, Step: deed.Step, Result: deed.Result})
-		}
+		d.queue.push(deed.At, deed.event())
 	}
 	for n := 0; !d.m.Done() || outside > 0; n++ {
 		if n > MaxEvents {
@@ -72,14 +84,19 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		}
 		next, ok := d.queue.pop()
 		if !ok {
-			return nil, errors.New("the run waits for something that never comes")
+			return nil, &Stuck{d.m.Waiting()}
 		}
 		commands, err := d.m.Apply(next.event)
+		var refused *machine.SignalError
+		if errors.As(err, &refused) && opts.Refused != nil {
+			opts.Refused(next.at, refused)
+			err = nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("at +%s: %w", value.FormatDuration(next.at), err)
 		}
 		switch next.event.(type) {
-		case machine.CancelRequested, machine.StepResolved:
+		case machine.SignalReceived, machine.CancelRequested, machine.StepResolved:
 			outside--
 		}
 		for _, c := range commands {

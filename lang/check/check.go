@@ -113,7 +113,7 @@ func Check(u *Unit, opts Options) (*Result, diag.List) {
 // understood: it may be the very use that is missed.
 func (c *checker) withoutDoubts() {
 	doubtful := slices.ContainsFunc(c.problems, func(d *diag.Diagnostic) bool {
-		return d.Code == CodeUnknownName || d.Code == expr.CodeArguments || d.Code == expr.CodeField || d.Code == expr.CodeSyntax || d.Code == CodeUnknownArgument
+		return d.Code == CodeUnknownName || d.Code == CodeUnknownSignal || d.Code == expr.CodeArguments || d.Code == expr.CodeField || d.Code == expr.CodeSyntax || d.Code == CodeUnknownArgument
 	})
 	if doubtful {
 		c.problems = slices.DeleteFunc(c.problems, func(d *diag.Diagnostic) bool { return d.Code == CodeUnused })

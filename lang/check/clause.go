@@ -101,6 +101,10 @@ func (s *stepFlow) possible(g *graph.Call, callee *called, on *syntax.On) {
 			names = append(names, own.String())
 		}
 		names = append(names, g.Classes()...)
+		if sig.Signal {
+			s.add(neverEnds(sig, o, p))
+			continue
+		}
 		d := diag.Errorf(CodeImpossible, o.Span, "%s never answers %s", sig.Name(), p)
 		known := strings.Join(names, ", ")
 		names = append(names, value.Exhausted, value.Failed)
@@ -227,7 +231,7 @@ func (s *stepFlow) mustEnd(g *graph.Call, on *syntax.On, pats []value.Pattern, m
 		if p.Class != 0 {
 			status = p.Class * 100
 		}
-		switch d, _ := value.Classify(g.Policy.Rules, status, p.Name); {
+		switch d, _ := g.Sig.Classify(g.Policy.Rules, status, p.Name); {
 		case d == value.Retryable:
 			s.add(diag.Errorf(CodeReplacesRetry, span, "this %s replaces the retry of %s and ends nothing", word, p).
 				Hintf("end it with retry to keep trying, or with return, degrade or fail"))
@@ -265,7 +269,7 @@ func successful(g *graph.Call) (out []value.Outcome) {
 		if o.Class != 0 {
 			status = o.Class * 100
 		}
-		if d, _ := value.Classify(g.Policy.Rules, status, o.Name); d == value.Success {
+		if d, _ := g.Sig.Classify(g.Policy.Rules, status, o.Name); d == value.Success {
 			out = append(out, o)
 		}
 	}

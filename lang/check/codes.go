@@ -21,6 +21,7 @@ const (
 	CodeRecursiveType   diag.Code = "WF212" // a type that contains itself
 	CodeTooLate         diag.Code = "WF214" // a name read before it has a value
 	CodeUnusedDecl      diag.Code = "WF215" // warning: a declaration or import that nothing uses
+	CodeUnknownSignal   diag.Code = "WF216" // a wait for, or sending of, an unknown signal
 	CodeUnknownField              = expr.CodeField
 	CodeUnknownArgument diag.Code = "WF320" // an argument the operation does not take
 	CodeMissingArgument diag.Code = "WF321" // a required argument left out
@@ -43,6 +44,7 @@ const (
 	CodeNet             diag.Code = "WF422" // warning: a clause for everything takes such an outcome along
 	CodeRepeats         diag.Code = "WF423" // warning: what an operation did is done again
 	CodeFallback        diag.Code = "WF424" // warning: a fallback of another shape
+	CodeEndless         diag.Code = "WF441" // warning: a wait that nothing bounds
 	CodeDuplicateSet    diag.Code = "WF501" // a setting given twice
 	CodeSettingValue    diag.Code = "WF502" // a setting outside its bounds
 	CodeTightDeadline   diag.Code = "WF503" // a deadline its own timeouts cannot meet

@@ -50,7 +50,7 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 		}
 	}
 	info := &stepInfo{tree: &syntax.Step{Node: t.Node, Name: syntax.Name{Node: t.Name.Node}}, around: s.info, edges: s.info.edges, cyclic: s.info.cyclic}
-	item := &stepFlow{flow: s.flow, info: info, graph: &graph.Step{Span: t.Name.Span}, policy: s.policy, runs: s.runs, own: s.own, places: map[string]int{}}
+	item := &stepFlow{flow: s.flow, info: info, graph: &graph.Step{Span: t.Name.Span}, policy: s.policy, runs: s.runs, own: s.own, places: map[string]int{}, bounded: s.bounded}
 	item.policy.first, item.policy.limit = nil, nil
 	caught := s.caught
 	s.caught = caught || g.First != nil || g.Tolerate != nil || g.Share > 0
@@ -242,8 +242,11 @@ func (s *stepFlow) together(stmts []syntax.Stmt, from int) (steps []syntax.Stmt,
 		}
 		for _, st := range stmts[to:i] {
 			why := "the steps of a group stand together; put it above or below them"
-			if isCall(st) {
+			switch {
+			case isCall(st):
 				why = callsOrSteps
+			case isWait(st):
+				why = waitsOrSteps
 			}
 			s.misplaced(st, why)
 		}
@@ -267,6 +270,9 @@ func (s *stepFlow) around(stmts []syntax.Stmt) []syntax.Stmt {
 			case anyStmt(one, isCall):
 				s.misplaced(st, callsOrSteps)
 				continue
+			case anyStmt(one, isWait):
+				s.misplaced(st, waitsOrSteps)
+				continue
 			case anyStmt(one, isStep):
 				s.misplaced(st, "the steps of a group stand together; put all of it into the arms, or into a step inside")
 				continue
@@ -278,6 +284,8 @@ func (s *stepFlow) around(stmts []syntax.Stmt) []syntax.Stmt {
 }
 
 const callsOrSteps = "a step has calls or steps, not both; put the call into a step of its own"
+
+const waitsOrSteps = "a step waits or has steps, not both; put the wait into a step of its own"
 
 // isCall reports whether a statement makes a call.
 func isCall(st syntax.Stmt) bool {
@@ -404,6 +412,7 @@ func (s *stepFlow) inside(steps []syntax.Stmt, sc *scope, caught bool) level {
 	s.level = newLevel()
 	s.caught = caught || outer.caught
 	s.item = outer.item
+	s.level.bounded = s.bounded
 	s.path = append(outer.path[:len(outer.path):len(outer.path)], s.info.name())
 	s.base, s.calls = s.policy, s.runs
 	s.base.within, s.base.limit, s.base.first, s.base.tolerate, s.base.share = nil, nil, nil, nil, nil

@@ -25,6 +25,7 @@ type stepFlow struct {
 	nested  []syntax.Name  // steps inside, of all arms
 	places  map[string]int // how often a place name was given out
 	special string         // what it is instead of a step: undo, on failed or finally
+	bounded bool           // a within bounds what it does
 }
 
 // inClause is the call whose clause is being checked; nil outside clauses.
@@ -59,6 +60,7 @@ func (f *flow) step(info *stepInfo) *graph.Step {
 	s.runs = own.over(f.calls)
 	f.fits(parts{timeout: s.policy.timeout, within: own.within})
 	g.Within = own.within
+	s.bounded = f.bounded || g.Within != nil
 	if t.For != nil {
 		s.loop(t, sc, head)
 	} else {
@@ -201,6 +203,13 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 		ends := false
 		switch st := st.(type) {
 		case *syntax.Let:
+			if st.Wait != nil {
+				n := clausesAfter(stmts[i+1:])
+				made, ends = s.wait(st.Wait, &st.Name, stmts[i+1:i+1+n], i+1+n < len(stmts), sc, in)
+				i += n
+				busy = true
+				break
+			}
 			if st.Call == nil {
 				if b, let := s.let(st, sc); let != nil {
 					s.lets = append(s.lets, b)
@@ -215,6 +224,11 @@ func (s *stepFlow) block(stmts []syntax.Stmt, sc *scope, in *inClause) (out []gr
 		case *syntax.Call:
 			n := clausesAfter(stmts[i+1:])
 			made, ends = s.call(st, diag.Span{}, nil, stmts[i+1:i+1+n], s.below || i+1+n < len(stmts), sc, in)
+			i += n
+			busy = true
+		case *syntax.Wait:
+			n := clausesAfter(stmts[i+1:])
+			made, ends = s.wait(st, nil, stmts[i+1:i+1+n], i+1+n < len(stmts), sc, in)
 			i += n
 			busy = true
 		case *syntax.On, *syntax.Undo:
@@ -386,6 +400,10 @@ func leading(st any) (string, diag.Span) {
 		word, span = "step", st.Span
 	case *syntax.Call:
 		word, span = "call", st.Span
+	case *syntax.Signal:
+		word, span = "signal", st.Span
+	case *syntax.Wait:
+		word, span = "wait", st.Span
 	case *syntax.On:
 		word, span = "on", st.Span
 	case *syntax.Undo:

@@ -259,7 +259,7 @@ func (e *endings) call(c *graph.Call) {
 		if p.Class != 0 {
 			status = p.Class * 100
 		}
-		d, _ := value.Classify(c.Policy.Rules, status, p.Name)
+		d, _ := c.Sig.Classify(c.Policy.Rules, status, p.Name)
 		switch {
 		case d == value.Success:
 			e.degrades = e.degrades || p.Name == value.Degraded

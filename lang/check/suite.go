@@ -792,6 +792,10 @@ func (f *testFlow) input(st *syntax.Run, run *suite.Run, g *graph.Graph) {
 
 func (f *testFlow) deed(d *syntax.Deed, g *graph.Graph) *suite.Deed {
 	out := &suite.Deed{At: f.expect(d.At, f.scope, value.TDuration, "after"), Span: d.Span}
+	if d.Signal != nil {
+		f.signalled(d, g, out)
+		return out
+	}
 	if d.Step == nil {
 		return out
 	}

@@ -71,6 +71,7 @@ func (f *flow) aside(what, name string, n syntax.Node, stmts []syntax.Stmt, sc *
 	s.runs = own
 	s.policy.limit, s.policy.first = nil, nil
 	s.graph.Within = own.within
+	s.bounded = own.within != nil
 	if steps := stepsOf(stmts); len(steps) > 0 {
 		f.misplaced(steps[0], "here are no steps; statements are executed from top to bottom")
 		return nil

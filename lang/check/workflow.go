@@ -24,6 +24,7 @@ type flow struct {
 	below    map[string]bool // paths of the input with a read path inside
 	lets     []*binding      // of the workflow and its steps
 	shared   []sharedLet     // of the files
+	awaited  map[string]bool // signals that are waited for
 	handlers bool            // some step passes its whole context on
 }
 
@@ -38,6 +39,7 @@ type level struct {
 	made     []*graph.Step // by index
 	caught   bool          // a failure in them is taken care of around them
 	item     *scope        // of the item of the nearest loop around them; nil: there is none
+	bounded  bool          // a within bounds what they do
 	path     []string      // names of the steps around them, outermost first; nil: those of the workflow
 }
 
@@ -74,6 +76,7 @@ func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
 	f.graph.Span = w.Name[len(w.Name)-1].Span
 	f.graph.Namespace = strings.Join(parts[:len(parts)-1], ".")
 	f.head()
+	f.signals()
 	f.collect(w.Stmts)
 	if len(f.order) == 0 && !w.Partial {
 		last := w.Name[len(w.Name)-1]
@@ -83,6 +86,7 @@ func (c *checker) workflow(s *space, w *syntax.Workflow) *graph.Graph {
 	f.prelude()
 	f.base = f.settings(w.Stmts, "workflow", f.early)
 	f.graph.Within, f.graph.Limit, f.graph.Breaker = f.base.within, f.base.limit, f.base.breaker
+	f.bounded = f.graph.Within != nil
 	f.sequence()
 	f.graph.Steps = f.made
 	f.closing()
@@ -142,7 +146,7 @@ func (f *flow) head() {
 		case *syntax.Finally:
 			once("finally", st.Span)
 		case *syntax.On: // see closing
-		case *syntax.Call, *syntax.Undo, *syntax.Switch, *syntax.Return, *syntax.Degrade, *syntax.Fail:
+		case *syntax.Call, *syntax.Wait, *syntax.Undo, *syntax.Switch, *syntax.Return, *syntax.Degrade, *syntax.Fail:
 			f.misplaced(st, "it belongs into a step")
 		}
 	}
@@ -328,6 +332,9 @@ func (f *flow) let(l *syntax.Let, sc *scope) (*binding, *graph.Let) {
 	case l.Call != nil:
 		f.misplaced(l, "a call belongs into a step")
 		return nil, nil
+	case l.Wait != nil:
+		f.misplaced(l, "a wait belongs into a step")
+		return nil, nil
 	case l.Put != nil:
 		f.misplaced(l, "only a mock puts rows into tables")
 		return nil, nil
@@ -434,6 +441,8 @@ func (f *flow) finish() {
 		}
 	}
 	f.unusedResults()
+	f.unusedSignals()
+	f.oneSignal()
 	if f.opts.Thorough {
 		f.unbounded()
 	}

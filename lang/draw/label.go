@@ -57,24 +57,33 @@ func (in inside) calls() []phrase {
 			walk(c.Body, sign, to)
 		}
 	}
+	add := func(what, sign string, to *[]phrase) {
+		class := classCall
+		switch to {
+		case &after:
+			class = classAfter
+		case &undo:
+			class = classUndo
+		}
+		if p := (phrase{class, sign + cutCall(what)}); !slices.Contains(*to, p) {
+			*to = append(*to, p)
+		}
+	}
 	walk = func(body []graph.Stmt, sign string, to *[]phrase) {
 		for _, st := range body {
 			switch st := st.(type) {
 			case *graph.Call:
-				class := classCall
-				switch to {
-				case &after:
-					class = classAfter
-				case &undo:
-					class = classUndo
-				}
-				if p := (phrase{class, sign + cutCall(calledAs(st))}); !slices.Contains(*to, p) {
-					*to = append(*to, p)
+				if st.Sig.Signal {
+					add("wait for "+st.Sig.Operation, sign, to)
+				} else {
+					add(calledAs(st), sign, to)
 				}
 				clauses(st.Clauses, sign, to)
 				if st.Undo != nil {
 					walk(st.Undo.Steps[0].Body, signUndo, &undo)
 				}
+			case *graph.Wait:
+				add(st.String(), sign, to)
 			case *graph.Switch:
 				for _, a := range own(st) {
 					walk(a.Body, sign, to)

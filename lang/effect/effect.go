@@ -90,7 +90,7 @@ func Of(c *graph.Call, o value.Pattern) []Way {
 	if o.Class != 0 {
 		status = o.Class*100 + 99 // one that no row of its own names
 	}
-	disposition, rule := value.Classify(c.Policy.Rules, status, o.Name)
+	disposition, rule := c.Sig.Classify(c.Policy.Rules, status, o.Name)
 	switch disposition {
 	case value.Success:
 		return append(ways, Way{Sort: Passed})

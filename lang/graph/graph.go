@@ -23,11 +23,20 @@ type Graph struct {
 	Within            *Setting       // bound of the run; nil: none
 	Limit             *Setting       // steps at once; nil: no limit
 	Breaker           *Breaker       // of the services that declare none; nil: none
+	Signals           []*Signal      // that a run can be sent, in source order
 	Steps             []*Step        // in source order; a step's Index is its place here
 	Output            *expr.Program  // nil: no output
 	OnFailed          *Block         // when the run has failed, and what it did is undone; nil: nothing
 	Finally           *Block         // at the end of the run, however it ends; nil: nothing
 	ReadsRun          bool           // some expression reads run
+}
+
+// Signal is what a run can be told from outside while it goes on.
+type Signal struct {
+	Name    string
+	Key     string      // field of the payload that says whom it is for, a string or an int; "": anybody
+	Payload *value.Type // a record; nil: it says nothing but its name
+	Span    diag.Span   // of its name
 }
 
 // Block is executed like a step, but is none: an undo, what a run does when it failed, and
@@ -66,6 +75,7 @@ const (
 	MaxItems    = 1_000_000        // of a loop
 	MaxNesting  = 16               // workflows that are called inside of one another
 	MaxRuns     = 1_000_000        // workflows that are called in one run
+	MaxKept     = 10_000           // signals that a run keeps until somebody waits for them
 )
 
 // Setting is a policy value with the level it came from.
@@ -112,6 +122,16 @@ func nests(body []Stmt) bool {
 	return false
 }
 
+// Pauses reports whether a step itself lets time pass.
+func (s *Step) Pauses() bool {
+	pauses := false
+	EachStmt(s.Body, func(st Stmt) {
+		_, yes := st.(*Wait)
+		pauses = pauses || yes
+	})
+	return pauses
+}
+
 // Inside lists the steps that a block runs, of all arms of its switches.
 func Inside(body []Stmt) (out []*Step) {
 	for _, st := range body {
@@ -138,7 +158,7 @@ func (s *Step) Told() string {
 	return ""
 }
 
-// Stmt is *Let, *Ensure, *Call, *Switch, *Group, *Loop, *Return, *Degrade, *Fail or *Retry.
+// Stmt is *Let, *Ensure, *Call, *Wait, *Switch, *Group, *Loop, *Return, *Degrade, *Fail or *Retry.
 type Stmt interface{ stmt() }
 
 type (
@@ -154,8 +174,9 @@ type (
 		Else Stmt
 		Span diag.Span
 	}
-	// Call is a call with its clauses. Place names it within the run, once and for
-	// all: "step", "step.found", "step.2".
+	// Call is a call with its clauses, or a wait for a signal, which is a call to whoever
+	// sends it: Sig says so, and the timeout of its policy is how long it waits. Place
+	// names it within the run, once and for all: "step", "step.found", "step.2".
 	Call struct {
 		Place   string
 		Bind    string           // let name of the body; "" binds none
@@ -165,11 +186,18 @@ type (
 		As      *Step            // that workflow as one step of the caller, for results: a group of its steps; nil beside Runs
 		Args    *expr.Program    // nil: {}
 		Key     *expr.Program    // idempotency key; nil: made of run and place
+		By      *expr.Program    // of a wait: whose signals; nil: all
 		Policy  *Policy
 		Clauses []*Clause
 		Undo    *Block // nil: its effect stays
 		Breaker bool   // its service has a breaker
 		Span    diag.Span
+	}
+	// Wait lets time pass. Exactly one of For and Until is set.
+	Wait struct {
+		For   *Setting
+		Until *expr.Program // a time; one that is past is not waited for
+		Span  diag.Span
 	}
 	// Clause is one `on`. The first that matches is taken.
 	Clause struct {
@@ -246,6 +274,7 @@ type (
 func (*Let) stmt()     {}
 func (*Ensure) stmt()  {}
 func (*Call) stmt()    {}
+func (*Wait) stmt()    {}
 func (*Switch) stmt()  {}
 func (*Group) stmt()   {}
 func (*Loop) stmt()    {}
@@ -261,6 +290,14 @@ func (c *Call) Classes() []string {
 		return append(slices.Clip(c.Sig.Always()), value.BreakerOpen)
 	}
 	return c.Sig.Always()
+}
+
+// String is the wait as it is written, in one spelling.
+func (w *Wait) String() string {
+	if w.Until != nil {
+		return "wait until " + w.Until.String()
+	}
+	return "wait " + w.For.Value.String()
 }
 
 // FullName is "namespace.name", or the name alone.
@@ -286,7 +323,41 @@ func (g *Graph) EachStmt(visit func(Stmt)) {
 	}
 }
 
-// EachCall visits the calls that a graph makes, in that order.
+// Signal is the one of a name that the workflow declares; nil if it declares none.
+func (g *Graph) Signal(name string) *Signal { return signalNamed(g.Signals, name) }
+
+// Sendable lists the signals that a run can be sent: those of its workflow, then those of
+// the workflows that it calls, directly or by others, each once.
+func (g *Graph) Sendable() []*Signal {
+	out := g.Signals[:len(g.Signals):len(g.Signals)]
+	for _, called := range g.Called() {
+		for _, s := range called.Signals {
+			if signalNamed(out, s.Name) == nil {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// SendableAs is the one of a name; nil if there is none.
+func (g *Graph) SendableAs(name string) *Signal {
+	if s := g.Signal(name); s != nil {
+		return s
+	}
+	return signalNamed(g.Sendable(), name)
+}
+
+func signalNamed(list []*Signal, name string) *Signal {
+	for _, s := range list {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// EachCall visits the calls that a graph makes, and its waits for signals, in that order.
 func (g *Graph) EachCall(visit func(*Call)) {
 	g.EachStmt(func(st Stmt) {
 		if call, ok := st.(*Call); ok {
@@ -326,7 +397,7 @@ func callsIn(body []Stmt, out []*Call) []*Call {
 func (g *Graph) EachServiceCall(visit func(*Call)) {
 	for _, each := range append([]*Graph{g}, g.Called()...) {
 		each.EachCall(func(c *Call) {
-			if c.Runs == nil {
+			if c.Runs == nil && !c.Sig.Signal {
 				visit(c)
 			}
 		})

@@ -26,11 +26,18 @@ type graphJSON struct {
 	Limit     *expr.Program  `json:"limit,omitempty"`
 	Breaker   *breakerJSON   `json:"breaker,omitempty"`
 	Guards    []guardJSON    `json:"guards,omitempty"`
+	Signals   []signalJSON   `json:"signals,omitempty"`
 	Steps     []stepJSON     `json:"steps"`
 	OnFailed  []stepJSON     `json:"on_failed,omitempty"`
 	Finally   []stepJSON     `json:"finally,omitempty"`
 	Output    *expr.Program  `json:"output,omitempty"`
 	Workflows []graphJSON    `json:"workflows,omitempty"` // that it calls, directly or by others, each once
+}
+
+type signalJSON struct {
+	Name    string      `json:"name"`
+	Key     string      `json:"key,omitempty"`
+	Payload *value.Type `json:"payload,omitempty"`
 }
 
 type stepJSON struct {
@@ -76,6 +83,8 @@ type stmtJSON struct {
 	Place   string        `json:"place,omitempty"`
 	Call    string        `json:"call,omitempty"`
 	Runs    string        `json:"workflow,omitempty"` // instead of Call
+	Signal  string        `json:"signal,omitempty"`
+	Until   *expr.Program `json:"until,omitempty"`
 	Code    string        `json:"code,omitempty"`
 	Value   *expr.Program `json:"value,omitempty"`
 	Else    any           `json:"else,omitempty"`
@@ -86,8 +95,8 @@ type stmtJSON struct {
 	Undo     []stepJSON    `json:"undo,omitempty"`    // the one step
 	Finally  []stepJSON    `json:"finally,omitempty"` // the one step
 	Steps    []stepJSON    `json:"steps,omitempty"`   // of a group; of a loop the one without a name
-	By       *expr.Program `json:"by,omitempty"`
-	Key      *expr.Program `json:"key,omitempty"` // of a call
+	By       *expr.Program `json:"by,omitempty"`      // key of an item, or of the signal that is waited for
+	Key      *expr.Program `json:"key,omitempty"`     // of a call
 	Of       *expr.Program `json:"of,omitempty"`
 	First    *expr.Program `json:"first,omitempty"`
 	Limit    *expr.Program `json:"limit,omitempty"`
@@ -106,7 +115,11 @@ func (g *Graph) MarshalJSON() ([]byte, error) {
 }
 
 func (g *Graph) json() graphJSON {
-	return graphJSON{Namespace: g.Namespace, Name: g.Name, Version: g.Version, Describe: g.Describe, Input: g.Input, Schema: g.Schema,
+	var signals []signalJSON
+	for _, s := range g.Signals {
+		signals = append(signals, signalJSON{s.Name, s.Key, s.Payload})
+	}
+	return graphJSON{Signals: signals, Namespace: g.Namespace, Name: g.Name, Version: g.Version, Describe: g.Describe, Input: g.Input, Schema: g.Schema,
 		Prelude: block(g.Prelude), Within: setting(g.Within), Limit: setting(g.Limit), Breaker: breaker(g.Breaker), Guards: guards(g), Output: g.Output, Steps: stepsJSON(g.Steps), OnFailed: blockJSON(g.OnFailed), Finally: blockJSON(g.Finally)}
 }
 
@@ -165,11 +178,16 @@ func statement(st Stmt) stmtJSON {
 	case *Ensure:
 		return stmtJSON{Do: "ensure", Value: st.Cond, Else: statement(st.Else)}
 	case *Call:
+		if st.Sig.Signal {
+			return stmtJSON{Do: "wait", Name: st.Bind, Place: st.Place, Signal: st.Sig.Operation, By: st.By, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses)}
+		}
 		out := stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Key: st.Key, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: blockJSON(st.Undo)}
 		if st.Runs != nil {
 			out.Call, out.Runs = "", st.Sig.Name()
 		}
 		return out
+	case *Wait:
+		return stmtJSON{Do: "wait", Value: setting(st.For), Until: st.Until}
 	case *Switch:
 		out := stmtJSON{Do: "switch"}
 		for _, a := range st.Arms {

@@ -111,10 +111,12 @@ type (
 	Seed struct{ Value *expr.Program }
 	// Deed is done at a moment of the next run.
 	Deed struct {
-		At     *expr.Program
-		Step   string        // resolved with Result; "" if the run is cancelled
-		Result *expr.Program // nil if the run is cancelled
-		Span   diag.Span
+		At      *expr.Program
+		Signal  string        // sent with Payload; "": none is
+		Payload *expr.Program // nil: nothing
+		Step    string        // resolved with Result; "": none is. Without either the run is cancelled
+		Result  *expr.Program
+		Span    diag.Span
 	}
 	// Run runs a workflow.
 	Run struct {

@@ -254,7 +254,7 @@ func (b *balancer) opener(i int, word string) int {
 		for at++; at < i && b.is(at, "="); {
 			at++
 		}
-	case first == "input", b.isKind(from, token.Int), b.isKind(from, token.Class):
+	case first == "input", first == "signal", b.isKind(from, token.Int), b.isKind(from, token.Class):
 	default:
 		return 0
 	}

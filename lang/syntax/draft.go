@@ -126,7 +126,7 @@ func (d *draft) read(f *File) {
 		case *Ensure:
 			inner[n.Else] = true
 		case *Let:
-			inner[n.Call], inner[n.Put] = true, true
+			inner[n.Call], inner[n.Wait], inner[n.Put] = true, true, true
 		case *TypeDecl:
 			d.equals(n)
 		case *Retry:

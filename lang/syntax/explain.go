@@ -14,13 +14,13 @@ import (
 // words that may begin a statement, by what encloses it.
 var words = map[string][]string{
 	"":         {"import", "type", "let", "policy", "service", "workflow", "mock", "put", "test"},
-	"workflow": {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "breaker", "use", "retryable", "permanent", "step", "on", "finally", "output"},
+	"workflow": {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "breaker", "use", "retryable", "permanent", "step", "on", "finally", "output", "signal"},
 	"step": {"describe", "let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent",
-		"step", "limit", "first", "tolerate", "undo", "switch", "finally"},
-	"undo":      {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent", "switch"},
-	"on":        {"let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "switch"},
+		"step", "limit", "first", "tolerate", "undo", "wait", "switch", "finally"},
+	"undo":      {"let", "call", "wait", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent", "switch"},
+	"on":        {"let", "call", "wait", "on", "ensure", "return", "degrade", "fail", "retry", "switch"},
 	"switch":    {"when", "else"},
-	"arm":       {"let", "call", "on", "undo", "ensure", "return", "degrade", "fail", "retry", "switch", "step", "finally"},
+	"arm":       {"let", "call", "wait", "on", "undo", "ensure", "return", "degrade", "fail", "retry", "switch", "step", "finally"},
 	"service":   {"operation", "retryable", "permanent", "limit", "breaker"},
 	"operation": {"http", "input", "retryable", "permanent", "limit"},
 	"policy":    {"retry", "timeout", "within", "breaker", "retryable", "permanent"},
@@ -30,7 +30,7 @@ var words = map[string][]string{
 }
 
 // later are words of the language that this version does not have yet.
-var later = []string{"wait", "signal", "invariant"}
+var later = []string{"invariant"}
 
 // foreign are words of other languages with what to write here.
 var foreign = map[string]string{

@@ -49,6 +49,8 @@ type rules struct {
 	Ensure   *Ensure   `parser:"| @@"`
 	Step     *Step     `parser:"| @@"`
 	Call     *Call     `parser:"| @@"`
+	Signal   *Signal   `parser:"| @@"`
+	Wait     *Wait     `parser:"| @@"`
 	On       *On       `parser:"| @@"`
 	Undo     *Undo     `parser:"| @@"`
 	Switch   *Switch   `parser:"| @@"`
@@ -131,7 +133,7 @@ var grammar = sync.OnceValue(func() *productions {
 		"version": of[Version, Stmt](g), "describe": of[Describe, Stmt](g), "input": of[Input, Stmt](g), "retry": of[Retry, Stmt](g),
 		"timeout": of[Timeout, Stmt](g), "within": of[Within, Stmt](g), "limit": of[Limit, Stmt](g), "breaker": of[Breaker, Stmt](g), "first": of[First, Stmt](g), "tolerate": of[Tolerate, Stmt](g), "use": of[Use, Stmt](g),
 		"retryable": classify, "permanent": classify, "let": of[Let, Stmt](g), "ensure": of[Ensure, Stmt](g), "step": of[Step, Stmt](g),
-		"call": of[Call, Stmt](g), "on": of[On, Stmt](g), "undo": of[Undo, Stmt](g), "switch": of[Switch, Stmt](g), "finally": of[Finally, Stmt](g), "return": of[Return, Stmt](g), "degrade": of[Degrade, Stmt](g), "fail": of[Fail, Stmt](g),
+		"call": of[Call, Stmt](g), "signal": of[Signal, Stmt](g), "wait": of[Wait, Stmt](g), "on": of[On, Stmt](g), "undo": of[Undo, Stmt](g), "switch": of[Switch, Stmt](g), "finally": of[Finally, Stmt](g), "return": of[Return, Stmt](g), "degrade": of[Degrade, Stmt](g), "fail": of[Fail, Stmt](g),
 		"output": of[Output, Stmt](g),
 	}
 	l.endings = choices[Ending]{"return": of[Return, Ending](g), "degrade": of[Degrade, Ending](g), "fail": of[Fail, Ending](g), "retry": of[Retry, Ending](g)}

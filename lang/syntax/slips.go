@@ -109,7 +109,7 @@ func (w *slips) inside(i int) string {
 			return "when"
 		}
 		return "mock"
-	case "/type", "workflow/input", "operation/input", "mock/table":
+	case "/type", "workflow/input", "workflow/signal", "operation/input", "mock/table":
 		return "shape"
 	case "step/on", "on/on", "undo/on", "arm/on":
 		return "on"
@@ -761,7 +761,7 @@ func (w *slips) within(i int) int {
 	case word == "$" && (w.isKind(i+1, token.Ident)):
 		w.report(CodeUnexpected, t.Start, t.End, "names are read without $").Hintf("write %s", w.word(i+1))
 		w.edit(t.Start, t.End, "")
-	case (f.sort == "workflow" || executed(f.sort)) && t.Kind == token.Ident && i > f.start && w.ended(i-1) && slices.Contains(words[f.sort], word) && f.word != "ensure" && f.word != "step" && f.word != "on":
+	case (f.sort == "workflow" || executed(f.sort)) && t.Kind == token.Ident && i > f.start && w.ended(i-1) && slices.Contains(words[f.sort], word) && f.word != "ensure" && f.word != "step" && f.word != "on" && !(word == "within" && (f.word == "wait" || f.word == "let")):
 		w.report(CodeUnexpected, t.Start, t.End, "a line end or comma is missing before %s", word)
 		w.edit(t.Start, t.Start, "\n")
 		f.start, f.word = i, word

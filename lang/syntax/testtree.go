@@ -104,13 +104,15 @@ type (
 		Value *Expr `parser:"'seed' @@"`
 	}
 	// Deed is something done from outside at a moment of the next run: it is
-	// cancelled, or a person says what a failed step should have returned.
+	// cancelled or sent a signal, or a person says what a failed step should have returned.
 	Deed struct {
 		Node
-		At     *Expr `parser:"'after' @@"`
-		Cancel bool  `parser:"( @'cancel'"`
-		Step   *Name `parser:"| 'resolve' @@"` // nil: none is resolved
-		Result *Expr `parser:"@@ )"`
+		At      *Expr `parser:"'after' @@"`
+		Cancel  bool  `parser:"( @'cancel'"`
+		Signal  *Name `parser:"| 'signal' @@"`  // nil: none is sent
+		Payload *Expr `parser:"@@?"`            // nil: {}
+		Step    *Name `parser:"| 'resolve' @@"` // nil: none is resolved
+		Result  *Expr `parser:"@@ )"`
 	}
 	// Run runs a workflow. A nil Input is {}.
 	Run struct {

@@ -71,8 +71,8 @@ type Piece struct{ Text, Source, Len int }
 type Decl interface{ decl() }
 
 // Stmt is what may stand in a workflow or block: *Version, *Describe, *Input,
-// *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step,
-// *Call, *On, *Undo, *Switch, *Finally, *Return, *Degrade, *Fail or *Output. Which may stand where is
+// *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Signal, *Let, *Ensure, *Step,
+// *Call, *Wait, *On, *Undo, *Switch, *Finally, *Return, *Degrade, *Fail or *Output. Which may stand where is
 // checked, not parsed.
 type Stmt interface{ stmt() }
 
@@ -289,14 +289,15 @@ type (
 		Retryable bool      `parser:"( @'retryable' | 'permanent' )"`
 		Outcomes  []Outcome `parser:"@@ ( ',' @@ )*"`
 	}
-	// Let names a value, or the body of a call. Exactly one of Call, Put, Read and
-	// Value is set.
+	// Let names a value, or the body of a call or signal. Exactly one of Call, Wait, Put,
+	// Read and Value is set.
 	Let struct {
 		Node
 		Name  Name  `parser:"'let' @@ '='"`
 		Call  *Call `parser:"( @@"`
-		Put   *Put  `parser:"| @@"`        // in mocks only
-		Read  *Text `parser:"| 'read' @@"` // in test files only: a JSON file
+		Wait  *Wait `parser:"| (?= 'wait' 'for' ) @@"` // for a signal
+		Put   *Put  `parser:"| @@"`                    // in mocks only
+		Read  *Text `parser:"| 'read' @@"`             // in test files only: a JSON file
 		Value *Expr `parser:"| @@ )"`
 	}
 	// Ensure ends the block with Else unless Cond holds.

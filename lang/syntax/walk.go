@@ -135,10 +135,13 @@ func (w walker) test(n any) {
 		w.expr(n.Value)
 	case *Deed:
 		w.expr(n.At)
-		if n.Step != nil {
-			w.visit(n.Step)
+		for _, name := range []*Name{n.Step, n.Signal} {
+			if name != nil {
+				w.visit(name)
+			}
 		}
 		w.expr(n.Result)
+		w.expr(n.Payload)
 	case *Run:
 		values(w, n.Workflow)
 		w.expr(n.Input)
@@ -201,6 +204,9 @@ func (w walker) stmt(n any) {
 		if n.Call != nil {
 			w.node(n.Call)
 		}
+		if n.Wait != nil {
+			w.node(n.Wait)
+		}
 		if n.Put != nil {
 			w.node(n.Put)
 		}
@@ -231,6 +237,21 @@ func (w walker) stmt(n any) {
 		values(w, n.Target)
 		w.expr(n.Args)
 		w.expr(n.Key)
+	case *Signal:
+		w.visit(&n.Name)
+		if n.Key != nil {
+			w.visit(n.Key)
+		}
+		if n.Record != nil {
+			w.node(n.Record)
+		}
+	case *Wait:
+		if n.Signal != nil {
+			w.visit(n.Signal)
+		}
+		for _, e := range []*Expr{n.Key, n.Within, n.Until, n.For} {
+			w.expr(e)
+		}
 	case *On:
 		values(w, n.Outcomes)
 		w.expr(n.When)

@@ -353,6 +353,24 @@ func (w *writer) stmt(n any) {
 		}
 		w.with(" ", n.Args)
 		w.with(" key ", n.Key)
+	case *Signal:
+		w.print("signal ", n.Name.Text)
+		if n.Key != nil {
+			w.print(" by ", n.Key.Text)
+		}
+		if n.Record != nil {
+			w.print(" ")
+			w.shape(n.Record)
+		}
+	case *Wait:
+		w.print("wait ")
+		if n.Signal != nil {
+			w.print("for ", n.Signal.Text)
+		}
+		w.with(" by ", n.Key)
+		w.with(" within ", n.Within)
+		w.with("until ", n.Until)
+		w.with("", n.For)
 	case *On:
 		w.print("on ")
 		list(w, n.Outcomes, w.outcome)
@@ -423,6 +441,8 @@ func (w *writer) let(n *Let) {
 	switch {
 	case n.Call != nil:
 		w.node(n.Call)
+	case n.Wait != nil:
+		w.node(n.Wait)
 	case n.Put != nil:
 		w.node(n.Put)
 	case n.Read != nil:
@@ -500,9 +520,13 @@ func (w *writer) test(n any) {
 		w.with("seed ", n.Value)
 	case *Deed:
 		w.with("after ", n.At)
-		if n.Cancel {
+		switch {
+		case n.Cancel:
 			w.print(" cancel")
-		} else {
+		case n.Signal != nil:
+			w.print(" signal ", n.Signal.Text)
+			w.with(" ", n.Payload)
+		default:
 			w.print(" resolve ", n.Step.Text)
 			w.with(" ", n.Result)
 		}

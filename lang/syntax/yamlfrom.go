@@ -115,6 +115,8 @@ func (c *fromYAML) check() {
 			needsName("a field", n.Name)
 		case *Let:
 			needsName("a let", n.Name)
+		case *Signal:
+			needsName("a signal", n.Name)
 		case *Input:
 			c.schemaForm(n)
 		}
@@ -227,7 +229,7 @@ func (c *fromYAML) comments() *remarks {
 		case *Ensure:
 			inner[n.Else] = true
 		case *Let:
-			inner[n.Call] = true
+			inner[n.Call], inner[n.Wait] = true, true
 		case *Expr:
 			c.exprAnchors(n)
 			return true
@@ -267,7 +269,9 @@ func (c *fromYAML) comments() *remarks {
 
 // isBlock reports whether a node has statements inside.
 func isBlock(n any) bool {
-	switch n.(type) {
+	switch n := n.(type) {
+	case *Signal:
+		return n.Record != nil
 	case *Workflow, *Step, *On, *Undo, *Switch, *Arm, *Finally, *Service, *Operation, *PolicyDecl, *Input:
 		return true
 	}

@@ -28,7 +28,7 @@ var workflowKeys = map[string]yamlKey{
 	"name": {}, "namespace_name": {}, "namespace": {to: "namespace_name"}, "version": {}, "description": {}, "describe": {to: "description"},
 	"imports": {}, "import": {to: "imports"}, "schema": {}, "input_schema": {to: "schema"}, "input": {to: "schema"},
 	"retry": {}, "timeout": {}, "within": {}, "limit": {}, "breaker": {}, "circuit_breaker": {to: "breaker"}, "use": {}, "retryable": {}, "permanent": {}, "do": {},
-	"steps": {}, "step_templates": {to: "steps"}, "on_failed": {}, "finally": {}, "output": {}, "environments": {}, "named_steps": {}, "concurrent": {},
+	"signals": {}, "steps": {}, "step_templates": {to: "steps"}, "on_failed": {}, "finally": {}, "output": {}, "environments": {}, "named_steps": {}, "concurrent": {},
 	"task_handler_class": {inert: rubyClass}, "module_namespace": {inert: rubyClass},
 	"default_dependent_system": {inert: noteOnly}, "system_dependencies": {inert: noteOnly}, "metadata": {inert: noteOnly}, "annotations": {inert: noteOnly},
 	"custom_events": {inert: noEvents}, "domain_events": {inert: noEvents}, "loaded_from": {inert: noteOnly},
@@ -39,7 +39,7 @@ var workflowKeys = map[string]yamlKey{
 // statementKeys are the keys of a statement; steps, clauses and the items of `do`
 // have them in common.
 var statementKeys = map[string]yamlKey{
-	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {}, "steps": {}, "finally": {}, "switch": {}, "key": {}, "idempotency_key": {to: "key"},
+	"call": {}, "with": {}, "on": {}, "let": {}, "value": {}, "ensure": {}, "else": {}, "return": {}, "degrade": {}, "fail": {}, "message": {}, "retry": {}, "undo": {}, "steps": {}, "finally": {}, "wait": {}, "switch": {}, "key": {}, "idempotency_key": {to: "key"},
 }
 
 // switchKeys and caseKeys are those of a switch and of its arms.

@@ -63,6 +63,8 @@ func (r *yamlReader) statements(entries []yentry, in where) []Stmt {
 				out = append(out, r.clauses(entries)...)
 				out = append(out, r.undo(entries)...)
 			}
+		case "wait":
+			out = append(out, r.wait(e, entries)...)
 		case "handler_class", "handler":
 			if c := r.handlerCall(entries, e); c != nil {
 				out = append(out, c)
@@ -112,7 +114,7 @@ func (r *yamlReader) strays(entries []yentry) {
 	for _, e := range entries {
 		needs := ""
 		switch {
-		case e.name == "with" && !has("call"), e.name == "undo" && !has("call"), e.name == "key" && !has("call"), e.name == "on" && !has("call", "handler_class", "handler", "steps"):
+		case e.name == "with" && !has("call"), e.name == "undo" && !has("call"), e.name == "key" && !has("call"), e.name == "on" && !has("call", "wait", "handler_class", "handler", "steps"):
 			needs = "call"
 		case e.name == "finally" && !has("steps"):
 			needs = "steps"
@@ -209,7 +211,7 @@ func (r *yamlReader) lets(e yentry, entries []yentry) []Stmt {
 		r.gaps = true
 		return nil
 	}
-	if find(entries, "call") != nil {
+	if find(entries, "call") != nil || find(entries, "wait") != nil {
 		return nil
 	}
 	v := find(entries, "value")

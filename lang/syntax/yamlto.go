@@ -504,6 +504,7 @@ func (c *toYAML) workflow(w *Workflow) *ynode {
 	root.items[names].blank = names > 0
 	root.items[names].behind = taken(c.remarks.behind, w)
 	c.head(w, add)
+	c.signals(w, add)
 	c.prelude(w, add)
 	settings := c.settings(w.Stmts)
 	if len(settings) > 0 {
@@ -931,7 +932,7 @@ func (c *toYAML) into(out *ynode, stmts []Stmt, handlers bool) {
 		keys := []string{}
 		for _, it := range g.items {
 			keys = append(keys, it.key)
-			if it.key == "call" || it.key == "steps" { // whose on would it be?
+			if it.key == "call" || it.key == "wait" || it.key == "steps" { // whose on would it be?
 				keys = append(keys, "one with clauses")
 			}
 		}
@@ -994,6 +995,11 @@ func (c *toYAML) statements(stmts []Stmt) []yamlGroup {
 				i += c.belongs(&g, stmts[i+1:])
 				break
 			}
+			if st.Wait != nil {
+				g.items = []yitem{pair("let", nameText(st.Name.Text)), c.wait(st.Wait)}
+				i += c.belongs(&g, stmts[i+1:])
+				break
+			}
 			run := 1
 			for i+run < len(stmts) && isValue(stmts[i+run]) {
 				run++
@@ -1002,6 +1008,9 @@ func (c *toYAML) statements(stmts []Stmt) []yamlGroup {
 			i += run - 1
 		case *Call:
 			g.items, g.class = c.call(st), handlerClassOf(st)
+			i += c.belongs(&g, stmts[i+1:])
+		case *Wait:
+			g.items = []yitem{c.wait(st)}
 			i += c.belongs(&g, stmts[i+1:])
 		case *Step:
 			steps := &ynode{kind: yList}
@@ -1028,7 +1037,7 @@ func (c *toYAML) statements(stmts []Stmt) []yamlGroup {
 
 func isValue(st Stmt) bool {
 	let, ok := st.(*Let)
-	return ok && let.Call == nil
+	return ok && let.Call == nil && let.Wait == nil
 }
 
 // handlerClassOf is the class of the handler that a call calls; "" if it calls none.
@@ -1209,9 +1218,9 @@ func (c *toYAML) statement(st Stmt) []yitem {
 // mistake of this file.
 func (c *toYAML) known(st Stmt) {
 	switch st.(type) {
-	case *Version, *Describe, *Input, *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step:
+	case *Version, *Describe, *Input, *Signal, *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Let, *Ensure, *Step:
 		// written elsewhere, or misplaced, which the checker reports
-	case *Call, *On, *Undo, *Switch, *Finally, *Return, *Degrade, *Fail, *Output:
+	case *Call, *Wait, *On, *Undo, *Switch, *Finally, *Return, *Degrade, *Fail, *Output:
 	default:
 		c.formless(placeOf(st).Span, "keep the workflow in .wf", "this statement has no form in YAML")
 	}

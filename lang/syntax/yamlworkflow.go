@@ -157,6 +157,9 @@ func (r *yamlReader) workflow(root *yvalue, entries []yentry) *Workflow {
 		in = &Input{Node: at, Record: &Record{Node: at, Open: true}}
 	}
 	add(in)
+	if e := find(entries, "signals"); e != nil {
+		w.Stmts = append(w.Stmts, r.signals(*e)...)
+	}
 	if e := find(entries, "do"); e != nil {
 		for _, st := range r.block(e.value, inWorkflow) {
 			add(st)

@@ -25,11 +25,16 @@ type Signature struct {
 	ServiceGuard       *Guard // bounds those of its service, all operations together; nil: nothing does
 	Handler            bool   // takes the whole context of a step instead of Input
 	Workflow           bool   // it is a workflow: Service is its namespace, and its outcomes are how it ends
+	Signal             bool   // stands for a wait for the signal Operation; see [WaitFor]
 }
 
-// Name is "service.operation", the operation alone if there is no service.
+// Name is "service.operation", the operation alone if there is no service; of a wait
+// "signal decision".
 func (s *Signature) Name() string {
-	if s.Service == "" {
+	switch {
+	case s.Signal:
+		return s.Service + " " + s.Operation
+	case s.Service == "":
 		return s.Operation
 	}
 	return s.Service + "." + s.Operation
@@ -100,7 +105,10 @@ const (
 
 // Always lists the classes that a call of s can end in whatever it declares.
 func (s *Signature) Always() []string {
-	if s.Workflow { // nothing stands between it and its caller
+	switch {
+	case s.Signal: // one that is not bounded never ends otherwise
+		return nil
+	case s.Workflow: // nothing stands between it and its caller
 		return Unconditional[:1]
 	}
 	return Unconditional
