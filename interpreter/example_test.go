@@ -138,3 +138,39 @@ workflow tick { step tick { retry 3 attempts, backoff 30s
 	//    +1m30s  tick    completed
 	//    +1m30s  run     completed
 }
+
+// A run is sent signals while it goes on, and tells the sender what it refuses.
+func ExampleOptions_outside() {
+	program, problems := lang.Load(fstest.MapFS{"ask.wf": {Data: []byte(`
+workflow ask {
+  signal decision { approved bool, by string nonempty }
+  step ask { wait for decision within 1d }
+  output "${ask.by} says ${ask.approved}"
+}`)}}, "ask.wf", lang.Options{})
+	if problems.HasErrors() {
+		fmt.Println(problems)
+		return
+	}
+	outside := make(chan interpreter.Outside)
+	go func() {
+		taken := make(chan error)
+		for _, by := range []string{"", "Ada"} {
+			outside <- interpreter.Outside{
+				Event: machine.SignalReceived{Name: "decision", Payload: map[string]any{"approved": true, "by": by}},
+				Taken: func(err error) { taken <- err },
+			}
+			if err := <-taken; err != nil {
+				fmt.Println(err)
+			}
+		}
+	}()
+	result, err := interpreter.Run(context.Background(), program.Workflows[0], map[string]any{}, interpreter.Options{Registry: builtins.New(), RunID: "run_1", Outside: outside})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Output)
+	// Output:
+	// signal decision is refused: by must not be empty
+	// Ada says true
+}

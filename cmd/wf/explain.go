@@ -335,6 +335,14 @@ func (x *explainer) call(c *graph.Call, place string) {
 		}
 		x.row("steps", strings.Join(names, ", "))
 	}
+	if c.Sig.Signal {
+		x.row("within", x.setting(p.Timeout, "for ever"))
+		if c.By != nil {
+			x.row("by", cutTo(c.By.String(), 70))
+		}
+		x.outcomes(c)
+		return
+	}
 	x.row("attempts", x.setting(p.Attempts, "1"))
 	if p.Attempts != nil || retries(c) {
 		x.row("backoff", x.setting(p.Backoff, "1s")+", doubling")
@@ -348,6 +356,11 @@ func (x *explainer) call(c *graph.Call, place string) {
 		x.row("key", cutTo(c.Key.String(), 70))
 	}
 	x.guards(c)
+	x.outcomes(c)
+}
+
+// outcomes lists what every outcome of a call leads to.
+func (x *explainer) outcomes(c *graph.Call) {
 	x.flush("    ")
 	fmt.Fprintln(x.e.stdout)
 	w := tabwriter.NewWriter(x.e.stdout, 0, 0, 2, ' ', 0)

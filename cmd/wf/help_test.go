@@ -133,6 +133,12 @@ workflow flow {
   output { id: reserve.id }
 }
 `,
+	"approval.wf": `workflow approval {
+  signal decision { approved bool }
+  step ask { wait for decision within 1d }
+  output ask.approved
+}
+`,
 	"flow_test.wf": `import "flow.wf"
 
 mock shop { operation reserve { 201 { id: 7 } } }

@@ -28,6 +28,8 @@ type runCmd struct {
 	Workflow     string   `help:"Which workflow of the file, if it has several." placeholder:"NAME" predictor:"workflow"`
 	Input        string   `short:"i" help:"JSON file with the input; - reads standard input." placeholder:"FILE" predictor:"file"`
 	Set          []string `help:"Set one field of the input: user.plan=pro. The value is JSON, or else a string." placeholder:"PATH=VALUE" sep:"none" predictor:"field"`
+	Signal       []string `help:"Send the run a signal, when it begins or at a time since then: decision@2h={\"approved\":true}. What it carries is JSON." placeholder:"NAME[@TIME][=JSON]" sep:"none"`
+	Signals      string   `help:"Send the signals of a file, one JSON object a line: {\"signal\": NAME, \"payload\": {…}}; - reads standard input while the run goes on." placeholder:"FILE" predictor:"file"`
 	Virtual      bool     `help:"Do not wait: simulate the time that calls and backoffs take."`
 	Seed         uint64   `help:"Seed of jitter, ids and mock latencies." default:"1"`
 	Mocks        string   `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE" predictor:"definition"`
@@ -49,7 +51,8 @@ Examples:
   wf run flow.wf --set sku=lamp --set count=2 --mocks flow_test.wf
   echo '{"sku":"lamp"}' | wf run flow.wf --input - --mocks flow_test.wf --virtual --format json
   wf run workflows/checkout.wf --input workflows/inputs/checkout.json --trace run.jsonl --virtual
-  wf run workflows/checkout.wf --input workflows/inputs/checkout.json --report run.html --virtual`
+  wf run workflows/checkout.wf --input workflows/inputs/checkout.json --report run.html --virtual
+  wf run approval.wf --signal 'decision@2h={"approved":true}' --virtual`
 }
 
 // Run runs the workflow.
@@ -70,8 +73,12 @@ func (c *runCmd) Run(e *env) error {
 		return wrong("%s: %v", c.File, err)
 	}
 	switch {
+	case c.Input == "-" && c.Signals == "-":
+		return wrong("standard input holds the input or the signals, not both").hinted("put one of them into a file")
 	case c.Store != "" && (c.Virtual || c.StubHandlers):
 		return wrong("--store keeps real runs: it goes neither with --virtual nor with --stub-handlers")
+	case c.Store != "" && (len(c.Signal) > 0 || c.Signals != ""):
+		return wrong("--signal and --signals are for runs that are kept in no store")
 	case c.Store != "":
 		return c.durably(e, cast, p, g)
 	case c.identity.given():
@@ -86,10 +93,15 @@ func (c *runCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	out, err := c.sending(e, g)
+	if err != nil {
+		return err
+	}
 	ctx, stop := e.interrupt(context.Background())
 	defer stop()
 	var entries []machine.Entry
 	show := newProgress(e, g, c.Virtual)
+	out.later = show.screen != nil
 	trace := func(t machine.Entry) {
 		if c.Trace != "" || c.Report != "" {
 			entries = append(entries, t)
@@ -99,12 +111,16 @@ func (c *runCmd) Run(e *env) error {
 			stop()
 		}
 	}
-	result, err := c.drive(ctx, g, input, cast, runID, start, trace)
+	result, err := c.drive(ctx, g, input, cast, out, runID, start, trace)
 	show.close()
+	out.close()
 	var unbound *sim.Unbound
+	var stuck *sim.Stuck
 	switch {
 	case errors.As(err, &unbound):
 		return c.unbound(unbound)
+	case errors.As(err, &stuck):
+		return (&exit{status: exitFailed, message: stuck.Error()}).hinted("send one: --signal '%s@1h={…}'", stuck.Waiting[0].Signal)
 	case err != nil && !errors.Is(err, sim.ErrStopped):
 		return wrong("%v", err)
 	}
@@ -123,11 +139,13 @@ func (c *runCmd) Run(e *env) error {
 	return c.report(e, g, p, result, start)
 }
 
-func (c *runCmd) drive(ctx context.Context, g *graph.Graph, input map[string]any, cast *cast, runID string, start time.Time, trace func(machine.Entry)) (*machine.Result, error) {
+func (c *runCmd) drive(ctx context.Context, g *graph.Graph, input map[string]any, cast *cast, out *sending, runID string, start time.Time, trace func(machine.Entry)) (*machine.Result, error) {
 	if c.Virtual {
-		return sim.Run(g, input, sim.Options{Registry: cast.services, Seed: c.Seed, Start: start, RunID: runID, Trace: trace, Stop: func() bool { return ctx.Err() != nil }})
+		return sim.Run(g, input, sim.Options{Registry: cast.services, Seed: c.Seed, Start: start, RunID: runID, Trace: trace, Deeds: out.deeds(), Refused: out.refused, Stop: func() bool { return ctx.Err() != nil }})
 	}
-	return interpreter.Run(ctx, g, input, interpreter.Options{Registry: cast.services, Seed: c.Seed, Start: start, RunID: runID, Trace: trace})
+	ended, end := context.WithCancel(ctx)
+	defer end()
+	return interpreter.Run(ctx, g, input, interpreter.Options{Outside: out.outside(ended), Registry: cast.services, Seed: c.Seed, Start: start, RunID: runID, Trace: trace})
 }
 
 // unbound says which services are missing, and how to stand in for them.

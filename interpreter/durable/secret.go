@@ -6,10 +6,15 @@ import (
 )
 
 // Secret finds a secret that a run of a graph would have to write down: one in its input,
-// or one that a service may answer with. It is named; "" means that there is none.
+// or one that a service may answer with, or a signal carry. It is named; "" means that there is none.
 func Secret(g *graph.Graph, input map[string]any) string {
 	if path := secretIn(g.Input, input, "input"); path != "" {
 		return path
+	}
+	for _, s := range g.Sendable() {
+		if s.Payload != nil && s.Payload.HasSecret() {
+			return "what signal " + s.Name + " carries"
+		}
 	}
 	found := ""
 	g.EachServiceCall(func(c *graph.Call) {

@@ -14,7 +14,7 @@ func (f *flow) unbounded() {
 	var first *graph.Call
 	n := 0
 	found := func(c *graph.Call) {
-		if c.Policy.Timeout != nil || c.Sig.Handler || c.Runs != nil { // a workflow is told of its own
+		if c.Policy.Timeout != nil || c.Sig.Handler || c.Sig.Signal || c.Runs != nil { // a workflow is told of its own, a wait where it stands
 			return
 		}
 		if n++; first == nil || c.Span.File == first.Span.File && c.Span.Start < first.Span.Start {

@@ -28,6 +28,8 @@ func (p *source) finish(f *File) {
 			p.span(&n.Node, &n.raw)
 		case *Arm:
 			p.span(&n.Node, &n.raw)
+		case *Wait:
+			p.span(&n.Node, &n.raw)
 		case *Call:
 			p.span(&n.Node, &n.raw)
 			p.handler(n)
