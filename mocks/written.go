@@ -16,6 +16,7 @@ var written = []struct {
 	file       string
 	operations []string
 }{
+	{"mocks/expenses.wf", []string{"messenger.post", "ledger.pay"}},
 	{"mocks/warehouse.wf", []string{"oms.export_orders", "wms.export_stock", "crm.export_customers", "analyst.compare", "dwh.start_load", "dwh.get_load", "chat.post"}},
 }
 
