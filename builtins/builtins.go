@@ -27,9 +27,10 @@ type Call struct {
 	Key                string         // idempotency key, the same for all attempts of one request
 	RunID              string
 	CorrelationID      string
-	Attempt            int       // from 1
-	At                 time.Time // now, on the clock of the run
-	Seed               uint64    // of the run
+	Attempt            int          // from 1
+	At                 time.Time    // now, on the clock of the run
+	Seed               uint64       // of the run
+	Guard              *value.Guard // bounds the calls of the service; nil: nothing does. The run has seen to it; drivers of many runs do for all of them
 }
 
 // Context is what a handler knows when it is called.

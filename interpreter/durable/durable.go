@@ -53,6 +53,8 @@ type Options struct {
 type Worker struct {
 	opts Options
 
+	breakers *breakers
+
 	mu     sync.Mutex
 	graphs map[string]*graph.Graph // by the hash of the definition
 	active map[string]*active      // by id of the run
@@ -80,7 +82,8 @@ func New(opts Options) *Worker {
 	if opts.Runs == 0 {
 		opts.Runs = DefaultRuns
 	}
-	return &Worker{opts: opts, graphs: map[string]*graph.Graph{}, active: map[string]*active{}, free: make(chan struct{}, 1)}
+	shared := &breakers{Services: opts.Services, store: opts.Store, of: map[string]*shared{}}
+	return &Worker{opts: opts, breakers: shared, graphs: map[string]*graph.Graph{}, active: map[string]*active{}, free: make(chan struct{}, 1)}
 }
 
 // ErrSecret is the error of a run that would put a secret into a store without a key.
@@ -138,6 +141,9 @@ func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
 				return err
 			}
 			alive = now
+		}
+		if err := w.breakers.learn(ctx); err != nil && ctx.Err() == nil {
+			return err
 		}
 		claims, err := w.opts.Store.Claim(ctx, w.opts.Name, now, w.opts.Runs-w.count(), w.opts.Only...)
 		if err != nil {

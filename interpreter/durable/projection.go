@@ -94,6 +94,14 @@ func (p *projection) entry(e machine.Entry) {
 	}
 }
 
+// operation is what was called with the attempt that an entry is about; "" if it is none.
+func (p *projection) operation(e machine.Entry) string {
+	if a := p.attempts[attempt{e.Place, e.Attempt}]; a != nil {
+		return a.Operation
+	}
+	return ""
+}
+
 // take hands over what has changed since it was taken last.
 func (p *projection) take() (steps []journal.Step, attempts []journal.Attempt) {
 	for _, name := range p.changed.steps {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"wf/interpreter"
@@ -91,11 +92,14 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 	outside := make(chan interpreter.Outside)
 	go s.listen(ctx, a, outside)
 	live := known == 0
-	opts := interpreter.Options{Registry: w.opts.Services, Seed: c.Run.Seed, Start: c.Run.Start, RunID: c.Run.ID,
+	opts := interpreter.Options{Registry: w.breakers, Seed: c.Run.Seed, Start: c.Run.Start, RunID: c.Run.ID,
 		Past: h.Events, Append: s.append, Idle: s.idle, Outside: outside,
 		Replayed: func(n int) { live = n >= known },
 		Trace: func(e machine.Entry) {
 			s.shown.entry(e)
+			if live {
+				s.judged(e)
+			}
 			if live && w.opts.Trace != nil {
 				w.opts.Trace(c.Run, e)
 			}
@@ -116,6 +120,19 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 		w.opts.Ended(c.Run, result)
 	}
 	return nil
+}
+
+// judged tells the breakers of all runs how a call ended.
+func (s *session) judged(e machine.Entry) {
+	if e.Kind != machine.EntryAnswer {
+		return
+	}
+	service, _, _ := strings.Cut(s.shown.operation(e), ".")
+	if changed := s.w.breakers.answered(service, e.Outcome); changed != nil {
+		if err := s.w.opts.Store.Keep(context.Background(), *changed); err != nil && s.w.opts.Lost != nil {
+			s.w.opts.Lost(s.claim.Run, fmt.Errorf("the breaker of %s is not known to others: %w", service, err))
+		}
+	}
 }
 
 // giveUp leaves a run that cannot go on here, for a while or for another worker. It tries

@@ -98,6 +98,14 @@ type Attempt struct {
 	Ended       time.Time
 }
 
+// Breaker is the breaker of a service, for all runs.
+type Breaker struct {
+	Service string
+	State   string    // closed, open or half_open
+	Until   time.Time // when the next call may be made; zero unless it is open
+	Changed time.Time
+}
+
 // Message is what somebody outside tells a run: an encoded event whose moment is not
 // known yet (At is 0).
 type Message struct {
@@ -173,6 +181,11 @@ type Store interface {
 	Alive(ctx context.Context, worker string, until time.Time) error
 	// Next is when the next run is due, at the latest; zero: none is planned.
 	Next(ctx context.Context) (time.Time, error)
+
+	// Keep writes the breaker of a service, unless a later state is known.
+	Keep(ctx context.Context, b Breaker) error
+	// Breakers are all that were kept, by service.
+	Breakers(ctx context.Context) ([]Breaker, error)
 
 	// Run finds one; ErrNotFound.
 	Run(ctx context.Context, id string) (Record, error)

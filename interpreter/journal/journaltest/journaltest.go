@@ -46,6 +46,7 @@ var cases = []struct {
 	{"steps and attempts are shown as they were last", (*suite).shown},
 	{"runs are chosen and paged", (*suite).listed},
 	{"what has ended is pruned", (*suite).pruned},
+	{"the latest state of a breaker is kept", (*suite).breakers},
 	{"many write at once", (*suite).crowd},
 }
 
@@ -381,6 +382,26 @@ func (t *suite) pruned() {
 	}
 	_, err = t.s.Run(ctx, "r0") // it lives
 	t.must(err)
+}
+
+func (t *suite) breakers() {
+	list := func(want ...journal.Breaker) {
+		t.Helper()
+		got, err := t.s.Breakers(ctx)
+		t.must(err)
+		t.same(got, want)
+	}
+	list()
+	open := journal.Breaker{Service: "shop", State: "open", Until: epoch.Add(time.Minute), Changed: epoch.Add(time.Second)}
+	mail := journal.Breaker{Service: "mail", State: "closed", Changed: epoch}
+	t.must(t.s.Keep(ctx, open))
+	t.must(t.s.Keep(ctx, mail))
+	list(mail, open)
+	t.must(t.s.Keep(ctx, journal.Breaker{Service: "shop", State: "closed", Changed: epoch})) // it comes late
+	list(mail, open)
+	closed := journal.Breaker{Service: "shop", State: "closed", Changed: epoch.Add(time.Hour)}
+	t.must(t.s.Keep(ctx, closed))
+	list(mail, closed)
 }
 
 func (t *suite) crowd() {

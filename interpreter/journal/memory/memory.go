@@ -21,6 +21,7 @@ type Store struct {
 	definitions map[string]journal.Definition
 	workers     map[string]time.Time
 	messages    int64
+	breakers    map[string]journal.Breaker
 }
 
 type run struct {
@@ -41,7 +42,7 @@ type attempt struct {
 
 // New makes an empty store.
 func New() *Store {
-	return &Store{runs: map[string]*run{}, definitions: map[string]journal.Definition{}, workers: map[string]time.Time{}}
+	return &Store{runs: map[string]*run{}, definitions: map[string]journal.Definition{}, workers: map[string]time.Time{}, breakers: map[string]journal.Breaker{}}
 }
 
 // Close does nothing.
@@ -224,6 +225,23 @@ func (s *Store) Next(context.Context) (at time.Time, err error) {
 		at = time.Unix(0, 0).UTC()
 	}
 	return at, nil
+}
+
+// Keep writes a breaker.
+func (s *Store) Keep(_ context.Context, b journal.Breaker) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b.Changed.After(s.breakers[b.Service].Changed) {
+		s.breakers[b.Service] = b
+	}
+	return nil
+}
+
+// Breakers are all that were kept.
+func (s *Store) Breakers(context.Context) ([]journal.Breaker, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.breakers), func(a, b journal.Breaker) int { return cmp.Compare(a.Service, b.Service) }), nil
 }
 
 func (o *run) record() journal.Record {

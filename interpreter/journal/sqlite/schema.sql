@@ -1,5 +1,5 @@
 -- The store of wf. Times are nanoseconds since 1970 in tables, and ISO 8601 in views.
--- The views runs, steps, attempts, step_readiness and run_status are documented (docs/durable.md)
+-- The views runs, steps, attempts, step_readiness, run_status and breaker_state are documented (docs/durable.md)
 -- and keep their columns; the tables may change with a new version of the store.
 
 CREATE TABLE definition (
@@ -90,6 +90,19 @@ CREATE TABLE worker (
   id    TEXT PRIMARY KEY,
   until INTEGER NOT NULL -- it is taken for dead if it has said nothing by then
 ) WITHOUT ROWID;
+
+CREATE TABLE breaker (
+  service TEXT PRIMARY KEY,
+  state   TEXT NOT NULL, -- closed, open or half_open
+  until   INTEGER,       -- when the next call may be made
+  changed INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE VIEW breaker_state AS
+SELECT service, CASE WHEN state = 'open' AND until <= unixepoch('subsec') * 1e9 THEN 'half_open' ELSE state END AS state,
+       strftime('%Y-%m-%dT%H:%M:%fZ', until / 1e9, 'unixepoch') AS next_call_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', changed / 1e9, 'unixepoch') AS changed_at
+FROM breaker;
 
 CREATE VIEW runs AS
 SELECT id, workflow, version, key AS business_key, state,

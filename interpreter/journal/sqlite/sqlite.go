@@ -588,6 +588,25 @@ func (s *Store) Next(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
+// Keep writes a breaker.
+func (s *Store) Keep(_ context.Context, b journal.Breaker) error {
+	return s.update(func(c *conn) error {
+		return c.exec(`INSERT INTO breaker VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT (service) DO UPDATE SET state = ?2, until = ?3, changed = ?4 WHERE changed < ?4`, b.Service, b.State, b.Until, b.Changed)
+	})
+}
+
+// Breakers are all that were kept.
+func (s *Store) Breakers(ctx context.Context) (out []journal.Breaker, err error) {
+	err = s.view(ctx, func(c *conn) error {
+		return c.each("SELECT service, state, until, changed FROM breaker ORDER BY service", func(st *sqlite3.Stmt) error {
+			out = append(out, journal.Breaker{Service: st.ColumnText(0), State: st.ColumnText(1), Until: moment(st, 2), Changed: moment(st, 3)})
+			return nil
+		})
+	})
+	return out, err
+}
+
 const (
 	columns     = "id, key, workflow, version, definition, correlation, seed, start, input, tags, started_by, why, state, wake, ended, code, message, output, events, worker"
 	columnCount = 20
