@@ -87,6 +87,7 @@ type cli struct {
 	Runs       runsCmd       `cmd:"" help:"List the runs of a store." group:"store"`
 	Show       showCmd       `cmd:"" help:"Show a run of a store." group:"store"`
 	Resolve    resolveCmd    `cmd:"" help:"Give a failed step of a run the result that a person decided on." group:"store"`
+	Signal     signalCmd     `cmd:"" help:"Tell a run of a store what it waits for." group:"store"`
 	Cancel     cancelCmd     `cmd:"" help:"Tell runs of a store to end." group:"store"`
 	Prune      pruneCmd      `cmd:"" help:"Forget runs of a store that have ended." group:"store"`
 	Check      checkCmd      `cmd:"" help:"Find everything that is wrong with definitions, without running them." group:"author"`

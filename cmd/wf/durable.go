@@ -770,3 +770,57 @@ func (l *lines) line(format string, args ...any) {
 	defer l.mu.Unlock()
 	fmt.Fprintf(l.e.stderr, format+"\n", args...)
 }
+
+type signalCmd struct {
+	storeFlags
+	answers
+	ID      string `arg:"" name:"run" help:"Id of the run, or the beginning of it."`
+	Name    string `arg:"" name:"signal" help:"The signal, as the workflow declares it."`
+	Payload string `arg:"" optional:"" help:"What it carries, as JSON."`
+}
+
+// Help is shown by wf signal --help.
+func (signalCmd) Help() string {
+	return `Tells a run of a store something that its workflow waits for. What does not fit is refused at once.
+A signal that comes early is kept until somebody waits for it.
+
+Examples:
+  wf signal expense-7 decision '{"expense_id": "e-17", "approved": true, "by": "mia@example.com"}' --store runs.db`
+}
+
+// Run sends the signal.
+func (c *signalCmd) Run(e *env) error {
+	ev := machine.SignalReceived{Name: c.Name}
+	if c.Payload != "" {
+		var err error
+		if ev.Payload, err = value.DecodeJSON([]byte(c.Payload)); err != nil {
+			return wrong("what signal %s carries is no JSON: %v", c.Name, err)
+		}
+	}
+	s, err := c.open(false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	rec, err := s.find(context.Background(), c.ID)
+	if err != nil {
+		return err
+	}
+	if !rec.Ended.IsZero() {
+		return wrong("run %s has ended: it is %s", rec.ID, rec.State)
+	}
+	cast, err := c.cast(e)
+	if err != nil {
+		return err
+	}
+	m, _, _, err := s.replay(cast, rec.ID, nil)
+	if err != nil {
+		return err
+	}
+	now := ev
+	now.At = m.Now()
+	if _, err := m.Apply(now); err != nil { // what the worker would say
+		return wrong("run %s: %v", rec.ID, err)
+	}
+	return s.tell(rec, ev)
+}

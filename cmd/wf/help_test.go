@@ -67,7 +67,7 @@ func TestHelpExamples(t *testing.T) {
 					t.Skip("needs another program, or never ends")
 				}
 				dir := t.TempDir()
-				for _, pattern := range []string{"user_registration*.wf", "checkout.wf", "payment_refund.wf", "services/*", "inputs/*", "golden/user_registration/*"} {
+				for _, pattern := range []string{"user_registration*.wf", "checkout.wf", "payment_refund.wf", "expense_approval.wf", "services/*", "inputs/*", "golden/user_registration/*"} {
 					copyFiles(t, dir, pattern)
 				}
 				for name, text := range helpFiles {
@@ -96,6 +96,7 @@ func TestHelpExamples(t *testing.T) {
 // one that failed.
 const storeWithRuns = `wf start workflows/payment_refund.wf --input workflows/inputs/payment_refund.json --store runs.db --id refund-1 >/dev/null
 wf run workflows/payment_refund.wf --set payment_id=pay_9 --set reason=broken --store runs.db --id refund-9 2>/dev/null
+wf start workflows/expense_approval.wf --input workflows/inputs/expense_approval.json --store runs.db --id expense-7 >/dev/null
 `
 
 // copyFiles copies shipped files, which keep their place below workflows.
