@@ -296,6 +296,9 @@ func (m *mender) invalid(i int, word string) int {
 	return i
 }
 
+// caseList is what may follow the name of a test on its line.
+var caseList = regexp.MustCompile(`\s*\bfor \w+ in [\[\w]`)
+
 // unclosedString mends a string whose closing or opening quote is missing.
 func (m *mender) unclosedString(i int, word string) int {
 	t := m.all[i]
@@ -327,6 +330,9 @@ func (m *mender) unclosedString(i int, word string) int {
 		}
 	}
 	at := t.End - len(ending.FindString(rest))
+	if cases := caseList.FindStringIndex(rest); cases != nil && m.is(i-1, "test") {
+		at = t.Start + 1 + cases[0]
+	}
 	m.edit(at, at, `"`) // the scanner said so
 	return i
 }
