@@ -422,6 +422,10 @@ func (m *mender) headers() {
 		case block && m.is(next.from, "{") && !balanced(m.text, m.all[next.from:next.to]):
 			m.report(CodeUnexpected, m.all[next.from].Start, m.all[next.from].End, "the { of %s stands on the same line", what).Hintf("write %s {", what)
 			m.edit(end, m.all[next.from].Start, " ")
+		case surplus > 0 && m.is(l.from, "test") && m.is(l.to-1, "in"):
+			surplus--
+			m.report(CodeUnclosed, end, end, "the [ of the cases is missing").Hintf("write in [")
+			m.edit(end, end, " [")
 		case surplus > 0 && next.indent > l.indent && m.all[next.from].Kind != token.Op && !m.is(next.from, "else") && !binaryWords[m.word(next.from)] && m.ends(l.to-1):
 			surplus--
 			m.report(CodeUnclosed, end, end, "the { of %s is missing", what).Hintf("write %s {", what)
