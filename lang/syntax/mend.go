@@ -303,6 +303,11 @@ var caseList = regexp.MustCompile(`\s*\bfor \w+ in [\[\w]`)
 func (m *mender) unclosedString(i int, word string) int {
 	t := m.all[i]
 	rest := word[1:]
+	for j := i - 1; j >= 0 && m.all[j].Kind != token.Newline; j-- {
+		if m.all[j].Kind == token.Invalid { // a quote is missing before it already, and it is the text of a string
+			m.forget(m.all[j].Start, m.all[j].End)
+		}
+	}
 	if open := strings.Index(rest, "${"); open >= 0 && strings.Contains(rest[open:], `"`) {
 		at := open + strings.Index(rest[open:], `"`)
 		m.forget(t.Start, t.End)
