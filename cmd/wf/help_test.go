@@ -74,6 +74,9 @@ func TestHelpExamples(t *testing.T) {
 					write(t, filepath.Join(dir, name), text)
 				}
 				if strings.Contains(command, "runs.db") {
+					if strings.Contains(command, "expense-7") {
+						command = waitingRun + command
+					}
 					command = storeWithRuns + command
 				}
 				sh := exec.Command("bash", "-c", command)
@@ -96,7 +99,10 @@ func TestHelpExamples(t *testing.T) {
 // one that failed.
 const storeWithRuns = `wf start workflows/payment_refund.wf --input workflows/inputs/payment_refund.json --store runs.db --id refund-1 >/dev/null
 wf run workflows/payment_refund.wf --set payment_id=pay_9 --set reason=broken --store runs.db --id refund-9 2>/dev/null
-wf start workflows/expense_approval.wf --input workflows/inputs/expense_approval.json --store runs.db --id expense-7 >/dev/null
+`
+
+// waitingRun adds one that waits for somebody, for a day.
+const waitingRun = `wf start workflows/expense_approval.wf --input workflows/inputs/expense_approval.json --store runs.db --id expense-7 >/dev/null
 `
 
 // copyFiles copies shipped files, which keep their place below workflows.

@@ -31,7 +31,8 @@ syntax match wfSetting "\%(^\s*\|[{},]\s*\)\@<=\<\%(retry\|timeout\|within\|limi
 " Words that stand behind others.
 syntax match wfWord "\s\@1<=\<\%(after\|when\|for\|of\|by\|else\|idempotent\|read\|handler\|key\|resolve\|cancel\|golden\)\>\ze\%(\s*[:.(]\)\@!"
 syntax match wfWord "\<else\s\+\zs\%(return\|degrade\|fail\|retry\)\>"
-syntax match wfWord "=\s*\zs\%(call\|put\|read\)\>\ze\s\+[a-zA-Z\"]"
+syntax match wfWord "\<wait\s\+\zs\%(for\|until\)\>\ze\s"
+syntax match wfWord "=\s*\zs\%(call\|put\|read\|wait\)\>\ze\s\+[a-zA-Z\"]"
 syntax match wfWord "\s\@1<=\<\%(attempts\|attempt\|backoff\|to\|jitter\|per\|failures\|failure\|headers\|times\|always\|lost\|undeclared\|malformed\)\>\ze\%(\s*[:.(]\)\@!"
 syntax match wfRule "\s\@1<=\<\%(secret\|nonempty\|matching\|min\|max\|open\)\>\ze\%(\s*[:.(]\)\@!"
 syntax match wfEnding "\s\@1<=\<\%(completed\|degraded\|skipped\|failed\|cancelled\|compensated\|not_run\|resolved\|refused\)\>\ze\s*\%([A-Z}]\|after\|$\)"

@@ -97,17 +97,18 @@ func (t *suite) create(r journal.Run, s journal.Status, worker string) journal.C
 	return c
 }
 
-var running = journal.Status{State: journal.Running}
+// running is the status of a run that is under way.
+func running() journal.Status { return journal.Status{State: journal.Running} }
 
 func (t *suite) created() {
-	c := t.create(sample("r1"), running, "w")
+	c := t.create(sample("r1"), running(), "w")
 	t.same(c.Run, sample("r1"))
 	if c.Fence == 0 || c.Events != 0 {
 		t.Errorf("the claim is %+v", c)
 	}
 	got, err := t.s.Run(ctx, "r1")
 	t.must(err)
-	t.same(got, journal.Record{Run: sample("r1"), Status: running, Worker: "w"})
+	t.same(got, journal.Record{Run: sample("r1"), Status: running(), Worker: "w"})
 	d, err := t.s.Definition(ctx, "h1")
 	t.must(err)
 	t.same(d, definition)
@@ -127,19 +128,19 @@ func (t *suite) created() {
 func (t *suite) identity() {
 	first := sample("r1")
 	first.Key = "order-7"
-	t.create(first, running, "w")
-	c, err := t.s.Create(ctx, definition, sample("r1"), running, "other")
+	t.create(first, running(), "w")
+	c, err := t.s.Create(ctx, definition, sample("r1"), running(), "other")
 	t.is(err, journal.ErrExists)
 	t.same(c.Run, first)
 	again := sample("r2")
 	again.Key = "order-7"
-	c, err = t.s.Create(ctx, definition, again, running, "other")
+	c, err = t.s.Create(ctx, definition, again, running(), "other")
 	t.is(err, journal.ErrExists)
 	t.same(c.Run, first)
 	again.Workflow = "shop.refund" // keys are of a workflow
-	t.create(again, running, "w")
-	t.create(sample("r3"), running, "w") // no key is no key
-	t.create(sample("r4"), running, "w")
+	t.create(again, running(), "w")
+	t.create(sample("r3"), running(), "w") // no key is no key
+	t.create(sample("r4"), running(), "w")
 }
 
 func (t *suite) append(c journal.Claim, a journal.Append) {
@@ -149,8 +150,8 @@ func (t *suite) append(c journal.Claim, a journal.Append) {
 }
 
 func (t *suite) events() {
-	c := t.create(sample("r1"), running, "w")
-	other := t.create(sample("r2"), running, "w")
+	c := t.create(sample("r1"), running(), "w")
+	other := t.create(sample("r2"), running(), "w")
 	var want [][]byte
 	for i := range 300 {
 		ev := fmt.Appendf(nil, "event %d of r1", i)
@@ -174,7 +175,7 @@ func (t *suite) events() {
 }
 
 func (t *suite) gaps() {
-	c := t.create(sample("r1"), running, "w")
+	c := t.create(sample("r1"), running(), "w")
 	t.append(c, journal.Append{Events: [][]byte{[]byte("a")}})
 	for _, from := range []int{0, 2} {
 		err := t.s.Append(ctx, journal.Append{Run: "r1", Fence: c.Fence, From: from, Events: [][]byte{[]byte("b")}, Status: &journal.Status{State: "failed"}})
@@ -190,7 +191,7 @@ func (t *suite) gaps() {
 }
 
 func (t *suite) fencing() {
-	old := t.create(sample("r1"), running, "w1")
+	old := t.create(sample("r1"), running(), "w1")
 	claims, err := t.s.Claim(ctx, "w2", epoch, 10) // w1 has never said that it lives
 	t.must(err)
 	if len(claims) != 1 || claims[0].Fence <= old.Fence {
@@ -245,7 +246,7 @@ func (t *suite) claims() {
 	t.claim("w2", epoch.Add(time.Hour-1), 1, "r3")
 	c := t.claim("w2", epoch.Add(time.Hour-1), 10, "r1")[0]
 	t.next(time.Time{})
-	t.append(c, journal.Append{Status: &running, Leave: true})
+	t.append(c, journal.Append{Status: &journal.Status{State: journal.Running}, Leave: true})
 	t.claim("w1", epoch, 10, "r1")
 	t.claim("w1", epoch, 0)
 }
@@ -253,7 +254,7 @@ func (t *suite) claims() {
 func (t *suite) silence() {
 	t.must(t.s.Alive(ctx, "w1", epoch.Add(time.Minute)))
 	t.must(t.s.Alive(ctx, "w2", epoch.Add(time.Hour)))
-	t.create(sample("r1"), running, "w1")
+	t.create(sample("r1"), running(), "w1")
 	t.claim("w2", epoch.Add(time.Minute-1), 10)
 	if other, err := t.s.Claim(ctx, "w2", epoch.Add(time.Hour), 10, "r2", "r3"); err != nil || len(other) > 0 {
 		t.Errorf("another run was asked for: %+v, %v", other, err)
@@ -326,7 +327,7 @@ func (t *suite) listed() {
 	for i := range 10 {
 		r := sample(fmt.Sprintf("r%d", i))
 		r.Start = epoch.Add(time.Duration(i) * time.Minute)
-		s := running
+		s := running()
 		if i%2 == 1 {
 			r.Workflow, r.Key, r.Tags = "shop.refund", fmt.Sprintf("k%d", i), map[string]string{"odd": "yes", "n": fmt.Sprint(i)}
 			s = journal.Status{State: journal.Waiting, Wake: epoch.Add(time.Hour)}
@@ -358,7 +359,7 @@ func (t *suite) listed() {
 
 func (t *suite) pruned() {
 	for i := range 4 {
-		c := t.create(sample(fmt.Sprintf("r%d", i)), running, "w")
+		c := t.create(sample(fmt.Sprintf("r%d", i)), running(), "w")
 		if i > 0 {
 			t.append(c, journal.Append{Events: [][]byte{[]byte("a")}, Leave: true,
 				Status: &journal.Status{State: "completed", Ended: epoch.Add(time.Duration(i) * time.Hour), Steps: []journal.Step{{Name: "a"}}, Attempts: []journal.Attempt{{Place: "a", Started: epoch}}}})
@@ -411,7 +412,7 @@ func (t *suite) crowd() {
 		all.Go(func() {
 			for r := range runs {
 				run := sample(fmt.Sprintf("w%d r%d", w, r))
-				c, err := t.s.Create(ctx, definition, run, running, "w")
+				c, err := t.s.Create(ctx, definition, run, running(), "w")
 				for i := 0; err == nil && i < events; i++ {
 					err = t.s.Append(ctx, journal.Append{Run: run.ID, Fence: c.Fence, From: i, Events: [][]byte{fmt.Append(nil, run.ID, i)}})
 				}
