@@ -166,7 +166,7 @@ func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
 		}
 		wait := w.opts.Poll
 		if next, err := w.opts.Store.Next(ctx); err == nil && !next.IsZero() && w.count() < w.opts.Runs {
-			wait = min(wait, max(next.Sub(time.Now()), time.Millisecond))
+			wait = min(wait, max(time.Until(next), time.Millisecond))
 		}
 		timer := time.NewTimer(wait)
 		select {

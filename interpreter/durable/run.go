@@ -163,7 +163,7 @@ func (s *session) welcome(ctx context.Context, events []machine.Event) ([]machin
 	if err != nil {
 		return nil, err
 	}
-	at := max(0, time.Now().Sub(s.claim.Run.Start))
+	at := max(0, time.Since(s.claim.Run.Start))
 	if len(events) > 0 {
 		at = max(at, machine.At(events[len(events)-1]))
 	}
@@ -241,7 +241,7 @@ func (s *session) append(ev machine.Event, message int64) error {
 // idle is asked when the run only waits.
 func (s *session) idle(wake time.Duration) bool {
 	s.wake = wake
-	return s.w.opts.Nap >= 0 && (wake == 0 || s.moment().Sub(time.Now()) > s.w.opts.Nap)
+	return s.w.opts.Nap >= 0 && (wake == 0 || time.Until(s.moment()) > s.w.opts.Nap)
 }
 
 // moment is when the run goes on; zero if it waits for somebody only.

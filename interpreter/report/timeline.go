@@ -171,17 +171,17 @@ func fill(rows []*row, trace []machine.Entry) {
 				b.to = min(b.to, e.Until)
 			}
 			waits[call], r.bars = b, append(r.bars, b)
-		default:
-			if e.Place != "" && e.Outcome != "" { // refused: the call was not made
-				b := &bar{kind: barTaken, from: e.At, to: e.At, label: e.Outcome, title: e.Line()}
-				calls[call], r.bars = b, append(r.bars, b)
-			}
 		case machine.EntryStepStarted, machine.EntryDecision:
 		case machine.EntryStepEnded:
 			if e.Ending == machine.Failed && len(r.bars) > 0 {
 				if b := r.bars[len(r.bars)-1]; b.kind == barTaken {
 					b.kind = barBad
 				}
+			}
+		default:
+			if e.Place != "" && e.Outcome != "" { // refused: the call was not made
+				b := &bar{kind: barTaken, from: e.At, to: e.At, label: e.Outcome, title: e.Line()}
+				calls[call], r.bars = b, append(r.bars, b)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"wf/lang/graph"
+	"wf/lang/value"
 )
 
 // inside is what a step runs instead of calls.
@@ -134,6 +135,7 @@ func (in inside) runs() bool {
 func (in inside) marks(s *graph.Step) []string {
 	var out []string
 	var retry, degrade, fail bool
+	var held []string // by which its calls are held or refused
 	attempts := ""
 	var walk func(body []graph.Stmt)
 	clauses := func(list []*graph.Clause) {
@@ -148,6 +150,11 @@ func (in inside) marks(s *graph.Step) []string {
 				if p := st.Policy; p != nil && p.Attempts != nil {
 					if text := p.Attempts.Value.String(); text != "1" {
 						retry, attempts = true, text
+					}
+				}
+				for _, m := range guards(st) {
+					if !slices.Contains(held, m) {
+						held = append(held, m)
 					}
 				}
 				clauses(st.Clauses)
@@ -175,11 +182,32 @@ func (in inside) marks(s *graph.Step) []string {
 	} else if retry {
 		out = append(out, "↻")
 	}
+	out = append(out, held...)
 	if degrade {
 		out = append(out, "fallback")
 	}
 	if fail {
 		out = append(out, "can fail")
+	}
+	return out
+}
+
+// guards says what keeps a call back, or refuses it: limits of its operation or service,
+// and a breaker.
+func guards(c *graph.Call) (out []string) {
+	for _, g := range []*value.Guard{c.Sig.Guard, c.Sig.ServiceGuard} {
+		if g == nil {
+			continue
+		}
+		if g.Limit > 0 {
+			out = append(out, fmt.Sprintf("limit %d", g.Limit))
+		}
+		if g.Rate.Calls > 0 {
+			out = append(out, fmt.Sprintf("limit %d per %s", g.Rate.Calls, value.FormatDuration(g.Rate.Per)))
+		}
+	}
+	if c.Breaker {
+		out = append(out, "breaker")
 	}
 	return out
 }
