@@ -80,7 +80,11 @@ type effectLine [3]string
 // print writes the table: outcomes with the same effects stand in one row.
 func (t *effectTable) print() {
 	c := t.call
-	fmt.Fprintf(t.e.stdout, "\n  %s calls %s, %s\n", t.e.paintOut(c.Place, "1"), c.Sig.Name(), t.at(c.Span))
+	does := "calls " + c.Sig.Name()
+	if c.Sig.Signal {
+		does = "waits for " + c.Sig.Operation
+	}
+	fmt.Fprintf(t.e.stdout, "\n  %s %s, %s\n", t.e.paintOut(c.Place, "1"), does, t.at(c.Span))
 	type row struct {
 		outcomes []string
 		lines    []effectLine
