@@ -50,6 +50,12 @@ func (m *moody) Lookup(string, string) (*builtins.Operation, bool) {
 	}}, true
 }
 
+func (m *moody) called() []time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.calls)
+}
+
 // TestBreakerOfAllRuns: runs that each call a failing service once open its breaker
 // together. While it is open nobody calls, nor does another worker; then one run probes,
 // and the others wait for what comes of it.
@@ -92,7 +98,7 @@ func TestBreakerOfAllRuns(t *testing.T) {
 			create(n)
 		}
 		time.Sleep(5 * time.Second)
-		if n := len(service.calls); n != 3 {
+		if n := len(service.called()); n != 3 {
 			t.Fatalf("%d calls were made", n)
 		}
 		list, err := store.Breakers(t.Context())
@@ -105,7 +111,7 @@ func TestBreakerOfAllRuns(t *testing.T) {
 			create(3 + n)
 		}
 		time.Sleep(20 * time.Second)
-		if n := len(service.calls); n != 3 {
+		if n := len(service.called()); n != 3 {
 			t.Errorf("while the breaker is open, %d calls were made", n-3)
 		}
 		time.Sleep(2 * time.Minute)
@@ -116,7 +122,7 @@ func TestBreakerOfAllRuns(t *testing.T) {
 			t.Errorf("%d runs are completed, %v", len(done), err)
 		}
 		var offsets []time.Duration
-		for _, at := range service.calls {
+		for _, at := range service.called() {
 			offsets = append(offsets, at.Sub(began))
 		}
 		early := slices.DeleteFunc(slices.Clone(offsets), func(at time.Duration) bool { return at < 2*time.Second || at >= service.well.Sub(began) })

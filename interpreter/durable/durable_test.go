@@ -114,12 +114,22 @@ var errDied = errors.New("the process died")
 // mortal is a store whose process dies at a write.
 type mortal struct {
 	journal.Store
-	left    int  // writes until then
 	written bool // the last one is written, but nobody hears of it
-	dead    bool
+
+	mu   sync.Mutex
+	left int // writes until then
+	dead bool
+}
+
+func (m *mortal) died() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.dead
 }
 
 func (m *mortal) Append(ctx context.Context, a journal.Append) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.left--
 	switch {
 	case m.dead || m.left < 0 && !m.written:
@@ -133,7 +143,7 @@ func (m *mortal) Append(ctx context.Context, a journal.Append) error {
 }
 
 func (m *mortal) Alive(ctx context.Context, worker string, until time.Time) error {
-	if m.dead {
+	if m.died() {
 		return errDied
 	}
 	return m.Store.Alive(ctx, worker, until)
@@ -239,7 +249,7 @@ func TestCrash(t *testing.T) {
 						services := j.services()
 						j.create(t, store)
 						result, _ := j.serve(store, "w1", services)
-						if !store.dead {
+						if !store.died() {
 							want, calls = outcome(result), services.calls
 							return
 						}
