@@ -107,6 +107,7 @@ func (c *runCmd) durably(e *env, cast *cast, p *lang.Program, g *graph.Graph) er
 	defer stop()
 	show := newProgress(e, g, false)
 	var entries []machine.Entry
+	var result *machine.Result
 	var lost error
 	w := durable.New(durable.Options{Store: s, Name: workerName(e.now()), Services: cast.services, Compile: cast.compile, Key: s.key, Only: []string{run.ID}, Nap: -1,
 		Trace: func(_ journal.Run, t machine.Entry) {
@@ -116,7 +117,8 @@ func (c *runCmd) durably(e *env, cast *cast, p *lang.Program, g *graph.Graph) er
 				stop()
 			}
 		},
-		Lost: func(_ journal.Run, err error) { lost = err; stop() }})
+		Ended: func(_ journal.Run, r *machine.Result) { result = r },
+		Lost:  func(_ journal.Run, err error) { lost = err; stop() }})
 	err = w.Serve(ctx, func() bool {
 		rec, err := s.Run(ctx, run.ID)
 		return err == nil && !rec.Ended.IsZero()
@@ -131,26 +133,20 @@ func (c *runCmd) durably(e *env, cast *cast, p *lang.Program, g *graph.Graph) er
 	if cast.failed() {
 		return cast.report(e, c.Mocks)
 	}
-	result, err := s.result(cast, run.ID)
-	switch {
-	case err != nil:
-		return err
-	case result == nil:
+	if result == nil { // perhaps it had ended before, or with another worker
+		past, _, _, err := s.replay(cast, run.ID, nil)
+		if err != nil {
+			return err
+		}
+		result = past.Result()
+	}
+	if result == nil {
 		return (&exit{status: exitInterrupted, message: "interrupted; the run stays as it is"}).hinted("wf resume --store %s %s", c.Store, run.ID)
 	}
 	if err := writeReport(e, c.Report, &report.Run{Graph: g, Result: result, Trace: entries, Sources: p.Sources, Started: run.Start, Seed: c.Seed}); err != nil {
 		return err
 	}
 	return c.report(e, g, p, result, run.Start)
-}
-
-// result is what came of a run; nil if it has not ended.
-func (s *opened) result(cast *cast, id string) (*machine.Result, error) {
-	past, _, _, err := s.replay(cast, id, nil)
-	if err != nil {
-		return nil, err
-	}
-	return past.Result(), nil
 }
 
 // replay brings a run of the store to where it stands.
@@ -207,7 +203,7 @@ func (c *resumeCmd) Run(e *env) error {
 		}
 		c.IDs[i] = rec.ID
 	}
-	return c.work(e, s, c.answers, c.IDs, c.Runs, true)
+	return c.work(e, s, c.answers, durable.Options{Only: c.IDs, Runs: c.Runs}, true)
 }
 
 type workerCmd struct {
@@ -234,33 +230,34 @@ func (c *workerCmd) Run(e *env) error {
 		return err
 	}
 	defer s.Close()
-	return c.work(e, s, c.answers, nil, c.Runs, false)
+	return c.work(e, s, c.answers, durable.Options{Runs: c.Runs, Lease: c.Lease}, false)
 }
 
 // work serves a store, and says which runs end.
-func (f storeFlags) work(e *env, s *opened, a answers, only []string, runs int, drain bool) error {
+func (f storeFlags) work(e *env, s *opened, a answers, opts durable.Options, drain bool) error {
 	cast, err := a.cast(e)
 	if err != nil {
 		return err
 	}
-	if runs < 1 {
+	if opts.Runs < 1 {
 		return wrong("--runs must be at least 1")
 	}
 	ctx, stop := e.interrupt(context.Background())
 	defer stop()
 	said := newLines(e)
-	w := durable.New(durable.Options{Store: s, Name: workerName(e.now()), Services: cast.services, Compile: cast.compile, Key: s.key, Only: only, Runs: runs,
-		Ended: func(run journal.Run, r *machine.Result) {
-			text := string(r.Ending)
-			if r.Error != nil {
-				text += "  " + r.Error.Error()
-			}
-			said.line("%s  %s  %s", run.ID, run.Workflow, text)
-		},
-		Lost: func(run journal.Run, err error) { said.line("%s  %s  left: %v", run.ID, run.Workflow, err) }})
+	opts.Store, opts.Name, opts.Services, opts.Compile, opts.Key = s, workerName(e.now()), cast.services, cast.compile, s.key
+	opts.Ended = func(run journal.Run, r *machine.Result) {
+		text := string(r.Ending)
+		if r.Error != nil {
+			text += "  " + r.Error.Error()
+		}
+		said.line("%s  %s  %s", run.ID, run.Workflow, text)
+	}
+	opts.Lost = func(run journal.Run, err error) { said.line("%s  %s  left: %v", run.ID, run.Workflow, err) }
+	w := durable.New(opts)
 	var drained func() bool
 	if drain {
-		drained = func() bool { return s.drained(ctx, only) }
+		drained = func() bool { return s.drained(ctx, opts.Only) }
 	}
 	if err := w.Serve(ctx, drained); err != nil {
 		return environment(err)

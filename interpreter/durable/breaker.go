@@ -145,12 +145,11 @@ func (s *shared) open(now time.Time) {
 
 // fails reports whether an outcome counts as a failure of the service.
 func fails(outcome string) bool {
-	switch outcome {
-	case value.Timeout, value.Unreachable, value.Malformed:
-		return true
-	}
 	status, err := strconv.Atoi(outcome)
-	return err == nil && status/100 == 5
+	if err != nil {
+		return value.Doubtful(0, outcome)
+	}
+	return value.Doubtful(status, "")
 }
 
 // learn takes over what other workers have found out.

@@ -64,9 +64,7 @@ type Worker struct {
 
 // active is a run that is in memory.
 type active struct {
-	run    journal.Run
-	cancel context.CancelFunc
-	inbox  chan []journal.Message
+	inbox chan []journal.Message // what others have left for it
 }
 
 // New makes a worker. It does nothing until it is told to.
@@ -133,7 +131,7 @@ func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer w.all.Wait()
 	defer stop()
-	var alive time.Time // said last
+	var alive, looked time.Time // said that, and at what others have left
 	for {
 		now := time.Now()
 		if now.Sub(alive) >= w.opts.Lease/3 || now.Before(alive) {
@@ -142,8 +140,11 @@ func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
 			}
 			alive = now
 		}
-		if err := w.breakers.learn(ctx); err != nil && ctx.Err() == nil {
-			return err
+		if now.Sub(looked) >= w.opts.Poll || now.Before(looked) { // not for each run that ends
+			if err := errors.Join(w.breakers.learn(ctx), w.deliver(ctx)); err != nil && ctx.Err() == nil {
+				return err
+			}
+			looked = now
 		}
 		claims, err := w.opts.Store.Claim(ctx, w.opts.Name, now, w.opts.Runs-w.count(), w.opts.Only...)
 		if err != nil {
@@ -154,9 +155,6 @@ func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
 		}
 		for _, c := range claims {
 			w.begin(inner, c)
-		}
-		if err := w.deliver(ctx); err != nil && ctx.Err() == nil {
-			return err
 		}
 		if len(claims) > 0 && w.count() < w.opts.Runs {
 			continue // there may be more
@@ -214,7 +212,7 @@ func (w *Worker) deliver(ctx context.Context) error {
 // begin runs what was claimed, on a goroutine of its own.
 func (w *Worker) begin(ctx context.Context, c journal.Claim) {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &active{run: c.Run, cancel: cancel, inbox: make(chan []journal.Message, 1)}
+	a := &active{inbox: make(chan []journal.Message, 1)}
 	w.mu.Lock()
 	w.active[c.Run.ID] = a
 	w.mu.Unlock()

@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"slices"
 	"time"
 
 	"wf/interpreter/journal"
@@ -12,12 +11,34 @@ import (
 // projection listens to a machine and keeps what a store shows of its run.
 type projection struct {
 	start    time.Time
-	steps    map[string]*journal.Step
-	attempts map[attempt]*journal.Attempt
-	changed  struct {
-		steps    []string
-		attempts []attempt
+	steps    map[string]*shown[journal.Step]
+	attempts map[attempt]*shown[journal.Attempt]
+
+	changedSteps    []*shown[journal.Step] // since they were taken last, in that order
+	changedAttempts []*shown[journal.Attempt]
+}
+
+// shown is something that has a row in a store.
+type shown[T any] struct {
+	row     T
+	changed bool
+}
+
+// change is the row, with the mark that it changes.
+func (s *shown[T]) change(list *[]*shown[T]) *T {
+	if !s.changed {
+		s.changed, *list = true, append(*list, s)
 	}
+	return &s.row
+}
+
+// rows takes what has changed.
+func rows[T any](list *[]*shown[T]) (out []T) {
+	for _, s := range *list {
+		s.changed, out = false, append(out, s.row)
+	}
+	*list = (*list)[:0]
+	return out
 }
 
 type attempt struct {
@@ -27,14 +48,14 @@ type attempt struct {
 
 // project begins with the steps of a graph, none of which has started.
 func project(g *graph.Graph, start time.Time) *projection {
-	p := &projection{start: start, steps: make(map[string]*journal.Step, len(g.Steps)), attempts: map[attempt]*journal.Attempt{}}
+	p := &projection{start: start, steps: make(map[string]*shown[journal.Step], len(g.Steps)), attempts: map[attempt]*shown[journal.Attempt]{}}
 	for i, s := range g.Steps {
-		st := &journal.Step{Name: s.Name, Number: i, State: "pending"}
+		st := &shown[journal.Step]{row: journal.Step{Name: s.Name, Number: i, State: "pending"}}
 		for _, n := range s.Needs {
-			st.Needs = append(st.Needs, g.Steps[n.Step].Name)
+			st.row.Needs = append(st.row.Needs, g.Steps[n.Step].Name)
 		}
 		p.steps[s.Name] = st
-		p.changed.steps = append(p.changed.steps, s.Name)
+		st.change(&p.changedSteps)
 	}
 	return p
 }
@@ -45,26 +66,20 @@ func (p *projection) at(d time.Duration) time.Time { return p.start.Add(d) }
 func (p *projection) step(name string) *journal.Step {
 	st := p.steps[name]
 	if st == nil { // inside of another one
-		st = &journal.Step{Name: name, Number: len(p.steps), Inner: true, State: "pending"}
+		st = &shown[journal.Step]{row: journal.Step{Name: name, Number: len(p.steps), Inner: true, State: "pending"}}
 		p.steps[name] = st
 	}
-	if !slices.Contains(p.changed.steps, name) {
-		p.changed.steps = append(p.changed.steps, name)
-	}
-	return st
+	return st.change(&p.changedSteps)
 }
 
 func (p *projection) attempt(e machine.Entry) *journal.Attempt {
 	k := attempt{e.Place, e.Attempt}
 	a := p.attempts[k]
 	if a == nil {
-		a = &journal.Attempt{Step: e.Step, Place: e.Place, Number: e.Attempt, Started: p.at(e.At)}
+		a = &shown[journal.Attempt]{row: journal.Attempt{Step: e.Step, Place: e.Place, Number: e.Attempt, Started: p.at(e.At)}}
 		p.attempts[k] = a
 	}
-	if !slices.Contains(p.changed.attempts, k) {
-		p.changed.attempts = append(p.changed.attempts, k)
-	}
-	return a
+	return a.change(&p.changedAttempts)
 }
 
 // entry takes in what the machine says.
@@ -97,19 +112,12 @@ func (p *projection) entry(e machine.Entry) {
 // operation is what was called with the attempt that an entry is about; "" if it is none.
 func (p *projection) operation(e machine.Entry) string {
 	if a := p.attempts[attempt{e.Place, e.Attempt}]; a != nil {
-		return a.Operation
+		return a.row.Operation
 	}
 	return ""
 }
 
 // take hands over what has changed since it was taken last.
 func (p *projection) take() (steps []journal.Step, attempts []journal.Attempt) {
-	for _, name := range p.changed.steps {
-		steps = append(steps, *p.steps[name])
-	}
-	for _, k := range p.changed.attempts {
-		attempts = append(attempts, *p.attempts[k])
-	}
-	p.changed.steps, p.changed.attempts = p.changed.steps[:0], p.changed.attempts[:0]
-	return steps, attempts
+	return rows(&p.changedSteps), rows(&p.changedAttempts)
 }

@@ -141,9 +141,9 @@ func (s *session) judged(e machine.Entry) {
 func (w *Worker) giveUp(ctx context.Context, c journal.Claim) {
 	for {
 		status := journal.Status{State: journal.Waiting, Wake: time.Now().Add(w.opts.Lease)}
-		events, err := w.opts.Store.Events(ctx, c.Run.ID)
+		rec, err := w.opts.Store.Run(ctx, c.Run.ID)
 		if err == nil {
-			err = w.opts.Store.Append(ctx, journal.Append{Run: c.Run.ID, Fence: c.Fence, From: len(events), Status: &status, Leave: true})
+			err = w.opts.Store.Append(ctx, journal.Append{Run: c.Run.ID, Fence: c.Fence, From: rec.Events, Status: &status, Leave: true})
 		}
 		if err == nil || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrNotFound) {
 			return
