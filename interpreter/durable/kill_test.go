@@ -218,10 +218,16 @@ func (m *murder) process(at int) (died bool) {
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); err != nil && (!ok || status.Signal() != syscall.SIGKILL) {
 		m.Fatalf("worker %d ends with %v\n%s", m.tries, err, out.String())
 	}
+	made := map[string]bool{}
 	for _, line := range m.diary()[before:] {
-		if call := strings.Join(strings.Fields(line)[:2], " "); answered[call] {
+		call := strings.Join(strings.Fields(line)[:2], " ")
+		switch {
+		case answered[call]:
 			m.Errorf("worker %d called %s, which had been answered", m.tries, call)
+		case made[call]:
+			m.Errorf("worker %d called %s twice, and did not die in between", m.tries, call)
 		}
+		made[call] = true
 	}
 	return err != nil
 }
@@ -367,6 +373,8 @@ func TestKillAgainAndAgain(t *testing.T) {
 				t.Errorf("run %s ends %q, not %q", id, outcome, want)
 			}
 		}
-		m.keys()
+		if again, most := m.keys(), (m.tries-1)*12*4; again > most { // each death leaves at most four calls of each run in doubt
+			t.Errorf("%d calls were made again by %d workers, which is more than were in doubt", again, m.tries)
+		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // kindLetters spell the kinds of IDs in their text.
-const kindLetters = "ctbsrl"
+const kindLetters = "ctbsrlp"
 
 // MarshalText writes an ID so that it can be kept beside the events of its run:
 // kind and attempt, what the machine finds it by, then the place.
