@@ -9,6 +9,7 @@ import (
 
 	"wf/builtins"
 	"wf/golden"
+	"wf/golden/vary"
 	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
@@ -183,9 +184,9 @@ func (r reply) answer() builtins.Answer {
 func (s *search) success(sig *value.Signature, args, input map[string]any) reply {
 	best := value.Pattern{Status: 200}
 	for i, o := range sig.Outcomes {
-		d, _ := value.Classify(sig.Rules, statusOf(o.Pattern), o.Name)
+		d, _ := value.Classify(sig.Rules, vary.StatusOf(o.Pattern), o.Name)
 		if d == value.Success || i == 0 {
-			best = value.Pattern{Status: statusOf(o.Pattern), Name: o.Name}
+			best = value.Pattern{Status: vary.StatusOf(o.Pattern), Name: o.Name}
 		}
 		if d == value.Success {
 			break
@@ -194,65 +195,14 @@ func (s *search) success(sig *value.Signature, args, input map[string]any) reply
 	return reply{outcome: best, body: s.body(sig, best, args, input)}
 }
 
-// statusOf is a status that a pattern means; 0 for a class by name.
-func statusOf(p value.Pattern) int {
-	if p.Class != 0 {
-		return p.Class * 100
-	}
-	return p.Status
-}
-
 // body is an example of what an operation answers with an outcome.
 func (s *search) body(sig *value.Signature, p value.Pattern, args, input map[string]any) any {
 	t, declared := sig.Body(p.Status, p.Name)
 	if !declared || t == nil || t.Kind == value.Any {
 		return nil
 	}
-	v := echo(t, value.Example(t), args)
-	return echo(t, v, input)
-}
-
-// echo gives fields of a body the values of fields of the same name.
-func echo(t *value.Type, v any, known map[string]any) any {
-	record, ok := v.(map[string]any)
-	if !ok || t.Kind != value.Record {
-		return v
-	}
-	leaves := map[string]any{}
-	collect(known, leaves, 0)
-	for _, f := range t.Fields {
-		old, there := record[f.Name]
-		if !there {
-			continue
-		}
-		if f.Type.Kind == value.Record {
-			record[f.Name] = echo(f.Type, old, known)
-			continue
-		}
-		if given, ok := leaves[f.Name]; ok {
-			if _, violations := f.Type.Conform(given, nil); len(violations) == 0 {
-				record[f.Name] = given
-			}
-		}
-	}
-	return record
-}
-
-// collect lists the fields of records by name, outer ones first.
-func collect(v any, out map[string]any, depth int) {
-	record, ok := v.(map[string]any)
-	if !ok || depth > 5 {
-		return
-	}
-	names := sorted(record)
-	for _, name := range names {
-		if _, known := out[name]; !known && record[name] != nil {
-			out[name] = record[name]
-		}
-	}
-	for _, name := range names {
-		collect(record[name], out, depth+1)
-	}
+	v := vary.Echo(t, value.Example(t), args)
+	return vary.Echo(t, v, input)
 }
 
 // seeds are what the search begins with: the inputs of the tests there are, and one of

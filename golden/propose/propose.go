@@ -16,6 +16,7 @@ import (
 
 	"wf/builtins"
 	"wf/golden/cover"
+	"wf/golden/vary"
 	"wf/lang/graph"
 	"wf/lang/suite"
 	"wf/lang/value"
@@ -71,7 +72,7 @@ type search struct {
 	seen    map[int]bool // points that some run reached
 	known   map[string]bool
 	tried   map[label]int // how often an outcome was tried
-	pool    pool
+	pool    vary.Pool
 	names   map[string]bool // of tests
 	ops     map[string]int  // how many calls of the graph call an operation
 	calls   map[string]*graph.Call
@@ -91,7 +92,7 @@ func newSearch(g *graph.Graph, w *cover.Workflow, opts Options) *search {
 		}
 	}
 	s.stage = newStager(opts)
-	s.pool, s.idents = poolOf(g)
+	s.pool, s.idents = vary.PoolOf(g)
 	if opts.Suite != nil {
 		for _, t := range opts.Suite.Tests {
 			s.names[t.Name] = true

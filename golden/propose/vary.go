@@ -4,348 +4,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"wf/lang/expr"
+	"wf/golden/vary"
 	"wf/lang/graph"
-	"wf/lang/token"
 	"wf/lang/value"
 )
 
 func sorted(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
-
-// pool is values that a workflow compares with, so that changes hit its conditions.
-type pool struct {
-	texts   []any
-	numbers []any
-}
-
-func (p *pool) add(v any) {
-	switch v := v.(type) {
-	case string:
-		if !slices.Contains(p.texts, any(v)) && len(p.texts) < maxPool {
-			p.texts = append(p.texts, v)
-		}
-	case int:
-		for _, n := range []int{v, v + 1, v - 1} {
-			if !slices.Contains(p.numbers, any(n)) && len(p.numbers) < maxPool {
-				p.numbers = append(p.numbers, n)
-			}
-		}
-	case float64:
-		p.numbers = append(p.numbers, v)
-	case []any:
-		for _, e := range v {
-			p.add(e)
-		}
-	case map[string]any:
-		for _, name := range sorted(v) {
-			p.add(v[name])
-		}
-	}
-}
-
-// others are texts of the formats.
-var others = []string{"bob@example.com", "https://example.org/", "6f1a2b3c-4d5e-4f60-8a7b-9c0d1e2f3a4b", "2025-01-31", "2027-01-31", "192.0.2.2"}
-
-// maxPool bounds a pool.
-const maxPool = 60
-
-// poolOf collects the literals of a workflow, and the names that matter for where it
-// goes.
-func poolOf(g *graph.Graph) (pool, map[string]bool) {
-	p, idents := pool{}, map[string]bool{}
-	literals := func(text string) {
-		tokens, _, _ := token.Scan("", text)
-		for _, t := range tokens {
-			word := text[t.Start:t.End]
-			switch t.Kind {
-			case token.String:
-				if s, err := strconv.Unquote(word); err == nil {
-					p.add(s)
-				}
-			case token.Ident:
-				idents[word] = true
-			default:
-				if n, err := strconv.Atoi(word); err == nil {
-					p.add(n)
-				} else if f, err := strconv.ParseFloat(word, 64); err == nil {
-					p.add(f)
-				}
-			}
-		}
-	}
-	program := func(p *expr.Program) {
-		if p != nil {
-			literals(p.String())
-		}
-	}
-	walk := func(st graph.Stmt) {
-		switch st := st.(type) {
-		case *graph.Let:
-			program(st.Value)
-		case *graph.Ensure:
-			program(st.Cond)
-		case *graph.Return:
-			program(st.Value)
-		case *graph.Degrade:
-			program(st.Value)
-		case *graph.Fail:
-			program(st.Message)
-		case *graph.Switch:
-			for _, a := range st.Arms {
-				program(a.When)
-			}
-		case *graph.Group:
-			for _, s := range st.Steps {
-				program(s.When)
-			}
-			conditions(st.Clauses, program)
-		case *graph.Loop:
-			program(st.In)
-			program(st.Steps[0].When)
-		case *graph.Call:
-			if st.Args != nil && len(st.Args.Probes()) > 0 {
-				program(st.Args)
-			}
-			if st.Key != nil && len(st.Key.Probes()) > 0 {
-				program(st.Key)
-			}
-			if st.By != nil && len(st.By.Probes()) > 0 {
-				program(st.By)
-			}
-			if st.Policy.Timeout != nil {
-				program(st.Policy.Timeout.Value)
-			}
-			conditions(st.Clauses, program)
-		}
-	}
-	graph.EachStmt(g.Prelude, walk)
-	for _, s := range g.Steps {
-		program(s.When)
-		graph.EachStmt(s.Body, walk)
-	}
-	program(g.Output)
-	for _, n := range []int{0, -1, 1_000_000} {
-		if !slices.Contains(p.numbers, any(n)) {
-			p.numbers = append(p.numbers, n)
-		}
-	}
-	return p, idents
-}
-
-func conditions(clauses []*graph.Clause, visit func(*expr.Program)) {
-	for _, c := range clauses {
-		visit(c.When)
-	}
-}
-
-// change is a value with one thing changed.
-type change struct {
-	value any
-	label string // "plan is "pro"", "without company"
-}
-
-// varier changes values: fields that no condition reads stay as they are.
-type varier struct {
-	pool
-	idents map[string]bool
-}
-
-// vary lists the values of a type that differ from v in one place.
-func (p *varier) vary(t *value.Type, v any, path string) []change {
-	var out []change
-	add := func(w any) {
-		if eq(v, w) {
-			return
-		}
-		if done, violations := t.Conform(w, nil); len(violations) > 0 || eq(v, done) {
-			return
-		}
-		out = append(out, change{w, labelOf(path, w)})
-	}
-	if v == nil {
-		add(value.ExampleOf(&value.Field{Name: last(path), Type: t.Req()}))
-	}
-	if t.Optional && v != nil {
-		add(nil)
-	}
-	switch t.Kind {
-	case value.Bool:
-		add(v != true)
-	case value.Enum:
-		for _, w := range t.Values {
-			add(w)
-		}
-	case value.Int, value.Float:
-		if t.Rules.Min != nil {
-			add(t.Rules.Min)
-		}
-		if t.Rules.Max != nil {
-			add(t.Rules.Max)
-		}
-		for _, n := range p.numbers {
-			add(n)
-		}
-	case value.String, value.Any:
-		for _, s := range p.texts {
-			add(s)
-		}
-		add("other")
-		add("")
-		for _, s := range others {
-			add(s)
-		}
-		if t.Kind == value.Any {
-			add(nil)
-			add(true)
-			for _, n := range p.numbers {
-				add(n)
-			}
-		}
-	case value.Time:
-		for _, d := range []time.Duration{-400 * 24 * time.Hour, -time.Hour, time.Hour, 400 * 24 * time.Hour} {
-			add(time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC).Add(d).Format(time.RFC3339))
-		}
-	case value.Duration:
-		for _, d := range []string{"0s", "1s", "1h", "10d"} {
-			add(d)
-		}
-	case value.List:
-		out = append(out, p.varyList(t, v, path)...)
-	case value.Record:
-		out = append(out, p.varyRecord(t, v, path)...)
-	}
-	return out
-}
-
-func (p *varier) varyList(t *value.Type, v any, path string) []change {
-	list, _ := v.([]any)
-	var out []change
-	add := func(w []any, label string) {
-		if _, violations := t.Conform(w, nil); len(violations) == 0 {
-			out = append(out, change{w, label})
-		}
-	}
-	more := value.Example(t.Elem)
-	if len(list) > 0 {
-		add([]any{}, "no "+path)
-		more = list[0]
-		for _, c := range p.vary(t.Elem, list[0], path+"[0]") {
-			w := slices.Clone(list)
-			w[0] = c.value
-			add(w, c.label)
-		}
-	}
-	if k := t.Elem.Kind; k == value.Int || k == value.Float {
-		for _, n := range p.numbers {
-			add([]any{n, another(t.Elem, n)}, path+" begins with "+value.Literal(n))
-		}
-	}
-	for _, e := range []any{another(t.Elem, more), more} {
-		add(append(slices.Clone(list), e), fmt.Sprintf("%d of %s", len(list)+1, path))
-	}
-	return out
-}
-
-// another is a value that differs from v in every text and number, as far as the type
-// allows.
-func another(t *value.Type, v any) any {
-	w := v
-	switch x := v.(type) {
-	case string:
-		w = x + "2"
-	case int:
-		w = x + 1
-	case map[string]any:
-		c := maps.Clone(x)
-		for _, f := range t.Fields {
-			if e, ok := c[f.Name]; ok {
-				c[f.Name] = another(f.Type, e)
-			}
-		}
-		w = c
-	}
-	if _, violations := t.Conform(w, nil); len(violations) > 0 {
-		return v
-	}
-	return w
-}
-
-func (p *varier) varyRecord(t *value.Type, v any, path string) []change {
-	record, _ := v.(map[string]any)
-	var out []change
-	for _, f := range t.Fields {
-		at := f.Name
-		if path != "" {
-			at = path + "." + f.Name
-		}
-		old := record[f.Name]
-		set := func(w any, label string) {
-			c := maps.Clone(record)
-			if c == nil {
-				c = map[string]any{}
-			}
-			if w == nil && f.CanOmit() {
-				delete(c, f.Name)
-			} else {
-				c[f.Name] = w
-			}
-			out = append(out, change{c, label})
-		}
-		if old != nil && f.CanOmit() {
-			set(nil, "without "+at)
-		}
-		if old == nil {
-			old = value.ExampleOf(f)
-			if def, ok := f.Default.(string); !ok || old != def {
-				set(old, labelOf(at, old))
-			}
-		}
-		if !p.idents[f.Name] && !composite(f.Type) {
-			continue
-		}
-		for _, c := range p.vary(f.Type, old, at) {
-			set(c.value, c.label)
-		}
-	}
-	return out
-}
-
-func composite(t *value.Type) bool { return t.Kind == value.Record || t.Kind == value.List }
-
-func eq(a, b any) bool {
-	x, err1 := value.EncodeJSON(a, "")
-	y, err2 := value.EncodeJSON(b, "")
-	return err1 == nil && err2 == nil && string(x) == string(y)
-}
-
-func last(path string) string {
-	for i := len(path) - 1; i >= 0; i-- {
-		if path[i] == '.' {
-			return path[i+1:]
-		}
-	}
-	return path
-}
-
-func labelOf(path string, v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "without " + path
-	case map[string]any, []any:
-		return "with " + path
-	case string:
-		if len(v) > 30 {
-			return path + " is another"
-		}
-		return path + " is " + v
-	default:
-		return path + " is " + value.Literal(v)
-	}
-}
 
 // outcomes tries other outcomes for the calls of a plan.
 func (s *search) outcomes(at *plan, try func(*plan)) {
@@ -356,7 +23,7 @@ func (s *search) outcomes(at *plan, try func(*plan)) {
 				try(at.with(m.place, sc, l.text))
 			}
 		}
-		for _, p := range patterns(m.sig) {
+		for _, p := range vary.Patterns(m.sig) {
 			r := reply{outcome: p, body: s.body(m.sig, p, m.args, at.run.input)}
 			word := " answers " + p.String()
 			if p.Name == value.Timeout {
@@ -388,9 +55,9 @@ const maxTries = 40
 
 // inputs tries other fields in the input of a plan.
 func (s *search) inputs(at *plan, try func(*plan)) {
-	v := varier{s.pool.with(at.run.input), s.idents}
-	for _, c := range v.vary(s.graph.Input, at.input, "") {
-		try(&plan{input: c.value, answers: at.answers, labels: relabelled(at.labels, label{text: c.label})})
+	v := vary.Varier{Pool: s.pool.With(at.run.input), Idents: s.idents}
+	for _, c := range v.Vary(s.graph.Input, at.input, "") {
+		try(&plan{input: c.Value, answers: at.answers, labels: relabelled(at.labels, label{text: c.Label})})
 	}
 }
 
@@ -401,11 +68,11 @@ func (s *search) bodies(at *plan, try func(*plan)) {
 		if t == nil || m.reply.body == nil {
 			return
 		}
-		v := varier{s.pool.with(at.run.input).with(m.args), s.idents}
-		for _, c := range v.vary(t, m.reply.body, "") {
+		v := vary.Varier{Pool: s.pool.With(at.run.input).With(m.args), Idents: s.idents}
+		for _, c := range v.Vary(t, m.reply.body, "") {
 			r := m.reply
-			r.pass, r.body = false, c.value
-			label := about + " answers " + r.outcome.String() + ", " + c.label
+			r.pass, r.body = false, c.Value
+			label := about + " answers " + r.outcome.String() + ", " + c.Label
 			try(at.with(m.place, script{replies: []reply{r}, always: true}, label))
 			if at.run.count(m.place) > 1 {
 				try(at.with(m.place, script{replies: []reply{r}}, label+" once"))
@@ -423,13 +90,6 @@ func (o *outcome) count(place string) int {
 		}
 	}
 	return n
-}
-
-// with is a pool with the values of a record, too.
-func (p pool) with(record map[string]any) pool {
-	p.texts, p.numbers = slices.Clip(p.texts), slices.Clip(p.numbers)
-	p.add(any(record))
-	return p
 }
 
 // eachPlace visits the first call at each place of a run, with the words that name it.
@@ -488,39 +148,4 @@ func (s *search) deadlines(c *graph.Call) []time.Duration {
 		})
 	}
 	return out
-}
-
-// patterns are the outcomes of an operation, a class by a status of it that is not
-// declared for itself.
-func patterns(sig *value.Signature) []value.Pattern {
-	var out []value.Pattern
-	for _, o := range sig.Outcomes {
-		p := o.Pattern
-		if p.Class != 0 {
-			p = value.Pattern{Status: representative(sig, p.Class)}
-		}
-		if !slices.Contains(out, p) {
-			out = append(out, p)
-		}
-	}
-	if sig.Handler { // it may answer what it likes: a success, what is tried again, what is not
-		out = append(out, value.Pattern{Status: 200}, value.Pattern{Status: 503}, value.Pattern{Status: 422})
-	}
-	for _, name := range sig.Always() {
-		out = append(out, value.Pattern{Name: name})
-	}
-	return out
-}
-
-func representative(sig *value.Signature, class int) int {
-	for _, n := range []int{3, 0, 2, 4, 1, 5, 10, 11, 12, 13, 14, 15} {
-		status := class*100 + n
-		if class != 5 {
-			status = class*100 + n%3
-		}
-		if !slices.ContainsFunc(sig.Outcomes, func(o value.Outcome) bool { return o.Status == status }) {
-			return status
-		}
-	}
-	return class * 100
 }
