@@ -524,14 +524,7 @@ func (m *Machine) stepOverdue(id ID) error {
 	reason := "the deadline of " + x.name() + " passed"
 	if cs != nil && cs.child != nil { // which comes to its end first
 		x.call, x.undoing = nil, true
-		m.desert(x, cs, reason, func() {
-			if st.exec == x {
-				x.undoing = false
-				m.resume(x)
-				m.show(cs)
-				m.conclude(x, cs, clauses, value.Failed, why)
-			}
-		})
+		m.desert(x, cs, reason, deserted{m.underWay(x), cs, why})
 		return nil
 	}
 	m.giveUp(x, reason)

@@ -119,19 +119,13 @@ func (m *Machine) groupEnded(x *exec) {
 		vain = s.take(func(i int) bool { return s.states[i].ending != Completed && s.states[i].ending != Degraded })
 	}
 	m.shut(s)
-	m.inVain(x, vain, func() { m.groupDone(x, in, short) })
+	m.inVain(vain, vainUndone{m.underWay(x), in, short})
 }
 
 // inVain undoes effects before a step goes on.
-func (m *Machine) inVain(x *exec, effects []*effect, then func()) {
-	x.undoing = len(effects) > 0
-	st := x.state()
-	m.compensate(x.name(), effects, func() {
-		if st.exec == x { // else it was given up in the meantime, and x may be another step by now
-			x.undoing = false
-			then()
-		}
-	})
+func (m *Machine) inVain(effects []*effect, then vainUndone) {
+	then.x.undoing = len(effects) > 0
+	m.compensate(then.x.name(), effects, then)
 }
 
 func (m *Machine) groupDone(x *exec, in *inner, short bool) {
@@ -323,11 +317,7 @@ func (m *Machine) beginItem(x *exec, in *inner) {
 func (m *Machine) itemEnded(x *exec, s *scope) {
 	in := x.inner
 	if s.states[0].ending == Failed && (in.first > 0 || in.failures <= in.tolerated) {
-		m.compensate(s.name(0), s.take(everyStep), func() {
-			if x.inner == in && in.open[s.item] == s {
-				m.itemDone(x, s)
-			}
-		})
+		m.compensate(s.name(0), s.take(everyStep), itemUndone{m, x, in, s})
 		return
 	}
 	m.itemDone(x, s)
@@ -357,11 +347,7 @@ func (m *Machine) itemDone(x *exec, s *scope) {
 			return
 		}
 	}
-	m.inVain(x, vain, func() {
-		if !m.loopEnded(x, in) {
-			m.run(x)
-		}
-	})
+	m.inVain(vain, vainUndone{running: m.underWay(x), in: in})
 }
 
 // abandonItems ends the items that nobody waits for any more.
@@ -431,23 +417,17 @@ func (in *inner) told() []any {
 	return out
 }
 
-// tidies executes what a step does at its end, and then goes on with how that failed, if
-// it did. It reports whether there is anything to do.
-func (m *Machine) tidies(x *exec, then func(failed *RunError)) bool {
+// tidies executes what a step does at its end, and then goes on with that. It reports
+// whether there is anything to do.
+func (m *Machine) tidies(x *exec, then tidied) bool {
 	b := x.finally
 	if b == nil {
 		return false
 	}
 	x.finally, x.undoing, x.call = nil, true, nil
-	st := x.state()
+	then.running = m.underWay(x)
 	m.undoings++
-	m.aside(b, x.name()+".", x.visible(), func(r StepResult) {
-		m.undoings--
-		if st.exec == x { // else it was given up in the meantime, and x may be another step by now
-			x.undoing = false
-			then(r.Error)
-		}
-	})
+	m.aside(b, x.name()+".", x.visible(), then)
 	return true
 }
 

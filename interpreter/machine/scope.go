@@ -18,9 +18,9 @@ type scope struct {
 	running int  // steps under way
 	held    heap // steps that are ready and wait for the limit
 	names   []name
-	item    int              // of a loop, from 0
-	then    func(StepResult) // what goes on behind a block that is no step of the run
-	effects []*effect        // of its steps, that can be undone
+	item    int          // of a loop, from 0
+	then    continuation // behind a block that is no step of the run
+	effects []*effect    // of its steps, that can be undone
 }
 
 // links says which steps wait for which.
@@ -190,7 +190,7 @@ func (m *Machine) abandon(s *scope, reason string) {
 		case st.exec != nil:
 			x := st.exec
 			m.giveUp(x, reason)
-			m.tidies(x, func(*RunError) {})
+			m.tidies(x, tidied{ending: Cancelled})
 			m.settle(s, i, Cancelled, reason)
 		default:
 			m.settle(s, i, NotRun, reason)

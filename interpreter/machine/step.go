@@ -328,13 +328,7 @@ func (x *exec) degradedBecause() string {
 }
 
 func (m *Machine) complete(x *exec, ending Ending, result any, reason string) {
-	if m.tidies(x, func(failed *RunError) {
-		if failed != nil {
-			m.fail(x, failed)
-			return
-		}
-		m.complete(x, ending, result, reason)
-	}) {
+	if m.tidies(x, tidied{ending: ending, result: result, reason: reason}) {
 		return
 	}
 	x.state().result = result
@@ -342,7 +336,7 @@ func (m *Machine) complete(x *exec, ending Ending, result any, reason string) {
 }
 
 func (m *Machine) fail(x *exec, err *RunError) {
-	if m.tidies(x, func(*RunError) { m.fail(x, err) }) {
+	if m.tidies(x, tidied{ending: Failed, err: err}) {
 		return
 	}
 	if err.Step == "" { // else it comes from a step inside

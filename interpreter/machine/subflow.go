@@ -35,15 +35,15 @@ type shared struct {
 // caller is what a machine knows of the step that called its workflow. The zero value is
 // that of the run itself.
 type caller struct {
-	seq     int32      // among the machines of the run
-	of      *Machine   // nil: this is the run itself
-	waiter  *exec      // nil: nobody waits for it any more
-	awaited *callState // of that
-	node    StepResult // as a step of the caller
-	place   string     // of the call with its attempt: "settle.refund", "settle.refund#2"
-	overdue string     // why it is given up while the call waits for its end; "": it is not
-	told    bool       // its end
-	then    func()     // what goes on behind its end, if no call waits for it
+	seq     int32        // among the machines of the run
+	of      *Machine     // nil: this is the run itself
+	waiter  *exec        // nil: nobody waits for it any more
+	awaited *callState   // of that
+	node    StepResult   // as a step of the caller
+	place   string       // of the call with its attempt: "settle.refund", "settle.refund#2"
+	overdue string       // why it is given up while the call waits for its end; "": it is not
+	told    bool         // its end
+	then    continuation // behind its end, if no call waits for it; nil: nothing
 }
 
 // nest makes the machine of a call. It begins when it has its turn.
@@ -195,7 +195,7 @@ func (m *Machine) returned(c *Machine) {
 		m.runs[c.seq] = nil
 		m.undoings--
 		if c.then != nil {
-			c.then()
+			c.then.proceed(StepResult{})
 		}
 		m.schedule()
 		return
@@ -259,7 +259,7 @@ func (m *Machine) overrun(cs *callState) {
 
 // desert gives up a workflow that nobody waits for any more. then is what goes on behind
 // its end; nil for nothing.
-func (m *Machine) desert(x *exec, cs *callState, reason string, then func()) {
+func (m *Machine) desert(x *exec, cs *callState, reason string, then continuation) {
 	c := cs.child
 	cs.child, c.waiter, c.then = nil, nil, then
 	if cs.timeout > 0 {

@@ -26,7 +26,8 @@ type effect struct {
 type undoing struct {
 	effects []*effect
 	next    int
-	then    func() // what goes on when all are
+	then    continuation // when all are
+	m       *Machine     // that undoes them
 }
 
 // affected takes note of an effect of the current attempt of a call. body is nil if it
@@ -54,9 +55,9 @@ func (a answer) doubtful() bool { return value.Doubtful(a.status, a.class) }
 
 // compensate undoes effects, the latest first, and then goes on. An undo that fails does
 // not keep the others from their turn.
-func (m *Machine) compensate(who string, effects []*effect, then func()) {
+func (m *Machine) compensate(who string, effects []*effect, then continuation) {
 	if len(effects) == 0 {
-		then()
+		then.proceed(StepResult{})
 		return
 	}
 	effects = slices.Clone(effects)
@@ -69,36 +70,40 @@ func (m *Machine) compensate(who string, effects []*effect, then func()) {
 		m.trace(Entry{Kind: EntryDecision, Step: who, Note: note})
 	}
 	m.undoings++
-	m.undoNext(&undoing{effects: effects, then: then})
+	m.undoNext(&undoing{effects: effects, then: then, m: m})
 }
 
 // undoNext begins the next undo of a list.
 func (m *Machine) undoNext(u *undoing) {
 	if u.next == len(u.effects) {
 		m.undoings--
-		u.then()
+		u.then.proceed(StepResult{})
 		return
 	}
 	e := u.effects[u.next]
 	u.next++
 	m.reached(e.call.Undo, "taken")
 	names := slices.Concat(e.names, []name{{"body", e.body}, {"status", e.status}, {"headers", noHeaders}, {"key", e.key}})
-	e.of.aside(e.call.Undo, e.place+".", names, func(r StepResult) {
-		if r.Ending == Failed {
-			m.left = append(m.left, r.Name)
-		}
-		m.undoNext(u)
-		if e.of != m {
-			m.attend()
-		}
-	})
+	e.of.aside(e.call.Undo, e.place+".", names, u)
 	if e.of != m {
 		e.of.attend()
 	}
 }
 
+// proceed goes on behind an undo.
+func (u *undoing) proceed(r StepResult) {
+	m, e := u.m, u.effects[u.next-1]
+	if r.Ending == Failed {
+		m.left = append(m.left, r.Name)
+	}
+	m.undoNext(u)
+	if e.of != m {
+		m.attend()
+	}
+}
+
 // aside executes a block that is no step of the run, and then goes on.
-func (m *Machine) aside(b *graph.Block, prefix string, names []name, then func(StepResult)) {
+func (m *Machine) aside(b *graph.Block, prefix string, names []name, then continuation) {
 	s := m.nested(nil, prefix, b.Steps, m.linksOf(b.Steps))
 	s.names, s.then = names, then
 	m.open(s)
@@ -109,7 +114,7 @@ func (m *Machine) asideEnded(s *scope) {
 	r := s.results()[0]
 	m.closing = append(m.closing, r)
 	m.shut(s)
-	s.then(r)
+	s.then.proceed(r)
 }
 
 // conclusion settles how the run ends. If it failed or was cancelled, what it did is
@@ -142,23 +147,14 @@ func (m *Machine) conclusion() {
 			m.env[told] = m.root.failures(i)
 		}
 	}
-	m.compensate("", effects, func() {
-		m.handle(failed, func(StepResult) {
-			m.handle(finally, func(r StepResult) {
-				if r.Ending == Failed && m.err == nil {
-					m.err = r.Error
-				}
-				m.finish()
-			})
-		})
-	})
+	m.compensate("", effects, runUndone{m, failed})
 	m.schedule()
 }
 
 // handle executes what a run does at its end, if there is anything.
-func (m *Machine) handle(b *graph.Block, then func(StepResult)) {
+func (m *Machine) handle(b *graph.Block, then continuation) {
 	if b == nil {
-		then(StepResult{})
+		then.proceed(StepResult{})
 		return
 	}
 	var names []name
@@ -166,10 +162,7 @@ func (m *Machine) handle(b *graph.Block, then func(StepResult)) {
 		names = []name{{"error", map[string]any{"code": m.err.Code, "message": m.err.Message}}}
 	}
 	m.undoings++
-	m.aside(b, m.root.prefix+"run.", names, func(r StepResult) {
-		m.undoings--
-		then(r)
-	})
+	m.aside(b, m.root.prefix+"run.", names, handled{m, then})
 }
 
 // take takes the effects of some steps of a scope out of it.
