@@ -90,6 +90,8 @@ func (s *stepFlow) key(e *syntax.Expr, sig *value.Signature, sc *scope) *expr.Pr
 		s.add(diag.Errorf(CodeType, e.Span, "an idempotency key stands in traces and logs, so it is not made of a secret").Hintf("make it of what may be seen, such as an order id"))
 	case s.item != nil && !s.item.holds(e.Text, sc):
 		s.add(diag.Warnf(CodeType, e.Span, "this key is the same for every item, so a service may take all of them for one request").Hintf("make it of the item, too"))
+	default:
+		s.typed(p, sc, value.TString, "an idempotency key")
 	}
 	return p
 }
@@ -323,6 +325,7 @@ func (s *stepFlow) arguments(t *syntax.Call, sig *value.Signature, args *expr.Pr
 		return
 	}
 	s.flows(args.Type(), sig.Input)
+	s.looseArguments(sig, args, t)
 	fields := args.Fields()
 	if fields == nil {
 		s.wholeArgument(t, sig, args)

@@ -253,6 +253,8 @@ func (c *checker) expect(e *syntax.Expr, in expr.Scope, want *value.Type, what s
 			d.Hintf("write a duration such as 30s or 1m30s")
 		}
 		c.add(d)
+	} else {
+		c.typed(p, in, want, what)
 	}
 	return p
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"wf/lang/diag"
+	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/syntax"
 	"wf/lang/value"
@@ -15,7 +16,7 @@ import (
 // step, without a name of its own, for each of them.
 func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 	over := s.compileIn(t.For.In, head)
-	elem := s.elementOf(t.For.In, over.Type())
+	elem := s.elementOf(t.For.In, over, head)
 	var of *graph.Setting
 	if t.For.Of != nil {
 		of = s.count(&t.For.Of.Expr, "of", "step", head)
@@ -41,6 +42,8 @@ func (s *stepFlow) loop(t *syntax.Step, sc, head *scope) {
 		if k := g.By.Type(); !keyable(k) {
 			s.add(diag.Errorf(CodeType, t.For.By.Span, "the key of an item is a string or an int, not %s", article(k)).
 				Hintf("it names the item in traces, and differs from those of the others"))
+		} else {
+			s.typed(g.By, sc, value.TString, "the key of an item")
 		}
 		if g.By.Type().Secret {
 			s.add(diag.Errorf(CodeSecret, t.For.By.Span, "the key of an item stands in traces and logs, so it is not made of a secret").Hintf("make it of what may be seen, such as an id"))
@@ -103,7 +106,8 @@ func ofLoop(st syntax.Stmt) bool {
 }
 
 // elementOf is the type of the elements of what a loop goes over.
-func (s *stepFlow) elementOf(e *syntax.Expr, t *value.Type) *value.Type {
+func (s *stepFlow) elementOf(e *syntax.Expr, p *expr.Program, sc *scope) *value.Type {
+	t := p.Type()
 	switch {
 	case t.Optional && t.Kind == value.List:
 		s.add(diag.Errorf(CodeType, e.Span, "a loop goes over a list, and this may be missing").Hintf("say what to use then: … ?? []"))
@@ -111,6 +115,7 @@ func (s *stepFlow) elementOf(e *syntax.Expr, t *value.Type) *value.Type {
 	case t.Kind == value.List:
 		return t.Elem
 	case t.Kind == value.Any:
+		s.typed(p, sc, value.TEmpty, "a loop")
 		return t
 	}
 	if t.Kind == value.Enum && len(t.Values) == 1 && isTextKey(t) {

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"slices"
 	"strings"
 
 	"wf/lang/diag"
@@ -47,16 +46,6 @@ func (s *scope) Missing(path []string) []diag.Related {
 // Certain reports whether the types of the scope say which values may be nil: in tests
 // they do not, for a step may have any ending there.
 func (s *scope) Certain() bool { return s.flow.tree != nil }
-
-// NotZero reports whether an expression is known not to be zero.
-func (s *scope) NotZero(text string) bool {
-	for at := s; at != nil; at = at.parent {
-		if slices.Contains(at.nonzero, text) {
-			return true
-		}
-	}
-	return false
-}
 
 // why says why what fields lead to may be nil in the value of a name.
 func (b *binding) why(fields []string) (out []diag.Related) {

@@ -31,12 +31,13 @@ type binding struct {
 
 // scope is a chain of names, innermost first.
 type scope struct {
-	flow    *flow
-	parent  *scope
-	names   map[string]*binding
-	nonzero []string // expressions that are not zero, in one spelling
-	early   bool     // before the first step: step results have no value yet
-	later   *later   // names that get their value below; nil: none
+	flow     *flow
+	parent   *scope
+	names    map[string]*binding
+	facts    []expr.Fact // what conditions say of what types do not tell
+	answered bool        // body, status and headers are of a call made in it
+	early    bool        // before the first step: step results have no value yet
+	later    *later      // names that get their value below; nil: none
 }
 
 // later is names that are defined below the place of a scope, or inside of it.
@@ -242,6 +243,8 @@ func (c *checker) reservedName(name syntax.Name) {
 
 // setAnswer makes body, status and headers mean the answer of one more call.
 func (s *scope) setAnswer(body *value.Type) {
+	s.answered = true
+	s.facts = slices.DeleteFunc(slices.Clone(s.facts), ofAnswer)
 	answer := [...]binding{{name: "body", typ: body, used: true}, {name: "status", typ: value.TInt, used: true}, {name: "headers", typ: headersType, used: true}}
 	for i := range answer {
 		s.names[answer[i].name] = &answer[i]

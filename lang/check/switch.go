@@ -299,6 +299,9 @@ func (w *switchFlow) answers(sc *scope) {
 			sc.names[name] = &binding{name: name, typ: joined, used: true}
 		}
 	}
+	if slices.ContainsFunc(w.falling, func(end *scope) bool { return end.answered }) {
+		sc.answered, sc.facts = true, slices.DeleteFunc(slices.Clone(sc.facts), ofAnswer)
+	}
 }
 
 // nest checks a block of a step that runs steps of its own: a group, or a switch whose

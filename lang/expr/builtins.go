@@ -81,7 +81,7 @@ var functions = map[string]signature{
 	"toPairs":   {1, 1, on(gives(value.ListOf(value.TAny)), value.Record)},
 	"toJSON":    {1, 1, strs},
 	"fromJSON":  {1, 1, text(gives(value.TAny))},
-	"type":      {1, 1, strs},
+	"type":      {1, 1, gives(value.EnumOf("nil", "bool", "int", "float", "string", "list", "record"))},
 	"duration":  {1, 1, text(gives(value.TDuration))},
 	"time":      {1, 1, text(gives(value.TTime))},
 }
@@ -101,8 +101,11 @@ var ambient = map[string]string{
 func gives(t *value.Type) rule { return func([]*value.Type) (*value.Type, string) { return t, "" } }
 
 func elem(t *value.Type) *value.Type {
-	if t.Kind == value.List {
+	switch {
+	case t.Kind == value.List:
 		return t.Elem
+	case t.Unknown:
+		return t
 	}
 	return value.TAny
 }
@@ -118,6 +121,10 @@ func on(then rule, kinds ...value.Kind) rule {
 		}
 		if !isAny(args[0]) && !slices.Contains(kinds, kind) {
 			return value.TAny, fmt.Sprintf("takes %s, not %s", kindList(kinds), args[0])
+		}
+		if len(kinds) == 1 && kinds[0] == value.List && isAny(args[0]) && !args[0].Unknown { // else it fails
+			args = slices.Clone(args)
+			args[0] = value.ListOf(value.TAny)
 		}
 		return then(args)
 	}
@@ -310,6 +317,7 @@ func addFunctions(c *conf.Config) {
 		fn("toJSON", toJSON),
 		fn("fromJSON", fromJSON),
 		fn("compact", compact),
+		fn("type", func(a []any) (any, error) { return value.KindName(a[0]), nil }),
 		fn("ceil", rounding(func(f float64) float64 { i := float64(int(f)); return i + b2f(f > i) })),
 		fn("floor", rounding(func(f float64) float64 { i := float64(int(f)); return i - b2f(f < i) })),
 		fn("round", rounding(func(f float64) float64 { return float64(int(f + 0.5*sign(f))) })),

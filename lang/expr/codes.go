@@ -16,5 +16,6 @@ const (
 	CodeIndex       diag.Code = "WF310" // an index that does not fit
 	CodeRedundant   diag.Code = "WF312" // warning: a condition known beforehand, or what never stands in
 	CodeZero        diag.Code = "WF313" // warning: a divisor that may be zero
+	CodeUntyped     diag.Code = "WF314" // warning: a value of type any where another type is wanted
 	CodeUnsupported diag.Code = "WF311" // accepted here, refused by the expression engine
 )

@@ -85,7 +85,7 @@ type Program struct {
 	dur    time.Duration
 	probes []Probe // nil unless the scope asks for them
 
-	ifTrue, ifFalse []string // see Present
+	ifTrue, ifFalse []Fact // see Facts
 }
 
 // Type is the static type of the result; never nil.
@@ -170,7 +170,7 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 		return p, c.problems // the error is told where the type got lost
 	} else if err != nil {
 		p.typ = value.TUnknown
-		return p, append(c.problems, b.problem(err))
+		return p, diag.List{b.problem(err)}
 	}
 	if prober, ok := scope.(Prober); ok && prober.Probe() {
 		p.probes = b.probes(tree.Node)

@@ -22,7 +22,7 @@ type inferrer struct {
 	elems    []*value.Type // element types of the predicates around the node
 	missing  bool          // the chain around the node may end early at a ?.
 	roots    []string
-	known    []string // paths that cannot be nil around the node
+	known    []Fact   // around the node
 	ambient  bool     // reads a name, so it is not constant
 	secret   bool     // reads a secret
 	unknown  bool     // something of an unknown type is computed with
@@ -230,6 +230,9 @@ type Reasoner interface {
 	Certain() bool
 	// NotZero reports whether an expression, in one spelling, is known not to be zero.
 	NotZero(text string) bool
+	// Is is what the value of a path is known to be, though its type does not say so; nil:
+	// nothing is.
+	Is(path string) *value.Type
 }
 
 // why says why the value of a node may be missing, as far as the scope knows.
@@ -260,8 +263,10 @@ func (c *inferrer) unary(n *ast.UnaryNode) *value.Type {
 				Hintf("%s binds closer than a comparison: write not (a == b)", n.Operator))
 			return value.TUnknown
 		}
+		c.untyped(n.Node, t, n.Operator+" takes a bool", value.TBool)
 		return value.TBool
 	case isAny(t) || isNumber(t):
+		c.untyped(n.Node, t, n.Operator+" takes a number", value.TInt)
 		if lit, ok := n.Node.(*ast.IntegerNode); ok && n.Operator == "-" {
 			return &value.Type{Kind: value.Int, Values: []any{-lit.Value}}
 		}
@@ -284,6 +289,7 @@ func (c *inferrer) conditional(n *ast.ConditionalNode) *value.Type {
 	if !isAny(t) && t.Kind != value.Bool {
 		c.add(diag.Errorf(CodeOperator, c.span(n.Cond), "a condition is a bool, not %s", t))
 	}
+	c.untyped(n.Cond, t, "a condition is a bool", value.TBool)
 	return value.Join(c.assuming(holds, &n.Exp1), c.assuming(fails, &n.Exp2))
 }
 
@@ -339,12 +345,15 @@ func (c *inferrer) slice(at *ast.Node, n *ast.SliceNode) *value.Type {
 		}
 		if bt := c.present(*bound, c.infer(bound)); !isAny(bt) && bt.Kind != value.Int {
 			c.add(diag.Errorf(CodeIndex, c.span(*bound), "a bound is an int, not %s", bt))
+		} else {
+			c.untyped(*bound, bt, "a bound is an int", value.TInt)
 		}
 	}
 	if !isAny(t) && t.Kind != value.List && !isText(t) {
 		c.add(diag.Errorf(CodeIndex, c.span(n), "a range is taken of a list or string, not of %s", t))
 		return value.TUnknown
 	}
+	c.untyped(n.Node, t, "a range is taken of a list or string", value.TEmpty)
 	if t.Kind != value.List {
 		from, to := n.From, n.To
 		if from == nil {
@@ -463,6 +472,7 @@ func (c *inferrer) index(n *ast.MemberNode, t *value.Type) *value.Type {
 	case isAny(t):
 		return t
 	case t.Kind == value.List:
+		c.untyped(n.Property, it, "a list is indexed by an int", value.TInt)
 		if !isAny(it) && it.Kind != value.Int {
 			c.add(diag.Errorf(CodeIndex, c.span(n.Property), "a list is indexed by int, not %s", it))
 		}
@@ -470,6 +480,7 @@ func (c *inferrer) index(n *ast.MemberNode, t *value.Type) *value.Type {
 	case t.Kind == value.Record && it.Kind == value.Enum:
 		return c.indexEnum(n, t, it)
 	case t.Kind == value.Record && (isAny(it) || isText(it)):
+		c.untyped(n.Property, it, "a record is indexed by a string", value.TString)
 		return joinFields(t).Opt()
 	}
 	d := diag.Errorf(CodeIndex, c.span(n), "%s is not indexed by %s", article(t), it)
@@ -534,7 +545,7 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 	}
 	types := make([]*value.Type, len(args))
 	secret := false
-	var holds []string // if the predicate does
+	var holds []Fact // if the predicate does
 	for i := range args {
 		if p, ok := args[i].(*ast.PredicateNode); ok {
 			holds = facts(p.Node, true)
@@ -554,7 +565,9 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 		secret = secret || types[i].HasSecret()
 	}
 	out, complaint := sig.typ(types)
-	if complaint != "" {
+	if complaint == "" {
+		c.untypedArguments(name, sig, args, types)
+	} else {
 		at := n
 		if name == "string" { // it may be an interpolation, where only the argument is written
 			at = args[0]

@@ -11,7 +11,7 @@ import (
 
 // binary types an operator with two operands.
 func (c *inferrer) binary(at *ast.Node, n *ast.BinaryNode) *value.Type {
-	var known []string // of the right side, which is read only then
+	var known []Fact // of the right side, which is read only then
 	switch n.Operator {
 	case "and", "&&":
 		known = facts(n.Left, true)
@@ -44,6 +44,7 @@ func (c *inferrer) binary(at *ast.Node, n *ast.BinaryNode) *value.Type {
 	if n.Operator != "in" {
 		left, right = widened(left), widened(right)
 	}
+	c.untypedOperands(n, left, right)
 	out := c.operator(at, n, left, right)
 	if out.Kind != value.Bool && (left.Secret || right.Secret) {
 		out = out.Hidden()

@@ -2,7 +2,6 @@ package expr
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -10,21 +9,8 @@ import (
 	"wf/lang/value"
 )
 
-// notZero marks a fact that says of an expression that it is not zero, and not of a path
-// that it is not nil.
-const notZero = "≠0 "
-
-// NotZero is the expression of which a fact says that it is not zero; "" for other facts.
-func NotZero(fact string) string {
-	text, ok := strings.CutPrefix(fact, notZero)
-	if !ok {
-		return ""
-	}
-	return text
-}
-
 // zeroFacts says which side of a comparison with a number is not zero if it came out so.
-func zeroFacts(n *ast.BinaryNode, held bool) []string {
+func zeroFacts(n *ast.BinaryNode, held bool) []Fact {
 	operator, of := n.Operator, n.Left
 	bound, ok := number(n.Right)
 	if !ok {
@@ -39,7 +25,7 @@ func zeroFacts(n *ast.BinaryNode, held bool) []string {
 	}
 	if operator == ">" && bound >= 0 || operator == ">=" && bound > 0 || operator == "<" && bound <= 0 || operator == "<=" && bound < 0 ||
 		operator == "==" && bound != 0 || operator == "!=" && bound == 0 {
-		return []string{notZero + canonical(of)}
+		return []Fact{{Text: canonical(of), Zero: true}}
 	}
 	return nil
 }
@@ -74,7 +60,7 @@ func (c *inferrer) divisor(n *ast.BinaryNode, text string, t *value.Type) {
 		}
 		return
 	}
-	if !isNumber(t) || excludesZero(t) || slices.Contains(c.known, notZero+text) || r.NotZero(text) {
+	if !isNumber(t) || excludesZero(t) || slices.ContainsFunc(c.known, func(f Fact) bool { return f.Zero && f.Text == text }) || r.NotZero(text) {
 		return
 	}
 	what := text

@@ -438,6 +438,27 @@ func KindOf(v any) string {
 	return fmt.Sprintf("a Go %T", v)
 }
 
+// KindName is the word of the language for the kind of a value: "int", "list", "nil".
+func KindName(v any) string {
+	switch v.(type) {
+	case nil:
+		return Nil.String()
+	case bool:
+		return Bool.String()
+	case int:
+		return Int.String()
+	case float64:
+		return Float.String()
+	case string:
+		return String.String()
+	case []any:
+		return List.String()
+	case map[string]any:
+		return Record.String()
+	}
+	return fmt.Sprintf("Go %T", v)
+}
+
 // Formats are the names that may follow `matching`.
 var Formats = map[string]func(string) bool{
 	"email":    isEmail,
