@@ -594,11 +594,11 @@ func (s *scenario) planned() ([]sim.Deed, bool) {
 	var out []sim.Deed
 	for _, d := range s.deeds {
 		at, err := d.At.Duration(s.eval, s.names(d.At))
-		deed := sim.Deed{At: at, Step: d.Step, Signal: d.Signal}
+		deed := sim.Deed{At: at, Step: d.Step, Signal: d.Signal, Retry: d.Retry}
 		if err == nil && d.Payload != nil {
 			deed.Payload, err = d.Payload.Eval(s.eval, s.names(d.Payload))
 		}
-		if err == nil && d.Step != "" {
+		if err == nil && d.Result != nil {
 			deed.Result, err = d.Result.Eval(s.eval, s.names(d.Result))
 		}
 		if err != nil {

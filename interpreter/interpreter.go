@@ -37,7 +37,7 @@ type Options struct {
 
 // Outside is something that others tell a run: its time is set when it is taken.
 type Outside struct {
-	Event   machine.Event // SignalReceived, StepResolved or CancelRequested
+	Event   machine.Event // SignalReceived, StepResolved, StepRetried or CancelRequested
 	Message int64         // handed to Append with the event; 0: nothing to name
 	Taken   func(error)   // told on the goroutine of the run: nil, or why the run refuses it and is as it was; nil: nobody asks
 }
@@ -195,7 +195,7 @@ func Replay(m *machine.Machine, events []machine.Event, replayed func(n int)) er
 // was.
 func fromOutside(ev machine.Event) bool {
 	switch ev.(type) {
-	case machine.SignalReceived, machine.StepResolved:
+	case machine.SignalReceived, machine.StepResolved, machine.StepRetried:
 		return true
 	}
 	return false
@@ -284,6 +284,9 @@ func Stamp(ev machine.Event, at time.Duration) machine.Event {
 		ev.At = at
 		return ev
 	case machine.StepResolved:
+		ev.At = at
+		return ev
+	case machine.StepRetried:
 		ev.At = at
 		return ev
 	}

@@ -588,7 +588,7 @@ func (doc *spec) preludeProgram(t *testing.T) *lang.Program {
 }
 
 // directive is a line of the services that is about the run.
-var directive = regexp.MustCompile(`(?m)^(?:after (\S+) (?:cancel|signal (\w+)(?: (\{.*\}))?)|seed (\d+))\n`)
+var directive = regexp.MustCompile(`(?m)^(?:after (\S+) (?:cancel|signal (\w+)(?: (\{.*\}))?|(retry)(?: (\w+))?)|seed (\d+))\n`)
 
 // specStart is when every run of the page begins.
 var specStart = time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
@@ -647,15 +647,15 @@ func (doc *spec) simulate(t *testing.T, ex *example, g *graph.Graph, input map[s
 	opts := sim.Options{Registry: services, Seed: 1, Start: specStart, RunID: "run_1", Trace: func(e machine.Entry) { entries = append(entries, e) }}
 	if ex.services != nil {
 		for _, m := range directive.FindAllStringSubmatch(doc.content(ex.services), -1) {
-			if m[4] != "" {
-				opts.Seed, _ = strconv.ParseUint(m[4], 10, 64)
+			if m[6] != "" {
+				opts.Seed, _ = strconv.ParseUint(m[6], 10, 64)
 				continue
 			}
 			at, err := value.ParseDuration(m[1])
 			if err != nil {
 				t.Fatal(err)
 			}
-			deed := sim.Deed{At: at, Signal: m[2]}
+			deed := sim.Deed{At: at, Signal: m[2], Retry: m[4] != "", Step: m[5]}
 			if m[3] != "" {
 				if deed.Payload, err = value.DecodeJSON([]byte(m[3])); err != nil {
 					t.Fatal(err)

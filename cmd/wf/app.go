@@ -86,6 +86,7 @@ type cli struct {
 	Worker     workerCmd     `cmd:"" help:"Work for a store until interrupted." group:"store"`
 	Runs       runsCmd       `cmd:"" help:"List the runs of a store." group:"store"`
 	Show       showCmd       `cmd:"" help:"Show a run of a store." group:"store"`
+	Retry      retryCmd      `cmd:"" help:"Run failed steps of a run of a store again." group:"store"`
 	Resolve    resolveCmd    `cmd:"" help:"Give a failed step of a run the result that a person decided on." group:"store"`
 	Signal     signalCmd     `cmd:"" help:"Tell a run of a store what it waits for." group:"store"`
 	Cancel     cancelCmd     `cmd:"" help:"Tell runs of a store to end." group:"store"`

@@ -695,21 +695,7 @@ func (c *resolveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	cast, err := c.cast(e)
-	if err != nil {
-		return err
-	}
-	ev := machine.StepResolved{Step: c.Step, Result: result}
-	m, _, _, err := s.replay(cast, rec.ID, nil)
-	if err != nil {
-		return err
-	}
-	ev.At = m.Now()
-	if _, err := m.Apply(ev); err != nil { // what the worker would say
-		return wrong("run %s: %v", rec.ID, err)
-	}
-	ev.At = 0
-	return s.tell(rec, ev)
+	return s.say(e, c.answers, rec, machine.StepResolved{Step: c.Step, Result: result})
 }
 
 type pruneCmd struct {
@@ -806,18 +792,5 @@ func (c *signalCmd) Run(e *env) error {
 	if !rec.Ended.IsZero() {
 		return wrong("run %s has ended: it is %s", rec.ID, rec.State)
 	}
-	cast, err := c.cast(e)
-	if err != nil {
-		return err
-	}
-	m, _, _, err := s.replay(cast, rec.ID, nil)
-	if err != nil {
-		return err
-	}
-	now := ev
-	now.At = m.Now()
-	if _, err := m.Apply(now); err != nil { // what the worker would say
-		return wrong("run %s: %v", rec.ID, err)
-	}
-	return s.tell(rec, ev)
+	return s.say(e, c.answers, rec, ev)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // eventJSON is an event as it is kept. Kinds: returned, failed, fired, cancel, resolved,
-// signal, retry.
+// retried, signal.
 type eventJSON struct {
 	Kind    string            `json:"kind"`
 	At      time.Duration     `json:"at"` // nanoseconds since the start of the run
@@ -41,6 +41,8 @@ func Encode(ev machine.Event) ([]byte, error) {
 	case machine.SignalReceived:
 		out = eventJSON{Kind: "signal", At: ev.At, Name: ev.Name}
 		body = ev.Payload
+	case machine.StepRetried:
+		out = eventJSON{Kind: "retried", At: ev.At, Name: ev.Step}
 	case machine.StepResolved:
 		out = eventJSON{Kind: "resolved", At: ev.At, Name: ev.Step}
 		body = ev.Result
@@ -86,6 +88,8 @@ func Decode(text []byte) (machine.Event, error) {
 		return machine.CancelRequested{At: in.At}, nil
 	case "signal":
 		return machine.SignalReceived{At: in.At, Name: in.Name, Payload: body}, nil
+	case "retried":
+		return machine.StepRetried{At: in.At, Step: in.Name}, nil
 	case "resolved":
 		return machine.StepResolved{At: in.At, Step: in.Name, Result: body}, nil
 	}

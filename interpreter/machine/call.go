@@ -35,6 +35,7 @@ type callState struct {
 	lane    *lane         // of its operation
 	ticket  *ticket       // while it is held; nil: it is not
 	passed  bool          // it is under way, and counts for its gate
+	recall  *recall       // what the run remembers of it
 	probe   bool          // of a breaker that is half open
 	delay   time.Duration // how long it was held
 	answer  answer        // of the last attempt
@@ -130,6 +131,12 @@ func (m *Machine) call(x *exec, c *graph.Call) {
 	}
 	if err != nil {
 		m.fail(x, err)
+		return
+	}
+	m.note(x, cs)
+	if m.before != nil && m.recalled(x, cs) {
+		m.show(cs)
+		m.react(x, cs)
 		return
 	}
 	m.attempt(x, cs)
@@ -256,6 +263,7 @@ func (m *Machine) tried(x *exec, cs *callState) {
 // send makes an attempt.
 func (m *Machine) send(x *exec, cs *callState) {
 	m.tried(x, cs)
+	m.noted(cs, inDoubt)
 	cs.sent = m.now
 	timeout, err := m.bound(cs.call.Policy.Timeout)
 	if err != nil {
@@ -372,7 +380,7 @@ func (m *Machine) current(id ID) (*exec, *callState, error) {
 			return x, cs, nil
 		}
 	}
-	if !s.known(id, attempt) {
+	if !s.known(id, attempt) && !m.remembered(id, attempt) {
 		return nil, nil, fmt.Errorf("%s was never asked for", id)
 	}
 	return x, nil, nil
@@ -536,8 +544,7 @@ func (m *Machine) stepOverdue(id ID) error {
 	return nil
 }
 
-// judge decides what becomes of an answer: the first clause that matches, else the
-// policy.
+// judge takes down what came of an attempt, and decides what becomes of it.
 func (m *Machine) judge(x *exec, cs *callState, a answer) {
 	cs.answer = a
 	var bodyType *value.Type
@@ -556,13 +563,21 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 	m.traceAnswer(x, cs, bodyType)
 	m.leaveGate(x, cs, true)
 	m.show(cs)
-	disposition, rule := cs.call.Sig.Classify(cs.call.Policy.Rules, a.status, a.class)
+	disposition, _ := cs.call.Sig.Classify(cs.call.Policy.Rules, a.status, a.class)
 	switch {
 	case disposition == value.Success:
 		m.affected(x, cs, a.body)
 	case a.doubtful() && cs.effect == nil && cs.call.Runs == nil:
 		m.affected(x, cs, nil)
 	}
+	m.noted(cs, cs.knowledgeOf(disposition))
+	m.react(x, cs)
+}
+
+// react goes on behind an answer: with the first clause that takes it, or by the policy.
+func (m *Machine) react(x *exec, cs *callState) {
+	a := cs.answer
+	disposition, rule := cs.call.Sig.Classify(cs.call.Policy.Rules, a.status, a.class)
 	var why *RunError // of a workflow, to be told to its clauses
 	if cs.call.Runs != nil && a.class != value.Completed && a.class != value.Degraded {
 		why = cs.failure()

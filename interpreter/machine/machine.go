@@ -98,6 +98,7 @@ type stepState struct {
 	err            *RunError
 	exec           *exec        // while it runs
 	inner          []StepResult // of a group or loop
+	anew           bool         // it had not failed, and is run again
 	failures       []any        // of a loop, if an expression reads them
 }
 
@@ -165,7 +166,7 @@ func (m *Machine) Apply(ev Event) ([]Command, error) {
 	m.out = m.out[:0]
 	if m.done {
 		switch ev := ev.(type) {
-		case StepResolved: // reopens it
+		case StepResolved, StepRetried: // open it again
 		case SignalReceived:
 			return nil, &SignalError{Signal: ev.Name, Message: "the run has ended"}
 		default:
@@ -206,6 +207,8 @@ func (m *Machine) apply(ev Event) error {
 		m.stop(Cancelled, &RunError{Code: CodeCancelled, Message: "the run was cancelled"})
 	case StepResolved:
 		return m.resolve(ev.Step, ev.Result)
+	case StepRetried:
+		return m.retry(ev.Step)
 	default:
 		panic(fmt.Sprintf("unknown event %T", ev))
 	}

@@ -57,8 +57,8 @@ func (id ID) String() string {
 	return s
 }
 
-// Event is Started, CallReturned, CallFailed, TimerFired, SignalReceived, CancelRequested
-// or StepResolved. Every event carries the time since the start of the run; it never goes back.
+// Event is Started, CallReturned, CallFailed, TimerFired, SignalReceived, CancelRequested,
+// StepResolved or StepRetried. Every event carries the time since the start of the run; it never goes back.
 type Event interface{ event() time.Duration }
 
 type (
@@ -103,6 +103,14 @@ type (
 		Step   string
 		Result any
 	}
+	// StepRetried says that a person wants a step to be run again, and what needs it. The
+	// run, even one that has ended, goes on with it. Calls that were answered before the
+	// step failed keep their answers, and those whose outcome is in doubt their keys; a step
+	// that had not failed is done anew.
+	StepRetried struct {
+		At   time.Duration
+		Step string // "": all that failed
+	}
 )
 
 func (e Started) event() time.Duration         { return e.At }
@@ -112,6 +120,7 @@ func (e TimerFired) event() time.Duration      { return e.At }
 func (e SignalReceived) event() time.Duration  { return e.At }
 func (e CancelRequested) event() time.Duration { return e.At }
 func (e StepResolved) event() time.Duration    { return e.At }
+func (e StepRetried) event() time.Duration     { return e.At }
 
 // At is when an event happened, since the start of its run.
 func At(ev Event) time.Duration { return ev.event() }

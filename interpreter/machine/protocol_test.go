@@ -173,6 +173,8 @@ func anyEvent(rt *rapid.T, known []machine.ID) machine.Event {
 		return machine.Started{At: now}
 	case 1:
 		return machine.CancelRequested{At: now}
+	case 7:
+		return machine.StepRetried{At: now, Step: rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(rt, "step")}
 	case 2:
 		return machine.StepResolved{At: now, Step: rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(rt, "step")}
 	case 3:

@@ -34,14 +34,7 @@ func (m *Machine) resolve(name string, result any) error {
 	m.publish(m.root, i)
 	m.traceStepEnded(m.root, i)
 	m.err = m.firstFailure()
-	if m.done {
-		m.done, m.result = false, nil
-		if m.within > m.now {
-			m.emit(SetTimer{ID{Kind: KindRunWithin, scope: -1}, m.within})
-		} else {
-			m.within = 0 // it is over, and a person wants the run to go on
-		}
-	}
+	m.revive()
 	m.reopen(i)
 	m.schedule()
 	return nil

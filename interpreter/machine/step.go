@@ -23,6 +23,7 @@ type exec struct {
 	within   time.Duration // when the step's deadline fires; 0: none
 	late     bool          // the deadline has passed: no further call
 	main     any           // body of the main call, the result if nothing returns
+	last     *recall       // of the call that was made last; nil: none was
 	other    int           // most attempts of any call but the main one
 	spare    *callState    // to be used for the next call; nil: make one
 	degraded string        // why a step inside is; "": none is
@@ -339,6 +340,7 @@ func (m *Machine) fail(x *exec, err *RunError) {
 	if m.tidies(x, tidied{ending: Failed, err: err}) {
 		return
 	}
+	m.blame(x)
 	if err.Step == "" { // else it comes from a step inside
 		err.Step = x.name()
 		if c := x.latest(); c != nil && err.Place == "" {

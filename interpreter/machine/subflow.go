@@ -27,6 +27,10 @@ type shared struct {
 	gateAt map[string]*gate // the same, by name
 	freed  []*gate          // that may let a held call go
 
+	recalls recalls            // of the calls that were made
+	before  map[string]*recall // of those made before a step was run again, by place; nil: none was
+	renewed bool               // a step that had not failed is run again
+
 	boxes map[address]*mailbox // of the signals that came or are waited for
 	posts []*mailbox           // the same, in the order in which they were made
 	kept  int                  // signals that nobody has taken yet

@@ -17,9 +17,10 @@ type effect struct {
 	key    string // idempotency key of the request
 	body   any    // of the answer; nil if there is none
 	status any
-	names  []name // that its undo may read, beside those of the run
-	step   int    // of the scope that holds the effect
-	order  int    // in the run
+	names  []name  // that its undo may read, beside those of the run
+	step   int     // of the scope that holds the effect
+	recall *recall // of the call
+	order  int     // in the run
 }
 
 // undoing is a list of effects that are undone one after the other, the latest first.
@@ -44,6 +45,7 @@ func (m *Machine) affected(x *exec, cs *callState, body any) {
 		cs.effect = e
 	}
 	m.affects++
+	e.recall = cs.recall
 	e.key, e.body, e.status, e.order = m.key(cs), body, nil, m.affects
 	if body != nil {
 		e.status = cs.answer.status
@@ -82,6 +84,7 @@ func (m *Machine) undoNext(u *undoing) {
 	}
 	e := u.effects[u.next]
 	u.next++
+	e.recall.undone = true
 	m.reached(e.call.Undo, "taken")
 	names := slices.Concat(e.names, []name{{"body", e.body}, {"status", e.status}, {"headers", noHeaders}, {"key", e.key}})
 	e.of.aside(e.call.Undo, e.place+".", names, u)

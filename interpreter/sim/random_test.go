@@ -416,3 +416,48 @@ func TestRandomResolve(t *testing.T) {
 		}
 	})
 }
+
+// TestRandomRetry: a failed step that is run again, with services that are well by then,
+// ends as if they had been all along, and so do those that it kept from running. No step
+// that had completed calls anybody again.
+func TestRandomRetry(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawModel(t)
+		first, _, _ := m.play(t)
+		failed := slices.IndexFunc(first.Steps, func(s machine.StepResult) bool { return s.Ending == machine.Failed })
+		if failed < 0 {
+			return
+		}
+		at := first.Summary.Total + time.Second
+		healing := m
+		healing.steps = slices.Clone(m.steps)
+		answers := m.steps[failed].outcomes
+		healing.steps[failed].outcomes = nil
+		for i := range first.Steps[failed].Attempts {
+			healing.steps[failed].outcomes = append(healing.steps[failed].outcomes, answers[min(i, len(answers)-1)])
+		}
+		healing.steps[failed].outcomes = append(healing.steps[failed].outcomes, outcome{what: "200"})
+		again, _, _ := healing.play(t) // perhaps it goes by itself, with an attempt that is left
+		if again.Steps[failed].Ending != machine.Failed {
+			return
+		}
+		res, entries, _ := healing.play(t, sim.Deed{At: at, Retry: true, Step: first.Steps[failed].Name})
+		mended := m
+		mended.steps = slices.Clone(m.steps)
+		mended.steps[failed].outcomes = []outcome{{what: "200"}}
+		want, _, _ := mended.play(t)
+		for i, got := range res.Steps {
+			switch {
+			case i == failed && (got.Ending != machine.Completed || got.Attempts != first.Steps[i].Attempts+1):
+				t.Fatalf("the step that is run again is %+v\n%s", got, m.source())
+			case i != failed && (got.Ending != want.Steps[i].Ending || got.Attempts != want.Steps[i].Attempts):
+				t.Fatalf("step s%d is %s after %d attempts, want %s after %d\n%s", i, got.Ending, got.Attempts, want.Steps[i].Ending, want.Steps[i].Attempts, m.source())
+			}
+		}
+		for _, e := range entries {
+			if i := slices.IndexFunc(first.Steps, func(s machine.StepResult) bool { return s.Name == e.Step }); e.Kind == machine.EntryCall && e.At >= at && i >= 0 && i != failed && first.Steps[i].Ending != machine.NotRun {
+				t.Fatalf("%s is made again\n%s", e.Line(), m.source())
+			}
+		}
+	})
+}

@@ -37,20 +37,23 @@ type Options struct {
 var ErrStopped = errors.New("the run was given up")
 
 // Deed is something done from outside at a moment of a run: it is sent a signal, if
-// Signal is set; or a person says what a failed step should have returned, if Step is
-// set; or it is cancelled.
+// Signal is set; or a person runs a step again, if Retry is set, or says what it should
+// have returned, if Step is; or it is cancelled.
 type Deed struct {
 	At      time.Duration
 	Signal  string
 	Payload any // of Signal; nil: nothing
 	Step    string
-	Result  any // of Step
+	Result  any  // of Step
+	Retry   bool // Step, or "" for all that failed
 }
 
 func (d Deed) event() machine.Event {
 	switch {
 	case d.Signal != "":
 		return machine.SignalReceived{At: d.At, Name: d.Signal, Payload: d.Payload}
+	case d.Retry:
+		return machine.StepRetried{At: d.At, Step: d.Step}
 	case d.Step != "":
 		return machine.StepResolved{At: d.At, Step: d.Step, Result: d.Result}
 	}
@@ -96,7 +99,7 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 			return nil, fmt.Errorf("at +%s: %w", value.FormatDuration(next.at), err)
 		}
 		switch next.event.(type) {
-		case machine.SignalReceived, machine.CancelRequested, machine.StepResolved:
+		case machine.SignalReceived, machine.CancelRequested, machine.StepResolved, machine.StepRetried:
 			outside--
 		}
 		for _, c := range commands {

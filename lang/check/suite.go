@@ -796,6 +796,14 @@ func (f *testFlow) deed(d *syntax.Deed, g *graph.Graph) *suite.Deed {
 		f.signalled(d, g, out)
 		return out
 	}
+	if out.Retry = d.Retry; d.From != nil {
+		out.Step = d.From.Text
+		if s := stepNamed(g, out.Step); s != nil {
+			f.noteName(SortStep, *d.From, s.Span, s.Result)
+		} else {
+			f.unknownStep(*d.From, g)
+		}
+	}
 	if d.Step == nil {
 		return out
 	}

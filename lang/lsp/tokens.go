@@ -168,8 +168,10 @@ func places(tree *syntax.File) (names map[int]mark, inside func(offset int) bool
 		case *syntax.Run:
 			name(tokenWorkflow, 0, n.Workflow...)
 		case *syntax.Deed:
-			if n.Step != nil {
-				name(tokenFunction, 0, *n.Step)
+			for _, step := range []*syntax.Name{n.Step, n.From} {
+				if step != nil {
+					name(tokenFunction, 0, *step)
+				}
 			}
 		case *syntax.Expect:
 			if n.Ending != nil {

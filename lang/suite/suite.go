@@ -114,8 +114,9 @@ type (
 		At      *expr.Program
 		Signal  string        // sent with Payload; "": none is
 		Payload *expr.Program // nil: nothing
-		Step    string        // resolved with Result; "": none is. Without either the run is cancelled
+		Step    string        // resolved with Result; "": none is. Without any of these the run is cancelled
 		Result  *expr.Program
+		Retry   bool // Step is run again, or all that failed if it is ""
 		Span    diag.Span
 	}
 	// Run runs a workflow.

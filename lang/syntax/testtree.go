@@ -104,13 +104,16 @@ type (
 		Value *Expr `parser:"'seed' @@"`
 	}
 	// Deed is something done from outside at a moment of the next run: it is
-	// cancelled or sent a signal, or a person says what a failed step should have returned.
+	// cancelled or sent a signal, or a person runs a step again, or says what a failed one
+	// should have returned.
 	Deed struct {
 		Node
 		At      *Expr `parser:"'after' @@"`
 		Cancel  bool  `parser:"( @'cancel'"`
-		Signal  *Name `parser:"| 'signal' @@"`  // nil: none is sent
-		Payload *Expr `parser:"@@?"`            // nil: {}
+		Signal  *Name `parser:"| 'signal' @@"` // nil: none is sent
+		Payload *Expr `parser:"@@?"`           // nil: {}
+		Retry   bool  `parser:"| @'retry'"`
+		From    *Name `parser:"@@?"`            // nil: all that failed
 		Step    *Name `parser:"| 'resolve' @@"` // nil: none is resolved
 		Result  *Expr `parser:"@@ )"`
 	}

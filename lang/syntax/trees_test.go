@@ -450,6 +450,9 @@ func (g *trees) testStmt() TestStmt {
 			return &Deed{At: g.expr(), Cancel: true}
 		}
 		name := g.anyName()
+		if g.flip("retry") {
+			return &Deed{At: g.expr(), Retry: true, From: &name}
+		}
 		return &Deed{At: g.expr(), Step: &name, Result: g.expr()}
 	case 7:
 		return &Run{Workflow: some(g, 1, 3, g.anyName), Input: g.orNil()}

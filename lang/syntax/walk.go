@@ -135,7 +135,7 @@ func (w walker) test(n any) {
 		w.expr(n.Value)
 	case *Deed:
 		w.expr(n.At)
-		for _, name := range []*Name{n.Step, n.Signal} {
+		for _, name := range []*Name{n.Step, n.From, n.Signal} {
 			if name != nil {
 				w.visit(name)
 			}

@@ -526,6 +526,11 @@ func (w *writer) test(n any) {
 		case n.Signal != nil:
 			w.print(" signal ", n.Signal.Text)
 			w.with(" ", n.Payload)
+		case n.Retry:
+			w.print(" retry")
+			if n.From != nil {
+				w.print(" ", n.From.Text)
+			}
 		default:
 			w.print(" resolve ", n.Step.Text)
 			w.with(" ", n.Result)

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+
+	"wf/interpreter"
+	"wf/interpreter/journal"
+	"wf/interpreter/machine"
+)
+
+type retryCmd struct {
+	storeFlags
+	answers
+	ID   string `arg:"" name:"run" help:"Id of the run, or the beginning of it."`
+	From string `help:"The step to run again, failed or not, with those that need it; without it, all that failed." placeholder:"STEP"`
+}
+
+// Help is shown by wf retry --help.
+func (retryCmd) Help() string {
+	return `Runs the failed steps of a run again, or one step, and then what needs them, as soon as a worker has
+the run. What was answered before is not called again; a call whose outcome is in doubt keeps its
+idempotency key, one that was refused gets another. With --from a step that has not failed is done
+anew. A run whose effects are undone, or that was cancelled, stays as it is.
+
+Examples:
+  wf retry refund-9 --store runs.db`
+}
+
+// Run tells the run.
+func (c *retryCmd) Run(e *env) error {
+	s, err := c.open(false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	rec, err := s.find(context.Background(), c.ID)
+	if err != nil {
+		return err
+	}
+	return s.say(e, c.answers, rec, machine.StepRetried{Step: c.From})
+}
+
+// say tells a run something that it may refuse. What the worker would refuse is refused
+// here, and not left for it.
+func (s *opened) say(e *env, a answers, rec journal.Record, ev machine.Event) error {
+	cast, err := a.cast(e)
+	if err != nil {
+		return err
+	}
+	m, _, _, err := s.replay(cast, rec.ID, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := m.Apply(interpreter.Stamp(ev, m.Now())); err != nil {
+		return wrong("run %s: %v", rec.ID, err)
+	}
+	return s.tell(rec, ev)
+}
