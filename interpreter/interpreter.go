@@ -28,11 +28,11 @@ type Options struct {
 	Trace    func(machine.Entry) // called on one goroutine, in order; nil: nobody listens
 
 	// Of runs that outlive a process, see package durable. They begin at Start, which must be set.
-	Past     []machine.Event                             // what has happened already, behind Started; the run goes on from there
-	Replayed func(n int)                                 // called before Past[n] is applied, and with its length behind the last; nil: nobody asks
-	Append   func(ev machine.Event, message int64) error // writes what happens before it has an effect; an error ends Run; nil: nobody remembers
-	Idle     func(wake time.Duration) bool               // asked when no call is under way, and the next timer fires at wake (0: there is none); true ends Run with ErrIdle; nil: go on
-	Outside  <-chan Outside                              // what others tell the run; nil: nobody does
+	Past     []machine.Event                                                  // what has happened already, behind Started; the run goes on from there
+	Replayed func(n int)                                                      // called before Past[n] is applied, and with its length behind the last; nil: nobody asks
+	Append   func(ev machine.Event, message int64, end *machine.Result) error // writes what has happened before anything is done about it, and what the run came to (nil: it goes on); an error ends Run; nil: nobody remembers
+	Idle     func(wake time.Duration) bool                                    // asked when no call is under way, and the next timer fires at wake (0: there is none); true ends Run with ErrIdle; nil: go on
+	Outside  <-chan Outside                                                   // what others tell the run; nil: nobody does
 }
 
 // Outside is something that others tell a run: its time is set when it is taken.
@@ -128,17 +128,17 @@ func (d *driver) loop(m *machine.Machine) (*machine.Result, error) {
 		}
 		last = max(last, d.now())
 		ev := Stamp(next.Event, last)
+		commands, err := m.Apply(ev)
+		if err != nil && !fromOutside(ev) {
+			return nil, err
+		}
 		if d.opts.Append != nil {
-			if err := d.opts.Append(ev, next.Message); err != nil {
+			if err := d.opts.Append(ev, next.Message, m.Result()); err != nil {
 				return nil, err
 			}
 		}
-		commands, err := m.Apply(ev)
 		if next.Taken != nil {
 			next.Taken(err)
-		}
-		if err != nil && !fromOutside(ev) {
-			return nil, err
 		}
 		for _, c := range commands {
 			d.carryOut(c)

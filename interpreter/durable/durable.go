@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,16 +56,19 @@ type Worker struct {
 
 	breakers *breakers
 
-	mu     sync.Mutex
-	graphs map[string]*graph.Graph // by the hash of the definition
-	active map[string]*active      // by id of the run
-	free   chan struct{}           // told when a run is over or asleep
-	all    sync.WaitGroup
+	mu      sync.Mutex
+	graphs  map[string]*graph.Graph // by the hash of the definition
+	active  map[string]*active      // by id of the run
+	serving context.Context         // of the runs; nil: Serve is not at work
+	free    chan struct{}           // told when a run is over or asleep, or one was created
+	all     sync.WaitGroup
 }
 
 // active is a run that is in memory.
 type active struct {
+	ctx   context.Context        // ends with Serve
 	inbox chan []journal.Message // what others have left for it
+	fresh *History               // of a run that began here a moment ago; nil: it is read from the store
 }
 
 // New makes a worker. It does nothing until it is told to.
@@ -91,14 +95,21 @@ var ErrSecret = errors.New("the store has no key, so that it cannot keep secrets
 // prepared. If there is a run of this id or business key already, that is returned, with
 // journal.ErrExists.
 func Create(ctx context.Context, store journal.Store, key *journal.Key, d journal.Definition, g *graph.Graph, run journal.Run, input map[string]any) (journal.Run, error) {
+	c, err := create(ctx, store, key, d, g, run, input, "")
+	return c.Run, err
+}
+
+// create begins a run, and claims it for a worker unless that is "".
+func create(ctx context.Context, store journal.Store, key *journal.Key, d journal.Definition, g *graph.Graph, run journal.Run, input map[string]any, worker string) (c journal.Claim, err error) {
+	c.Run = run
 	if key == nil {
 		if path := Secret(g, input); path != "" {
-			return run, fmt.Errorf("%w: %s", ErrSecret, path)
+			return c, fmt.Errorf("%w: %s", ErrSecret, path)
 		}
 	}
 	text, err := value.EncodeJSON(input, "")
 	if err != nil {
-		return run, err
+		return c, err
 	}
 	if run.Correlation = sim.CorrelationID(input); run.Correlation == "" {
 		run.Correlation = run.ID
@@ -107,8 +118,58 @@ func Create(ctx context.Context, store journal.Store, key *journal.Key, d journa
 	p := project(g, run.Start)
 	status := journal.Status{State: journal.Running}
 	status.Steps, _ = p.take()
-	claim, err := store.Create(ctx, d, run, status, "")
-	return claim.Run, err
+	return store.Create(ctx, d, run, status, worker)
+}
+
+// Start begins a run as [Create] does, and takes it at once if the worker is at work and
+// has room; else whoever is free takes it.
+func (w *Worker) Start(ctx context.Context, d journal.Definition, g *graph.Graph, run journal.Run, input map[string]any) (journal.Run, error) {
+	a := w.reserve(run.ID)
+	name := ""
+	if a != nil {
+		name = w.opts.Name
+	}
+	c, err := create(ctx, w.opts.Store, w.opts.Key, d, g, run, input, name)
+	switch {
+	case a != nil && err != nil:
+		w.release(run.ID)
+	case a != nil:
+		a.fresh = &History{Run: c.Run, Graph: g, Input: input}
+		go w.work(c, a)
+	case err == nil:
+		w.tell()
+	}
+	return c.Run, err
+}
+
+// reserve makes room for a run; nil if there is none, or Serve is not at work. What is
+// reserved must be released.
+func (w *Worker) reserve(run string) *active {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.serving == nil || len(w.active) >= w.opts.Runs || w.active[run] != nil || len(w.opts.Only) > 0 && !slices.Contains(w.opts.Only, run) {
+		return nil
+	}
+	a := &active{ctx: w.serving, inbox: make(chan []journal.Message, 1)}
+	w.active[run] = a
+	w.all.Add(1)
+	return a
+}
+
+func (w *Worker) release(run string) {
+	w.mu.Lock()
+	delete(w.active, run)
+	w.mu.Unlock()
+	w.tell()
+	w.all.Done()
+}
+
+// tell wakes Serve.
+func (w *Worker) tell() {
+	select {
+	case w.free <- struct{}{}:
+	default:
+	}
 }
 
 // Tell leaves an event for a run, whose moment is when the run takes it. Whoever has the
@@ -129,8 +190,16 @@ func place(run, what string) string { return run + " " + what }
 // ends as well when it says so; it is asked when nothing is under way here.
 func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer w.all.Wait()
-	defer stop()
+	w.mu.Lock()
+	w.serving = inner
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		w.serving = nil
+		w.mu.Unlock()
+		stop()
+		w.all.Wait()
+	}()
 	var alive, looked time.Time // said that, and at what others have left
 	for {
 		now := time.Now()
@@ -211,28 +280,26 @@ func (w *Worker) deliver(ctx context.Context) error {
 
 // begin runs what was claimed, on a goroutine of its own.
 func (w *Worker) begin(ctx context.Context, c journal.Claim) {
-	ctx, cancel := context.WithCancel(ctx)
-	a := &active{inbox: make(chan []journal.Message, 1)}
+	a := &active{ctx: ctx, inbox: make(chan []journal.Message, 1)}
 	w.mu.Lock()
 	w.active[c.Run.ID] = a
 	w.mu.Unlock()
-	w.all.Go(func() {
-		defer cancel()
-		err := w.run(ctx, c, a)
-		if err != nil && !errors.Is(err, journal.ErrFenced) {
-			w.giveUp(ctx, c)
-		}
-		w.mu.Lock()
-		delete(w.active, c.Run.ID)
-		w.mu.Unlock()
-		if err != nil && w.opts.Lost != nil && ctx.Err() == nil {
-			w.opts.Lost(c.Run, err)
-		}
-		select {
-		case w.free <- struct{}{}:
-		default:
-		}
-	})
+	w.all.Add(1)
+	go w.work(c, a)
+}
+
+// work goes on with a run as long as it can, and releases it.
+func (w *Worker) work(c journal.Claim, a *active) {
+	defer w.release(c.Run.ID)
+	ctx, cancel := context.WithCancel(a.ctx)
+	defer cancel()
+	err := w.run(ctx, c, a)
+	if err != nil && !errors.Is(err, journal.ErrFenced) {
+		w.giveUp(ctx, c)
+	}
+	if err != nil && w.opts.Lost != nil && ctx.Err() == nil {
+		w.opts.Lost(c.Run, err)
+	}
 }
 
 // graph compiles a definition, once.

@@ -73,7 +73,7 @@ func compile(d journal.Definition) (*graph.Graph, error) {
 	return p.Workflow(d.Workflow)
 }
 
-func shipped(t *testing.T, name string) job {
+func shipped(t testing.TB, name string) job {
 	t.Helper()
 	p, problems := lang.Load(workflows.FS, name+".wf", lang.Options{Catalog: registry()})
 	if problems.HasErrors() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,8 +23,11 @@ type History struct {
 	Events []machine.Event // behind Started
 }
 
-// history reads a run.
-func (w *Worker) history(ctx context.Context, r journal.Run) (h History, err error) {
+// history reads a run, unless it began here.
+func (w *Worker) history(ctx context.Context, r journal.Run, a *active) (h History, err error) {
+	if a.fresh != nil {
+		return *a.fresh, nil
+	}
 	g, err := w.graph(ctx, r.Definition)
 	if err != nil {
 		return h, err
@@ -55,7 +59,7 @@ func Load(ctx context.Context, store journal.Store, key *journal.Key, r journal.
 		return h, err
 	}
 	for i, b := range kept {
-		text, err := key.Open(b, place(r.ID, fmt.Sprint(i)))
+		text, err := key.Open(b, place(r.ID, strconv.Itoa(i)))
 		if err != nil {
 			return h, fmt.Errorf("event %d of run %s cannot be read: %w", i, r.ID, err)
 		}
@@ -72,22 +76,26 @@ func Load(ctx context.Context, store journal.Store, key *journal.Key, r journal.
 type session struct {
 	w     *Worker
 	claim journal.Claim
+	graph *graph.Graph
 	shown *projection
 	n     int                // events in the store
 	wake  time.Duration      // at which it goes to sleep
+	over  bool               // its end is written
 	taken map[int64]struct{} // messages that were handed over
 }
 
 // run goes on with a run until it has ended, sleeps, or the context ends.
 func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
-	h, err := w.history(ctx, c.Run)
+	h, err := w.history(ctx, c.Run, a)
 	if err != nil {
 		return err
 	}
-	s := &session{w: w, claim: c, shown: project(h.Graph, c.Run.Start), n: len(h.Events), taken: map[int64]struct{}{}}
+	s := &session{w: w, claim: c, graph: h.Graph, shown: project(h.Graph, c.Run.Start), n: len(h.Events), taken: map[int64]struct{}{}}
 	known := len(h.Events)
-	if h.Events, err = s.welcome(ctx, h.Events); err != nil {
-		return err
+	if a.fresh == nil {
+		if h.Events, err = s.welcome(ctx, h.Events); err != nil {
+			return err
+		}
 	}
 	outside := make(chan interpreter.Outside)
 	go s.listen(ctx, a, outside)
@@ -113,7 +121,7 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 	case err != nil:
 		return err // fenced, or the store is out of order: nothing more is written
 	}
-	if err := s.end(h.Graph, result); err != nil {
+	if err := s.end(result); err != nil {
 		return err
 	}
 	if w.opts.Ended != nil {
@@ -174,7 +182,7 @@ func (s *session) welcome(ctx context.Context, events []machine.Event) ([]machin
 			return nil, err
 		}
 		ev = interpreter.Stamp(ev, at)
-		if err := s.append(ev, m.Number); err != nil {
+		if err := s.append(ev, m.Number, nil); err != nil {
 			return nil, err
 		}
 		events = append(events, ev)
@@ -216,25 +224,33 @@ func (s *session) message(m journal.Message) (machine.Event, error) {
 	return journal.Decode(text)
 }
 
-// append writes an event, with what has become of those before it.
-func (s *session) append(ev machine.Event, message int64) error {
+// append writes an event, with what has come of it.
+func (s *session) append(ev machine.Event, message int64, end *machine.Result) error {
 	text, err := journal.Encode(ev)
 	if err != nil {
 		return err
 	}
 	a := journal.Append{Run: s.claim.Run.ID, Fence: s.claim.Fence, From: s.n,
-		Events: [][]byte{s.w.opts.Key.Seal(text, place(s.claim.Run.ID, fmt.Sprint(s.n)))}}
+		Events: [][]byte{s.w.opts.Key.Seal(text, place(s.claim.Run.ID, strconv.Itoa(s.n)))}}
 	if message != 0 {
 		a.Taken = []int64{message}
 	}
 	status := journal.Status{State: journal.Running}
-	if status.Steps, status.Attempts = s.shown.take(); len(status.Steps)+len(status.Attempts) > 0 {
+	if end != nil {
+		if status, err = s.ended(end); err != nil {
+			return err
+		}
+		a.Leave = true
+	}
+	status.Steps, status.Attempts = s.shown.take()
+	if end != nil || len(status.Steps)+len(status.Attempts) > 0 {
 		a.Status = &status
 	}
 	if err := s.w.opts.Store.Append(context.Background(), a); err != nil {
 		return err
 	}
 	s.n++
+	s.over = a.Leave
 	return nil
 }
 
@@ -257,18 +273,30 @@ func (s *session) leave(status journal.Status) error {
 	return s.w.opts.Store.Append(context.Background(), journal.Append{Run: s.claim.Run.ID, Fence: s.claim.Fence, From: s.n, Status: &status, Leave: true})
 }
 
-// end writes what came of the run.
-func (s *session) end(g *graph.Graph, r *machine.Result) error {
+// end writes what came of the run, if that was not written with its last event.
+func (s *session) end(r *machine.Result) error {
+	if s.over {
+		return nil
+	}
+	status, err := s.ended(r)
+	if err != nil {
+		return err
+	}
+	return s.leave(status)
+}
+
+// ended is what is shown of a run with this end.
+func (s *session) ended(r *machine.Result) (journal.Status, error) {
 	status := journal.Status{State: journal.State(r.Ending), Ended: s.claim.Run.Start.Add(r.Summary.Total)}
 	if r.Error != nil {
 		status.Code, status.Message = r.Error.Code, r.Error.Message
 	}
 	if r.Output != nil {
-		text, err := value.EncodeJSON(g.Output.Type().Redact(r.Output), "")
+		text, err := value.EncodeJSON(s.graph.Output.Type().Redact(r.Output), "")
 		if err != nil {
-			return err
+			return status, err
 		}
 		status.Output = s.w.opts.Key.Seal(text, place(s.claim.Run.ID, "output"))
 	}
-	return s.leave(status)
+	return status, nil
 }

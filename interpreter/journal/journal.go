@@ -3,10 +3,10 @@
 // keeps these three. What it shows of a run beside them, its [Status], is derived, for
 // people and for finding what is due.
 //
-// The rule of a driver: an event is appended first and applied then. After a crash the
-// events are applied to a fresh machine, and what that has pending is carried out again:
-// a call that was under way is made once more with the same idempotency key, and no
-// other.
+// The rule of a driver: an event is on the disk before anything is done about it. After a
+// crash the events are applied to a fresh machine, and what that has pending is carried
+// out again: a call that was under way is made once more with the same idempotency key,
+// and no other.
 //
 // Packages memory and sqlite are stores; journaltest says what every store must do.
 package journal

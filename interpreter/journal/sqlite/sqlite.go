@@ -6,7 +6,7 @@ package sqlite
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,13 +19,15 @@ import (
 	"wf/interpreter/journal"
 )
 
-//go:embed schema.sql
-var schema string
+// The tables of a store, its views, and what brings a store of version N to the next one.
+//
+//go:embed schema.sql views.sql upgrade*.sql
+var files embed.FS
 
 // applicationID marks the file as a store of wf; version is of its tables.
 const (
 	applicationID = 0x77660001
-	version       = 1
+	version       = 2
 )
 
 // maxBatch bounds the requests of one transaction.
@@ -117,8 +119,55 @@ func (c *conn) prepare() (err error) {
 		return nil
 	case v > version:
 		return fmt.Errorf("the store is of version %d, made by a newer wf; this one knows version %d", v, version)
+	case v == 0:
+		if err := c.script("schema.sql"); err != nil {
+			return err
+		}
+	default:
+		if err := c.upgrade(v); err != nil {
+			return err
+		}
 	}
-	return c.c.Exec(schema + fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d;", applicationID, version))
+	if err := c.script("views.sql"); err != nil {
+		return err
+	}
+	return c.c.Exec(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d;", applicationID, version))
+}
+
+// upgrade brings the tables of an older version to this one, within a transaction: it
+// happens or it does not. The views are made anew behind it.
+func (c *conn) upgrade(from int64) error {
+	alive := ""
+	if err := c.each("SELECT id FROM worker WHERE until > ? LIMIT 1", func(st *sqlite3.Stmt) error { alive = st.ColumnText(0); return nil }, time.Now()); err != nil {
+		return err
+	}
+	if alive != "" {
+		return fmt.Errorf("the store is of version %d, and this wf needs version %d: it is upgraded when nobody works on it; stop worker %s first", from, version, alive)
+	}
+	var views []string
+	if err := c.each("SELECT name FROM sqlite_schema WHERE type = 'view'", func(st *sqlite3.Stmt) error { views = append(views, st.ColumnText(0)); return nil }); err != nil {
+		return err
+	}
+	for _, name := range views {
+		if err := c.c.Exec(`DROP VIEW "` + name + `"`); err != nil {
+			return err
+		}
+	}
+	for v := from; v < version; v++ {
+		if err := c.script(fmt.Sprintf("upgrade%d.sql", v)); err != nil {
+			return fmt.Errorf("the store cannot be upgraded from version %d: %w", v, err)
+		}
+	}
+	return nil
+}
+
+// script carries out a file of SQL.
+func (c *conn) script(name string) error {
+	sql, err := files.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return c.c.Exec(string(sql))
 }
 
 // Close waits for what is being written.
@@ -395,13 +444,17 @@ func (s *Store) Create(ctx context.Context, d journal.Definition, r journal.Run,
 		if tags == nil {
 			tags = map[string]string{}
 		}
-		if err := c.exec(`INSERT INTO run (id, key, workflow, version, definition, correlation, seed, start, input, tags, started_by, why, state, wake, code, message, events, worker, fence)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, ?, 1)`,
-			r.ID, orNull(r.Key), r.Workflow, r.Version, r.Definition, r.Correlation, int64(r.Seed), r.Start, r.Input, toJSON(tags), r.By, r.Why,
+		if err := c.exec(`INSERT INTO run (id, key, workflow, version, definition, correlation, seed, start, tags, started_by, why, state, wake, code, message, worker, fence)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', ?, 1)`,
+			r.ID, orNull(r.Key), r.Workflow, r.Version, r.Definition, r.Correlation, int64(r.Seed), r.Start, toJSON(tags), r.By, r.Why,
 			string(status.State), wake, orNull(worker)); err != nil {
 			return err
 		}
-		return c.show(c.c.LastInsertRowID(), status)
+		number := c.c.LastInsertRowID()
+		if err := c.exec("INSERT INTO payload VALUES (?, ?, NULL)", number, r.Input); err != nil {
+			return err
+		}
+		return c.show(number, status)
 	})
 	return claim, err
 }
@@ -430,9 +483,12 @@ func (c *conn) show(run int64, s journal.Status) error {
 // Append adds to a run.
 func (s *Store) Append(_ context.Context, a journal.Append) error {
 	return s.update(func(c *conn) error {
-		run, fence, events := int64(-1), int64(0), 0
-		if err := c.each("SELECT number, fence, events FROM run WHERE id = ?", func(st *sqlite3.Stmt) error {
-			run, fence, events = st.ColumnInt64(0), st.ColumnInt64(1), st.ColumnInt(2)
+		run, fence, state, events := int64(-1), int64(0), journal.State(""), 0
+		if err := c.each("SELECT number, fence, state, (SELECT max(seq) FROM event WHERE run = number) FROM run WHERE id = ?", func(st *sqlite3.Stmt) error {
+			run, fence, state = st.ColumnInt64(0), st.ColumnInt64(1), journal.State(st.ColumnText(2))
+			if st.ColumnType(3) != sqlite3.NULL {
+				events = st.ColumnInt(3) + 1
+			}
 			return nil
 		}, a.Run); err != nil {
 			return err
@@ -455,21 +511,8 @@ func (s *Store) Append(_ context.Context, a journal.Append) error {
 				return err
 			}
 		}
-		if len(a.Events) > 0 {
-			if err := c.exec("UPDATE run SET events = ? WHERE number = ?", a.From+len(a.Events), run); err != nil {
-				return err
-			}
-		}
 		if st := a.Status; st != nil {
-			var wake any = 0
-			if st.State != journal.Running {
-				wake = st.Wake
-			}
-			if err := c.exec("UPDATE run SET state = ?, wake = ?, ended = ?, code = ?, message = ?, output = ? WHERE number = ?",
-				string(st.State), wake, st.Ended, st.Code, st.Message, st.Output, run); err != nil {
-				return err
-			}
-			if err := c.show(run, *st); err != nil {
+			if err := c.status(run, state, *st); err != nil {
 				return err
 			}
 		}
@@ -479,6 +522,25 @@ func (s *Store) Append(_ context.Context, a journal.Append) error {
 		// whoever has left it a message meanwhile is heard at once
 		return c.exec(`UPDATE run SET worker = NULL, wake = CASE WHEN EXISTS (SELECT 1 FROM message WHERE run = run.number) THEN 0 ELSE wake END WHERE number = ?`, run)
 	})
+}
+
+// status writes what is shown of a run. A run that goes on running has its row as it is:
+// nearly every event is of that kind.
+func (c *conn) status(run int64, was journal.State, st journal.Status) error {
+	if st.State != journal.Running || was != journal.Running {
+		var wake any = 0
+		if st.State != journal.Running {
+			wake = st.Wake
+		}
+		if err := c.exec("UPDATE run SET state = ?, wake = ?, ended = ?, code = ?, message = ? WHERE number = ?",
+			string(st.State), wake, st.Ended, st.Code, st.Message, run); err != nil {
+			return err
+		}
+		if err := c.exec("UPDATE payload SET output = ?1 WHERE run = ?2 AND output IS NOT ?1", st.Output, run); err != nil {
+			return err
+		}
+	}
+	return c.show(run, st)
 }
 
 // Post leaves a message.
@@ -554,7 +616,7 @@ func (s *Store) Claim(ctx context.Context, worker string, now time.Time, n int, 
 			if err := c.exec("UPDATE run SET worker = ?, fence = fence + 1 WHERE number = ?", worker, number); err != nil {
 				return err
 			}
-			if err := c.each("SELECT "+columns+", fence FROM run WHERE number = ?", func(st *sqlite3.Stmt) error {
+			if err := c.each("SELECT "+columns+", fence FROM "+tables+" WHERE number = ?", func(st *sqlite3.Stmt) error {
 				rec, err := record(st)
 				out = append(out, journal.Claim{Run: rec.Run, Events: rec.Events, Fence: st.ColumnInt64(columnCount)})
 				return err
@@ -608,7 +670,9 @@ func (s *Store) Breakers(ctx context.Context) (out []journal.Breaker, err error)
 }
 
 const (
-	columns     = "id, key, workflow, version, definition, correlation, seed, start, input, tags, started_by, why, state, wake, ended, code, message, output, events, worker"
+	columns = "id, key, workflow, version, definition, correlation, seed, start, input, tags, started_by, why, state, wake, ended, code, message, output, " +
+		"(SELECT coalesce(max(seq), -1) FROM event WHERE event.run = number) + 1, worker"
+	tables      = "run JOIN payload ON payload.run = number"
 	columnCount = 20
 )
 
@@ -627,7 +691,7 @@ func record(st *sqlite3.Stmt) (r journal.Record, err error) {
 }
 
 func (c *conn) record(id string) (r journal.Record, err error) {
-	err = c.each("SELECT "+columns+" FROM run WHERE id = ?", func(st *sqlite3.Stmt) (err error) { r, err = record(st); return err }, id)
+	err = c.each("SELECT "+columns+" FROM "+tables+" WHERE id = ?", func(st *sqlite3.Stmt) (err error) { r, err = record(st); return err }, id)
 	if err == nil && r.ID == "" {
 		err = journal.ErrNotFound
 	}
@@ -736,7 +800,7 @@ func (s *Store) List(ctx context.Context, f journal.Filter) (out []journal.Recor
 		limit = 1000
 	}
 	err = s.view(ctx, func(c *conn) error {
-		return c.each("SELECT "+columns+" FROM run WHERE "+cond+" ORDER BY number "+order+" LIMIT ?", func(st *sqlite3.Stmt) error {
+		return c.each("SELECT "+columns+" FROM "+tables+" WHERE "+cond+" ORDER BY number "+order+" LIMIT ?", func(st *sqlite3.Stmt) error {
 			r, err := record(st)
 			out = append(out, r)
 			return err
@@ -757,7 +821,7 @@ func (s *Store) Prune(_ context.Context, f journal.Filter) (n int, err error) {
 			}
 			more = len(numbers) == 1000
 			for _, number := range numbers {
-				for _, sql := range []string{"DELETE FROM event WHERE run = ?", "DELETE FROM step WHERE run = ?", "DELETE FROM attempt WHERE run = ?", "DELETE FROM message WHERE run = ?", "DELETE FROM run WHERE number = ?"} {
+				for _, sql := range []string{"DELETE FROM event WHERE run = ?", "DELETE FROM step WHERE run = ?", "DELETE FROM attempt WHERE run = ?", "DELETE FROM message WHERE run = ?", "DELETE FROM payload WHERE run = ?", "DELETE FROM run WHERE number = ?"} {
 					if err := c.exec(sql, number); err != nil {
 						return err
 					}
