@@ -45,17 +45,32 @@ const (
 
 // Options of [Run]. The zero value runs every test of a file without golden files.
 type Options struct {
-	Context  context.Context          // once it is done, tests under way are given up and no further one begins; nil: never
-	Builtins func() builtins.Services // fresh registered services for one test; nil: there are none
-	Filter   *regexp.Regexp           // of names as results have them; nil: all
-	Seed     uint64                   // of runs whose test sets none; 0: 1
-	Files    Files                    // where golden files are; nil: `expect golden` fails
-	Update   bool                     // write golden files instead of comparing
-	Workers  int                      // tests at once; 0: as many as there are processors
-	FailFast bool                     // begin no further test once one has failed
-	Begin    func(tests int)          // told how many tests there are, before the first; nil: nobody
-	Cover    *cover.Profile           // told what the runs reach; programs must be loaded with probes; nil: nobody listens
-	Report   func(*Result)            // told of every result, in the order of the file; nil: nobody
+	Context  context.Context                // once it is done, tests under way are given up and no further one begins; nil: never
+	Builtins func() builtins.Services       // fresh registered services for one test; nil: there are none
+	Filter   *regexp.Regexp                 // of names as results have them; nil: all
+	Seed     uint64                         // of runs whose test sets none; 0: 1
+	Files    Files                          // where golden files are; nil: `expect golden` fails
+	Update   bool                           // write golden files instead of comparing
+	Workers  int                            // tests at once; 0: as many as there are processors
+	FailFast bool                           // begin no further test once one has failed
+	Enough   func(*Result) bool             // begin no further test once this is said of one; nil: FailFast decides
+	First    func(*Result) int              // tests with a lower number are run before others, whatever their place; nil: in the order of the file
+	NoGolden bool                           // `expect golden` says nothing
+	Longest  int                            // trace entries after which a run is given up and its test has failed; 0: never
+	Ran      func(*Result, *Ran)            // told of every run of a test, by several at once; nil: nobody
+	Reached  func(*Result, *cover.Recorder) // told what each test reached, beside Cover; nil: nobody
+	Begin    func(tests int)                // told how many tests there are, before the first; nil: nobody
+	Cover    *cover.Profile                 // told what the runs reach; programs must be loaded with probes; nil: nobody listens
+	Report   func(*Result)                  // told of every result, in the order of the file; nil: nobody
+}
+
+// Ran is a run of a test that came to its end.
+type Ran struct {
+	Number  int // among the runs of the test, from 1
+	Span    diag.Span
+	Graph   *graph.Graph
+	Result  *machine.Result
+	Entries []machine.Entry // valid until Options.Ran returns
 }
 
 // Files are the golden files of a test file. Names are relative to the folder that the
@@ -114,6 +129,12 @@ func RunAll(programs []*lang.Program, opts Options) []*Result {
 	}
 	if opts.Filter != nil {
 		all = slices.DeleteFunc(all, func(s *scenario) bool { return !opts.Filter.MatchString(s.result.Name) })
+	}
+	if opts.First != nil {
+		slices.SortStableFunc(all, func(a, b *scenario) int { return opts.First(a.result) - opts.First(b.result) })
+	}
+	if opts.Enough == nil {
+		opts.Enough = func(r *Result) bool { return opts.FailFast && !r.Passed() }
 	}
 	if opts.Begin != nil {
 		opts.Begin(len(all))
@@ -183,8 +204,8 @@ func runAll(all []*scenario, opts Options) []*Result {
 	for i := range done {
 		done[i] = make(chan struct{})
 	}
-	var next, failed atomic.Int64 // failed: index of the first test that has
-	failed.Store(int64(len(all)))
+	var next, enough atomic.Int64 // enough: index of the first test behind which none is run
+	enough.Store(int64(len(all)))
 	workers := opts.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -196,14 +217,14 @@ func runAll(all []*scenario, opts Options) []*Result {
 				s := all[i]
 				all[i] = nil // what it holds is not needed once it has run
 				results[i] = s.result
-				if opts.stopped() || opts.FailFast && int64(i) > failed.Load() {
+				if opts.stopped() || int64(i) > enough.Load() {
 					s.result.Skipped = true
 				} else if s.test != nil {
 					s.entries = entries
 					s.run()
 					entries = s.entries
 				}
-				for first := failed.Load(); !s.result.Passed() && int64(i) < first && !failed.CompareAndSwap(first, int64(i)); first = failed.Load() {
+				for first := enough.Load(); int64(i) < first && opts.Enough(s.result) && !enough.CompareAndSwap(first, int64(i)); first = enough.Load() {
 				}
 				close(done[i])
 			}
@@ -220,9 +241,12 @@ func runAll(all []*scenario, opts Options) []*Result {
 		}
 		if results[i].cover != nil {
 			opts.Cover.Add(results[i].cover)
+			if opts.Reached != nil {
+				opts.Reached(results[i], results[i].cover)
+			}
 			results[i].cover = nil
 		}
-		over = over || opts.FailFast && !results[i].Passed()
+		over = over || opts.Enough(results[i])
 		if opts.Report != nil {
 			opts.Report(results[i])
 		}
@@ -444,7 +468,9 @@ func (s *scenario) stmt(st suite.Stmt) bool {
 			f.Summary, f.Expected, f.Actual, f.Detail = s.masked(f.Summary), s.masked(f.Expected), s.masked(f.Actual), s.masked(f.Detail)
 		}
 	case *suite.Golden:
-		s.golden(st)
+		if !s.opts.NoGolden {
+			s.golden(st)
+		}
 	default:
 		panic(fmt.Sprintf("unknown statement %T", st))
 	}
@@ -539,16 +565,19 @@ func (s *scenario) execute(st *suite.Run) bool {
 	s.last.input, s.last.entries = input, s.entries[:0]
 	before := len(s.stage.Problems())
 	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds, Cover: s.covered(st.Graph),
-		Stop:  func() bool { return len(s.stage.Problems()) > before || s.opts.stopped() },
+		Stop:  func() bool { return len(s.stage.Problems()) > before || s.endless() || s.opts.stopped() },
 		Trace: func(e machine.Entry) { s.last.entries = append(s.last.entries, e) }})
 	s.entries = s.last.entries
 	switch {
-	case errors.Is(err, sim.ErrStopped) && len(s.stage.Problems()) == before: // by the context
-		return false
-	case errors.Is(err, sim.ErrStopped):
+	case errors.Is(err, sim.ErrStopped) && len(s.stage.Problems()) > before:
 		p := s.stage.Problems()[before]
 		f := s.result.fail(CodeMock, orSpan(p.Span, st.Span), "%s", p.Message)
 		f.Hint, f.Trace = p.Hint, s.traceText(nil)
+		return false
+	case errors.Is(err, sim.ErrStopped) && s.endless():
+		s.result.fail(CodeBroken, st.Span, "the run goes on beyond %d entries of its trace", s.opts.Longest)
+		return false
+	case errors.Is(err, sim.ErrStopped): // by the context
 		return false
 	case err != nil:
 		s.result.fail(CodeBroken, st.Span, "%v", err).Trace = s.traceText(nil)
@@ -557,8 +586,14 @@ func (s *scenario) execute(st *suite.Run) bool {
 	s.last.result = result
 	s.clock = s.clock.Add(result.Summary.Total.Truncate(time.Second) + time.Second)
 	s.result.Virtual += result.Summary.Total
+	if s.opts.Ran != nil {
+		s.opts.Ran(s.result, &Ran{s.result.Runs, st.Span, st.Graph, result, s.entries})
+	}
 	return true
 }
+
+// endless reports whether the run goes on for longer than it may.
+func (s *scenario) endless() bool { return s.opts.Longest > 0 && len(s.last.entries) > s.opts.Longest }
 
 // covered is who listens to a run of a workflow; nil for nobody.
 func (s *scenario) covered(g *graph.Graph) machine.Cover {

@@ -26,6 +26,7 @@ type Options struct {
 	Probe        bool          // compile expressions with probes, so that coverage sees which way each goes
 	Index        bool          // make an index of the names, for editors
 	Typed        diag.Span     // with Index: where a name stands that is being typed, see Program.Known
+	Parsed       Parsed        // files that were read before and are not read again; nil: none
 	Thorough     bool          // warn also of what a sketch may leave out, and what runs in earnest may not: bounds in time
 }
 
@@ -37,9 +38,20 @@ type Program struct {
 	Sources   diag.Sources     // text of every file read, for printing diagnostics
 	Files     []string         // names of every file looked for: sources, in the order in which they are imported, then data
 	Tree      *syntax.File     // of the file itself; nil if it could not be read
+	Parsed    Parsed           // what was read without errors, for [Options]
 	Index     *check.Index     // nil unless it was asked for
 	Known     []diag.Known     // what could stand in the place of the name that is being typed
 	KnownFor  diag.Code        // what is said of that name
+}
+
+// Parsed are files that were read, by name. Checking them does not change them, so that
+// several loads may share them.
+type Parsed map[string]ParsedFile
+
+// ParsedFile is the text of a file and what it says.
+type ParsedFile struct {
+	Source []byte
+	Tree   *syntax.File
 }
 
 // Workflow finds a workflow by name, with or without its namespace; "" means the
@@ -84,16 +96,16 @@ const (
 // relative to the importing file. The program is usable as far as it goes beside
 // errors; it must not be run if the list has errors.
 func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
-	l := &loader{fsys: fsys, opts: opts, looked: []string{name}, files: map[string]*syntax.File{}, sources: diag.Sources{},
+	l := &loader{fsys: fsys, opts: opts, looked: []string{name}, files: map[string]*syntax.File{}, sources: diag.Sources{}, parsed: Parsed{},
 		unit: &check.Unit{Imports: map[*syntax.File][]*syntax.File{}, Data: map[*syntax.Let]any{}}}
 	p := &Program{Sources: l.sources, Files: l.looked}
-	src, err := read(fsys, name)
+	main, err := l.open(name)
 	if err != nil {
 		d := diag.Errorf(check.CodeImport, diag.Span{File: name}, "%s", cause(err))
 		d.Hint = nearFile(fsys, name)
 		return p, diag.List{d}
 	}
-	l.unit.Main = l.parse(name, src)
+	l.unit.Main = main
 	l.imports()
 	for _, f := range l.order {
 		l.data(f)
@@ -111,7 +123,7 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 		}
 		l.problems.Add(d)
 	}
-	p.Files = l.looked
+	p.Files, p.Parsed = l.looked, l.parsed
 	p.Workflows, p.Services, p.Suite, p.Index = res.Workflows, res.Services, res.Suite, res.Index
 	l.problems.Sort()
 	return p, few(l.problems)
@@ -219,8 +231,28 @@ type loader struct {
 	files    map[string]*syntax.File
 	order    []*syntax.File
 	sources  diag.Sources
+	parsed   Parsed
 	unit     *check.Unit
 	problems diag.List
+}
+
+// open reads a file, unless it was read before.
+func (l *loader) open(name string) (*syntax.File, error) {
+	if known, ok := l.opts.Parsed[name]; ok {
+		l.sources[name], l.files[name], l.parsed[name] = known.Source, known.Tree, known
+		l.order = append(l.order, known.Tree)
+		return known.Tree, nil
+	}
+	src, err := read(l.fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	before := len(l.problems)
+	f := l.parse(name, src)
+	if !l.problems[before:].HasErrors() {
+		l.parsed[name] = ParsedFile{src, f}
+	}
+	return f, nil
 }
 
 // parse reads one source by the rules of its ending.
@@ -269,14 +301,14 @@ func (l *loader) follow(from *syntax.File, imp *syntax.Import) *syntax.File {
 		return nil
 	}
 	l.looked = append(l.looked, name)
-	src, err := read(l.fsys, name)
+	f, err := l.open(name)
 	if err != nil {
 		d := diag.Errorf(check.CodeImport, imp.Path.Span, "cannot import %s: %s", name, cause(err))
 		d.Hint = nearFile(l.fsys, name)
 		l.problems.Add(d)
 		return nil
 	}
-	return l.parse(name, src)
+	return f
 }
 
 // data reads the JSON files that the lets of a test file name.

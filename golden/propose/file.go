@@ -77,7 +77,7 @@ func Write(fsys fs.FS, definition, name string, w *cover.Workflow, services func
 		}
 		b.WriteString(t.Text)
 	}
-	if f.Text = laidOut(name, b.String()); !f.New && f.Text != "" {
+	if f.Text = LaidOut(name, b.String()); !f.New && f.Text != "" {
 		f.Text = "\n" + f.Text // below the tests there are
 	}
 	return f, nil
@@ -127,8 +127,8 @@ func (f *File) keepPassing(src string, load func(string) (*lang.Program, error),
 	f.Tests = kept
 }
 
-// laidOut is a text in the one layout.
-func laidOut(name, text string) string {
+// LaidOut is a text in the one layout.
+func LaidOut(name, text string) string {
 	if text == "" {
 		return ""
 	}

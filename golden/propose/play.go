@@ -26,6 +26,7 @@ type outcome struct {
 	calls   []made
 	input   map[string]any // with defaults
 	result  *machine.Result
+	seen    *Seen // nil unless somebody compares
 }
 
 // made is a call of a run and how it was answered.
@@ -75,6 +76,22 @@ func (s *search) try(p *plan) *outcome {
 		return nil
 	}
 	s.runs++
+	rec := s.cover.Recorder()
+	rec.Run(s.graph)
+	o := s.play(p, input, rec)
+	if o == nil {
+		return nil
+	}
+	for i := range s.points {
+		if rec.Covers(s.graph, i) {
+			o.reached = append(o.reached, i)
+		}
+	}
+	return o
+}
+
+// play runs a plan; nil if that goes nowhere. listener may be nil.
+func (s *search) play(p *plan, input map[string]any, listener machine.Cover) *outcome {
 	stage := mocks.NewStage(s.stage.suite, s.stage.names, once(s.stage.below))
 	for _, put := range s.stage.suite.Puts {
 		if stage.Put(put, s.stage.names) != nil {
@@ -84,10 +101,13 @@ func (s *search) try(p *plan) *outcome {
 	stage.Begin(golden.Start)
 	o := &outcome{plan: p, input: input}
 	svc := &services{search: s, stage: stage, out: o, count: map[string]int{}}
-	rec := s.cover.Recorder()
-	rec.Run(s.graph)
+	var trace func(machine.Entry)
+	var entries []machine.Entry
+	if s.compared {
+		trace = func(e machine.Entry) { entries = append(entries, e) }
+	}
 	var err error
-	o.result, err = sim.Run(s.graph, input, sim.Options{Registry: svc, Seed: 1, Start: golden.Start, RunID: "run_1", Cover: rec,
+	o.result, err = sim.Run(s.graph, input, sim.Options{Registry: svc, Seed: 1, Start: golden.Start, RunID: "run_1", Cover: listener, Trace: trace,
 		Stop: func() bool { return len(stage.Problems()) > 0 || len(o.calls) > maxCalls }})
 	if svc.nowhere != "" {
 		panic("no call is at " + svc.nowhere)
@@ -95,10 +115,8 @@ func (s *search) try(p *plan) *outcome {
 	if err != nil {
 		return nil
 	}
-	for i := range s.points {
-		if rec.Covers(s.graph, i) {
-			o.reached = append(o.reached, i)
-		}
+	if s.compared {
+		o.seen = See(s.graph, o.result, entries)
 	}
 	return o
 }

@@ -79,20 +79,23 @@ type search struct {
 	idents  map[string]bool // names that conditions read, or what they read comes from
 	longest time.Duration   // that a run took so far
 	runs    int
+
+	compared bool // runs keep what can be seen of them
 }
 
 func newSearch(g *graph.Graph, w *cover.Workflow, opts Options) *search {
-	s := &search{graph: g, opts: opts, cover: &cover.Profile{}, wanted: map[int]bool{}, seen: map[int]bool{}, known: map[string]bool{}, tried: map[label]int{}, names: map[string]bool{}, ops: map[string]int{}, calls: map[string]*graph.Call{}}
+	s := &search{graph: g, opts: opts, cover: &cover.Profile{}, wanted: map[int]bool{}, seen: map[int]bool{}, known: map[string]bool{}, tried: map[label]int{}, names: map[string]bool{}}
 	s.cover.Define(g)
 	own := s.cover.Workflows()[0]
 	s.points = own.Points
 	for i := range own.Points {
-		if !own.Points[i].Optional && w.Reached(own, i) == 0 {
+		if w != nil && !own.Points[i].Optional && w.Reached(own, i) == 0 {
 			s.wanted[i] = true
 		}
 	}
 	s.stage = newStager(opts)
 	s.pool, s.idents = vary.PoolOf(g)
+	s.index()
 	if opts.Suite != nil {
 		for _, t := range opts.Suite.Tests {
 			s.names[t.Name] = true
@@ -101,9 +104,14 @@ func newSearch(g *graph.Graph, w *cover.Workflow, opts Options) *search {
 	for _, name := range opts.Taken {
 		s.names[name] = true
 	}
-	s.enter(g.Steps, "")
-	s.closing(g, "run.")
 	return s
+}
+
+// index notes the calls of the graph.
+func (s *search) index() {
+	s.ops, s.calls = map[string]int{}, map[string]*graph.Call{}
+	s.enter(s.graph.Steps, "")
+	s.closing(s.graph, "run.")
 }
 
 func (s *search) closing(g *graph.Graph, prefix string) {
@@ -173,31 +181,45 @@ type found struct {
 	covers []int
 }
 
-// find looks for scenarios until nothing is wanted, or the budget is spent. Other
-// outcomes of calls come first: they are few. Other fields of answers and inputs come
-// when these lead nowhere new.
+// find looks for scenarios until nothing is wanted, or the budget is spent.
 func (s *search) find() []found {
 	var out []found
+	last := 0 // run after which something wanted was found
+	s.walk(func(batch []*outcome) bool {
+		before := len(out)
+		if out = append(out, s.choose(batch)...); len(out) > before {
+			last = s.runs
+		}
+		return len(s.wanted) > 0 && s.runs-last < s.opts.Budget/2
+	})
+	return out
+}
+
+// walk tries one plan after the other until visit, which is told of the runs of each batch,
+// has enough, or the budget is spent. Other outcomes of calls come first: they are few.
+// Other fields of answers and inputs come when these lead nowhere new.
+func (s *search) walk(visit func(batch []*outcome) (more bool)) {
 	var queues [3][]*plan // of plans whose outcomes, inputs and bodies are to be changed
-	keep := func(batch []*outcome) {
-		out = append(out, s.choose(batch)...)
+	keep := func(batch []*outcome) bool {
+		more := visit(batch)
 		for _, o := range batch {
 			if s.reachesNew(o) {
 				o.plan.run = o
 				queues[0] = append(queues[0], o.plan)
 			}
 		}
+		return more
 	}
+	more := true
 	for _, p := range s.seeds() {
 		if o := s.try(p); o != nil {
-			keep([]*outcome{o})
+			more = keep([]*outcome{o})
 		}
 	}
-	last := 0 // run after which something wanted was found
-	for len(s.wanted) > 0 && s.runs < s.opts.Budget && s.runs-last < s.opts.Budget/2 && !s.stopped() {
+	for more && s.runs < s.opts.Budget && !s.stopped() {
 		at := slices.IndexFunc(queues[:], func(q []*plan) bool { return len(q) > 0 })
 		if at < 0 {
-			break
+			return
 		}
 		var batch []*outcome
 		try := func(p *plan) {
@@ -220,12 +242,8 @@ func (s *search) find() []found {
 		if at < 2 {
 			queues[at+1] = append(queues[at+1], p)
 		}
-		before := len(out)
-		if keep(batch); len(out) > before {
-			last = s.runs
-		}
+		more = keep(batch)
 	}
-	return out
 }
 
 func (s *search) stopped() bool { return s.opts.Stop != nil && s.opts.Stop() }

@@ -18,8 +18,13 @@ func (s *search) write(f found) Test {
 	for _, i := range f.covers {
 		t.Covers = append(t.Covers, s.points[i])
 	}
+	t.Text = fmt.Sprintf("test %s {\n%s}\n", text(t.Name), s.scenario(f, s.expectations(f.run.result)))
+	return t
+}
+
+// scenario is what stands in a test: mocks, the run, and what is expected of it.
+func (s *search) scenario(f found, expectations []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "test %s {\n", text(t.Name))
 	for _, m := range s.mocks(f.run) {
 		b.WriteString(m)
 	}
@@ -34,16 +39,28 @@ func (s *search) write(f found) Test {
 		b.WriteString(" " + in)
 	}
 	b.WriteString("\n")
-	for _, e := range s.expectations(f.run.result) {
+	for _, e := range expectations {
 		b.WriteString("  expect " + e + "\n")
 	}
-	b.WriteString("}\n")
-	t.Text = b.String()
-	return t
+	return b.String()
 }
 
-// name says what is special about a scenario.
+// name says what is special about a scenario. No other test has it.
 func (s *search) name(f found) string {
+	name := s.title(f)
+	if s.names[name] {
+		name = s.graph.Name + ": " + name
+	}
+	base := name
+	for n := 2; s.names[name]; n++ {
+		name = fmt.Sprintf("%s (%d)", base, n)
+	}
+	s.names[name] = true
+	return name
+}
+
+// title says what is special about a scenario.
+func (s *search) title(f found) string {
 	texts := make([]string, len(f.plan.labels))
 	for i, l := range f.plan.labels {
 		texts[i] = l.text
@@ -55,14 +72,6 @@ func (s *search) name(f found) string {
 	if r := []rune(name); len(r) > maxName {
 		name = string(r[:maxName-1]) + "…"
 	}
-	if s.names[name] {
-		name = s.graph.Name + ": " + name
-	}
-	base := name
-	for n := 2; s.names[name]; n++ {
-		name = fmt.Sprintf("%s (%d)", base, n)
-	}
-	s.names[name] = true
 	return name
 }
 

@@ -1,0 +1,165 @@
+package mutate
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"wf/lang/syntax"
+
+	"wf/golden"
+	"wf/golden/propose"
+	"wf/lang"
+	"wf/lang/diag"
+	"wf/lang/graph"
+)
+
+// lazy is a rehearsal that is made when somebody needs it.
+type lazy struct {
+	once sync.Once
+	r    *propose.Rehearsal
+}
+
+// remedy looks for what would notice a mutant: first among the runs of the tests there are,
+// then among others.
+func (t *trial) remedy(v *Verdict, fsys fs.FS) *Remedy {
+	loaded := make([]*lang.Program, len(t.suites))
+	for i, s := range t.suites {
+		p, problems := t.load(fsys, s.name, without(s.program.Parsed, t.file))
+		if problems.HasErrors() {
+			return nil
+		}
+		loaded[i] = p
+		if r := t.lacking(s, p, fsys); r != nil {
+			return r
+		}
+	}
+	for i, s := range t.suites {
+		if r := t.fresh(s, loaded[i], fsys); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// lacking finds a test whose run is another one with the mutant, though nothing that the
+// test expects is.
+func (t *trial) lacking(s *tests, p *lang.Program, fsys fs.FS) *Remedy {
+	type difference struct {
+		run    run
+		span   diag.Span
+		expect []string
+	}
+	var found []difference
+	opts := t.options()
+	opts.NoGolden, opts.Longest = true, s.endless()
+	opts.Ran = func(r *golden.Result, mine *golden.Ran) {
+		id := run{r.Name, mine.Number}
+		if was := s.seen[id]; was != nil {
+			if expect := was.Differences(propose.See(mine.Graph, mine.Result, mine.Entries)); len(expect) > 0 {
+				found = append(found, difference{id, mine.Span, expect})
+			}
+		}
+	}
+	golden.Run(p, opts)
+	slices.SortStableFunc(found, func(a, b difference) int { return len(a.run.test) - len(b.run.test) })
+	tried := 0
+	for _, d := range found {
+		if d.span.File != s.name {
+			continue
+		}
+		for _, expect := range d.expect[:min(len(d.expect), maxExpectations)] {
+			if tried++; tried > maxTried {
+				return nil
+			}
+			at := d.span.End
+			src := string(s.program.Sources[s.name])
+			text := src[:at] + "\n  expect " + expect + src[at:]
+			if t.tells(s, text, d.run.test, fsys) {
+				return &Remedy{File: s.name, Test: d.run.test, Span: d.span, Expect: []string{expect}}
+			}
+		}
+	}
+	return nil
+}
+
+const (
+	maxExpectations = 3  // that are tried of one run
+	maxTried        = 12 // that are tried of one mutant
+)
+
+// tells reports whether a test of a changed test file passes with the original and fails
+// with the mutant.
+func (t *trial) tells(s *tests, text, test string, mutant fs.FS) bool {
+	tree, problems := syntax.Parse(s.name, []byte(text))
+	if problems.HasErrors() {
+		return false
+	}
+	changed := *s
+	changed.program = &lang.Program{Parsed: maps.Clone(s.program.Parsed)}
+	changed.program.Parsed[s.name] = lang.ParsedFile{Source: []byte(text), Tree: tree}
+	name, _, _ := strings.Cut(test, " [") // of its cases
+	passes := func(fsys fs.FS) (passed, known bool) {
+		p, problems := t.some(&changed, fsys, []string{test, name})
+		if problems.HasErrors() {
+			return false, false
+		}
+		opts := t.options()
+		opts.NoGolden, opts.Longest = true, s.endless()
+		results := golden.Run(p, opts)
+		return len(results) > 0 && !slices.ContainsFunc(results, func(r *golden.Result) bool { return !r.Passed() }), true
+	}
+	if passed, _ := passes(t.fsys); !passed {
+		return false
+	}
+	passed, known := passes(mutant)
+	return known && !passed
+}
+
+// fresh finds a new scenario.
+func (t *trial) fresh(s *tests, p *lang.Program, fsys fs.FS) *Remedy {
+	for _, g := range golden.Workflows(p.Suite) {
+		rehearsal := t.rehearsal(s, g)
+		if rehearsal == nil {
+			continue
+		}
+		var out *Remedy
+		rehearsal.Compare(g, func(sc *propose.Scenario) bool {
+			title := sc.Title
+			for n := 2; slices.ContainsFunc(s.all, func(own *test) bool { return own.name == title }); n++ {
+				title = fmt.Sprintf("%s (%d)", sc.Title, n)
+			}
+			text := sc.Text(title)
+			src := strings.TrimRight(string(s.program.Sources[s.name]), "\n")
+			if !t.tells(s, src+"\n\n"+text, title, fsys) {
+				return false
+			}
+			out = &Remedy{File: s.name, Title: title, Text: propose.LaidOut(s.name, text), Expect: sc.Expect}
+			return true
+		})
+		if out != nil {
+			return out
+		}
+	}
+	return nil
+}
+
+// rehearsal are runs of a workflow of the definition; nil for another one.
+func (t *trial) rehearsal(s *tests, g *graph.Graph) *propose.Rehearsal {
+	l := t.rehearsals[g.FullName()]
+	if l == nil || path.Clean(g.Span.File) != t.file {
+		return nil
+	}
+	l.once.Do(func() {
+		opts := propose.Options{Suite: s.program.Suite, Builtins: t.opts.Builtins, Budget: t.opts.Plays, Stop: t.stopped}
+		for _, own := range golden.Workflows(s.program.Suite) {
+			if own.FullName() == g.FullName() {
+				l.r = propose.Rehearse(own, opts)
+			}
+		}
+	})
+	return l.r
+}
