@@ -209,7 +209,7 @@ func (runScope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 }
 
 func (c *checker) record(s *space, r *syntax.Record) *value.Type {
-	t := &value.Type{Kind: value.Record, Open: r.Open || r.Partial}
+	t := &value.Type{Kind: value.Record, Open: r.Open || r.Partial, Unknown: r.Partial}
 	seen := map[string]syntax.Name{}
 	for _, f := range r.Fields {
 		if first, dup := seen[f.Name.Text]; dup {

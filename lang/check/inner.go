@@ -111,9 +111,9 @@ func (s *stepFlow) elementOf(e *syntax.Expr, p *expr.Program, sc *scope) *value.
 	switch {
 	case t.Optional && t.Kind == value.List:
 		s.add(diag.Errorf(CodeType, e.Span, "a loop goes over a list, and this may be missing").Hintf("say what to use then: … ?? []"))
-		return t.Elem
+		return elementIn(t)
 	case t.Kind == value.List:
-		return t.Elem
+		return elementIn(t)
 	case t.Kind == value.Any:
 		s.typed(p, sc, value.TEmpty, "a loop")
 		return t
@@ -123,6 +123,14 @@ func (s *stepFlow) elementOf(e *syntax.Expr, p *expr.Program, sc *scope) *value.
 	}
 	s.add(diag.Errorf(CodeType, e.Span, "a loop goes over a list, not %s", article(t)))
 	return value.TUnknown
+}
+
+// elementIn is the type of the elements of a list: those of a secret one are secrets.
+func elementIn(t *value.Type) *value.Type {
+	if t.Secret {
+		return t.Elem.Hidden()
+	}
+	return t.Elem
 }
 
 // firstResult is what a loop or group returns that waits for the first of its results:

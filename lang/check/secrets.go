@@ -8,20 +8,19 @@ import (
 	"wf/lang/value"
 )
 
-// shownSecrets warns of the parts of a value that are shown as *** although it is there to be
-// read; what names the value.
-func (c *checker) shownSecrets(p *expr.Program, text string, sc *scope, what string) {
-	reads := sc.readsSecret(text)
-	if p == nil || !p.Type().HasSecret() {
-		return
+// shownSecrets warns of the secrets in the message of a fail, which is there to be read.
+func (c *checker) shownSecrets(p *expr.Program, text string, sc *scope) {
+	if sc.readsSecret(text) && p.Type().HasSecret() {
+		c.add(diag.Warnf(CodeSecret, p.Span(), "the message has a secret in it, which is shown as ***").Hintf("leave it out; whoever may know it gets it from the service that has it"))
 	}
-	for _, f := range p.Fields() {
-		if f.Path != nil && f.Type.HasSecret() {
-			c.add(diag.Warnf(CodeSecret, f.Span, "field %s of %s is a secret, and shown as ***", f.Name, what).Hintf("leave it out; whoever may know it gets it from the service that has it"))
-		}
-	}
-	if p.Fields() == nil && reads {
-		c.add(diag.Warnf(CodeSecret, p.Span(), "%s has a secret in it, which is shown as ***", what).Hintf("leave it out; whoever may know it gets it from the service that has it"))
+}
+
+// outputSecrets warns of secrets in the output: whoever runs the workflow sees them as ***,
+// and only a workflow that calls it gets them.
+func (c *checker) outputSecrets(p *expr.Program) {
+	for _, span := range p.Secrets() {
+		c.add(diag.Warnf(CodeSecret, span, "this is a secret, or has one in it, and whoever runs the workflow sees it as ***").
+			Hintf("leave it out; or, if it is for a workflow that calls this one, say so: secret(…)"))
 	}
 }
 

@@ -337,7 +337,7 @@ func (f *flow) fail(st *syntax.Fail, sc *scope) graph.Stmt {
 	out := &graph.Fail{Code: st.Code.Text, Span: st.Span}
 	if st.Message != nil {
 		out.Message = f.expectIn(st.Message, sc, value.TString, "the message of fail")
-		f.shownSecrets(out.Message, st.Message.Text, sc, "the message")
+		f.shownSecrets(out.Message, st.Message.Text, sc)
 	}
 	return out
 }

@@ -419,6 +419,7 @@ func (f *flow) finish() {
 	for _, st := range f.tree.Stmts {
 		if out, ok := st.(*syntax.Output); ok && f.graph.Output == nil {
 			f.graph.Output = f.compileIn(out.Value, f.late)
+			f.outputSecrets(f.graph.Output)
 		}
 	}
 	for _, b := range f.lets {

@@ -82,9 +82,13 @@ var functions = map[string]signature{
 	"toJSON":    {1, 1, strs},
 	"fromJSON":  {1, 1, text(gives(value.TAny))},
 	"type":      {1, 1, gives(value.EnumOf("nil", "bool", "int", "float", "string", "list", "record"))},
+	marks:       {1, 1, func(a []*value.Type) (*value.Type, string) { return a[0].Hidden(), "" }},
 	"duration":  {1, 1, text(gives(value.TDuration))},
 	"time":      {1, 1, text(gives(value.TTime))},
 }
+
+// marks is the function that says of a value that it is a secret.
+const marks = "secret"
 
 // IsBuiltin reports whether a name is a function of expressions.
 func IsBuiltin(name string) bool { _, ok := functions[name]; return ok }
@@ -317,6 +321,7 @@ func addFunctions(c *conf.Config) {
 		fn("toJSON", toJSON),
 		fn("fromJSON", fromJSON),
 		fn("compact", compact),
+		fn(marks, func(a []any) (any, error) { return a[0], nil }),
 		fn("type", func(a []any) (any, error) { return value.KindName(a[0]), nil }),
 		fn("ceil", rounding(func(f float64) float64 { i := float64(int(f)); return i + b2f(f > i) })),
 		fn("floor", rounding(func(f float64) float64 { i := float64(int(f)); return i - b2f(f < i) })),

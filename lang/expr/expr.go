@@ -79,9 +79,10 @@ type Program struct {
 	fields []Field
 	plan   plan // nil if the expression did not compile
 	parsed bool
-	path   []string // see Path
-	fixed  bool     // plan is a constant
-	secret bool     // reads a secret: what goes wrong is not told
+	path   []string    // see Path
+	fixed  bool        // plan is a constant
+	secret bool        // reads a secret: what goes wrong is not told
+	shown  []diag.Span // see Secrets
 	dur    time.Duration
 	probes []Probe // nil unless the scope asks for them
 
@@ -109,6 +110,10 @@ func (p *Program) Path() []string { return p.path }
 
 // Fields lists the fields of an object literal; nil for anything else.
 func (p *Program) Fields() []Field { return p.fields }
+
+// Secrets are the places of what is, or has in it, a secret in the value, and of which the
+// expression does not say by secret(…) that it is one.
+func (p *Program) Secrets() []diag.Span { return p.shown }
 
 // Const is the value of an expression that reads no names.
 func (p *Program) Const() (any, bool) {
@@ -159,6 +164,7 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 	p.text = c.spelled(p.text)
 	slices.Sort(c.roots)
 	p.refs, p.secret = c.roots, c.secret
+	p.shown = c.secretParts(tree.Node, nil)
 	if m, ok := tree.Node.(*ast.MapNode); ok {
 		p.fields = objectFields(m, p.typ, c)
 	}

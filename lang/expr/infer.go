@@ -22,12 +22,13 @@ type inferrer struct {
 	elems    []*value.Type // element types of the predicates around the node
 	missing  bool          // the chain around the node may end early at a ?.
 	roots    []string
-	known    []Fact   // around the node
-	ambient  bool     // reads a name, so it is not constant
-	secret   bool     // reads a secret
-	unknown  bool     // something of an unknown type is computed with
-	printed  []string // pairs: how a reference is printed, and how it is written
-	witness  Witness  // nil: nobody wants to be told
+	known    []Fact            // around the node
+	ambient  bool              // reads a name, so it is not constant
+	secret   bool              // reads a secret
+	secrets  map[ast.Node]bool // values that are one, or have one in them
+	unknown  bool              // something of an unknown type is computed with
+	printed  []string          // pairs: how a reference is printed, and how it is written
+	witness  Witness           // nil: nobody wants to be told
 }
 
 func newInferrer(scope Scope, src Source, place func(from, to int) diag.Span) *inferrer {
@@ -100,8 +101,15 @@ func (c *inferrer) span(n ast.Node) diag.Span { return c.place(extent(n)) }
 
 // infer types a node.
 func (c *inferrer) infer(at *ast.Node) *value.Type {
-	t := c.narrow(*at, c.node(at))
+	n := *at
+	t := c.narrow(n, c.node(at))
 	c.secret = c.secret || t.Secret
+	if t.HasSecret() {
+		if c.secrets == nil {
+			c.secrets = map[ast.Node]bool{}
+		}
+		c.secrets[n] = true
+	}
 	return t
 }
 
@@ -415,9 +423,17 @@ func (c *inferrer) member(n *ast.MemberNode) *value.Type {
 		return value.TUnknown
 	}
 	if name, ok := n.Property.(*ast.StringNode); ok {
-		return c.field(n, t, name)
+		return within(t, c.field(n, t, name))
 	}
-	return c.index(n, t)
+	return within(t, c.index(n, t))
+}
+
+// within is the type of a part of a value: a part of a secret is one.
+func within(whole, part *value.Type) *value.Type {
+	if whole.Secret {
+		return part.Hidden()
+	}
+	return part
 }
 
 func (c *inferrer) field(n *ast.MemberNode, t *value.Type, name *ast.StringNode) *value.Type {
@@ -438,6 +454,9 @@ func (c *inferrer) field(n *ast.MemberNode, t *value.Type, name *ast.StringNode)
 		return f.ReadType()
 	}
 	if t.Open {
+		if t.Unknown {
+			return value.TUnknown
+		}
 		d := diag.Warnf(CodeField, c.span(name), "no field %s is declared, although others may be given", name.Value)
 		if d.Suggest(d.Span, name.Value, t.FieldNames()) {
 			c.add(d)
@@ -544,14 +563,13 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 		return value.TUnknown
 	}
 	types := make([]*value.Type, len(args))
-	secret := false
 	var holds []Fact // if the predicate does
 	for i := range args {
 		if p, ok := args[i].(*ast.PredicateNode); ok {
 			holds = facts(p.Node, true)
 			known := c.known
 			c.known = outside(known)
-			c.elems = append(c.elems, elem(types[0]))
+			c.elems = append(c.elems, within(types[0], elem(types[0])))
 			types[i] = c.infer(&p.Node)
 			c.elems = c.elems[:len(c.elems)-1]
 			c.known = known
@@ -559,10 +577,11 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 				types[i] = c.present(p.Node, types[i])
 			}
 		} else {
-			types[i] = c.present(args[i], c.infer(&args[i]))
+			if types[i] = c.infer(&args[i]); name != marks {
+				types[i] = c.present(args[i], types[i])
+			}
 		}
 		types[i] = widened(types[i])
-		secret = secret || types[i].HasSecret()
 	}
 	out, complaint := sig.typ(types)
 	if complaint == "" {
@@ -577,7 +596,7 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 	if out.Kind == value.Any && slices.ContainsFunc(types, func(t *value.Type) bool { return t.Unknown }) {
 		out = value.TUnknown
 	}
-	if secret && out.Kind != value.Bool {
+	if out.Kind != value.Bool && madeOfSecret(name, types, out) {
 		out = out.Hidden()
 	}
 	switch name {
