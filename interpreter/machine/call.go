@@ -41,6 +41,7 @@ type callState struct {
 	answer  answer        // of the last attempt
 	by      any           // of a wait: whose signals; nil: all
 	awaits  *waiter       // a wait that is under way; nil: none is
+	digest  value.Digest  // of args and by; zero: not made yet
 }
 
 // ownCount is how many attempts a retry that names its attempts has seen.

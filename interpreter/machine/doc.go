@@ -19,7 +19,8 @@ One file per concern: events and commands (protocol.go), the run as a whole
 (machine.go), a workflow that a step calls, which is a machine within the run
 (subflow.go), the statements of one step as a small explicit stack (step.go), the life
 of one call from arguments to verdict (call.go), backoff and Retry-After (policy.go),
-the record of what happened (trace.go, text.go) and what came of it (result.go).
+the record of what happened (trace.go, text.go) and what came of it (result.go), a fingerprint
+of what a run can still do (digest.go; facts.go is what a definition says about that).
 
 Everything is linear in the number of steps: counters of unfinished needs, lists of
 followers, a heap of what is ready; nothing scans all steps on an event, and no

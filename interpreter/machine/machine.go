@@ -61,6 +61,7 @@ type Machine struct {
 	within    time.Duration          // when the run's deadline fires; 0: none
 	spare     []*exec                // of ended steps, to be used again
 	err       *RunError              // first failure
+	failures  int                    // of steps so far, to order them
 	cancelled bool
 	stopped   bool          // ended as a whole: cancelled, or out of time
 	pasts     []*ended      // steps that handlers know of, by index; nil until the first handler
@@ -96,10 +97,12 @@ type stepState struct {
 	started, ended time.Duration
 	result         any
 	err            *RunError
+	failed         int          // which failure of its workflow this is, from 1; 0: none
 	exec           *exec        // while it runs
 	inner          []StepResult // of a group or loop
 	anew           bool         // it had not failed, and is run again
 	failures       []any        // of a loop, if an expression reads them
+	digest         value.Digest // of result; zero: not made yet
 }
 
 // New makes the machine of one run. The input must conform to g.Input and is not

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"wf/lang/graph"
+	"wf/lang/value"
 )
 
 // resolve gives a failed step the result a person decided on, and opens the steps
@@ -31,6 +32,7 @@ func (m *Machine) resolve(name string, result any) error {
 	}
 	st := &m.root.states[i]
 	st.ending, st.result, st.err, st.reason, st.clause, st.ended = Resolved, fitting, nil, "by a person", "", m.now
+	st.digest = value.Digest{}
 	m.publish(m.root, i)
 	m.traceStepEnded(m.root, i)
 	m.err = m.firstFailure()
@@ -44,7 +46,7 @@ func (m *Machine) resolve(name string, result any) error {
 func (m *Machine) firstFailure() *RunError {
 	var first *stepState
 	for i := range m.root.states {
-		if st := &m.root.states[i]; st.err != nil && (first == nil || st.ended < first.ended) {
+		if st := &m.root.states[i]; st.err != nil && (first == nil || st.failed < first.failed) {
 			first = st
 		}
 	}

@@ -347,7 +347,8 @@ func (m *Machine) fail(x *exec, err *RunError) {
 			err.Place, err.Attempt = c.place, c.attempt
 		}
 	}
-	x.state().err = err
+	m.failures++
+	x.state().err, x.state().failed = err, m.failures
 	if m.err == nil && x.scope == m.root {
 		m.err = err
 	}

@@ -77,6 +77,15 @@ func drawNest(t *rapid.T, name string, depth int, calls *int) *nest {
 	return n
 }
 
+// source writes a workflow of one such step.
+func (n *nest) source() string {
+	var b strings.Builder
+	b.WriteString("service s { operation do { input { of string }, 200, 404 } }\nworkflow w {\n")
+	n.write(&b, n.name, "  ", nil)
+	b.WriteString("  output " + n.name + "\n}\n")
+	return b.String()
+}
+
 // write writes the step as an author would. full is its name in the run.
 func (n *nest) write(b *strings.Builder, full, indent string, level []*nest) {
 	fmt.Fprintf(b, "%sstep %s", indent, n.name)
@@ -263,13 +272,10 @@ func TestRandomInner(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		calls := 0
 		top := drawNest(t, "top", 3, &calls)
-		var b strings.Builder
-		b.WriteString("service s { operation do { input { of string }, 200, 404 } }\nworkflow w {\n")
-		top.write(&b, "top", "  ", nil)
-		b.WriteString("  output top\n}\n")
-		p, problems := lang.Load(fstest.MapFS{"flow.wf": {Data: []byte(b.String())}}, "flow.wf", lang.Options{})
+		src := top.source()
+		p, problems := lang.Load(fstest.MapFS{"flow.wf": {Data: []byte(src)}}, "flow.wf", lang.Options{})
 		if problems.HasErrors() {
-			t.Fatalf("%v\n%s", problems, &b)
+			t.Fatalf("%v\n%s", problems, src)
 		}
 		answers := map[string]*nest{}
 		top.answers("top", answers)
@@ -286,9 +292,9 @@ func TestRandomInner(t *testing.T) {
 		}
 		res, err := sim.Run(p.Workflows[0], map[string]any{}, sim.Options{Registry: r, Seed: 1, Start: start, RunID: "r"})
 		if err != nil {
-			t.Fatalf("%v\n%s", err, &b)
+			t.Fatalf("%v\n%s", err, src)
 		}
-		top.check(t, res.Steps[0], b.String())
+		top.check(t, res.Steps[0], src)
 	})
 }
 
