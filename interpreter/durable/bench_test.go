@@ -49,7 +49,7 @@ func (i *instant) Lookup(service, operation string) (*builtins.Operation, bool) 
 
 // appenders measures the disk: writers that add a record to a file each, and wait until it
 // is flushed. Whoever comes first flushes for all that have written. It reports records a second.
-func appenders(b *testing.B, dir string, writers, size int) float64 {
+func appenders(b testing.TB, dir string, writers, size int) float64 {
 	b.Helper()
 	f, err := os.CreateTemp(dir, "raw")
 	if err != nil {

@@ -563,7 +563,7 @@ func (s *Store) Post(_ context.Context, run string, event []byte) error {
 // Told are the runs of a worker that have messages.
 func (s *Store) Told(ctx context.Context, worker string) (out []string, err error) {
 	err = s.view(ctx, func(c *conn) error {
-		return c.each("SELECT DISTINCT run.id FROM message JOIN run ON run.number = message.run WHERE run.worker = ? ORDER BY 1", func(st *sqlite3.Stmt) error {
+		return c.each(told, func(st *sqlite3.Stmt) error {
 			out = append(out, st.ColumnText(0))
 			return nil
 		}, worker)
@@ -591,6 +591,12 @@ const claimable = `SELECT number FROM (
   SELECT * FROM (SELECT number, 0 FROM run WHERE worker IS NOT NULL AND worker <> ?3 AND worker NOT IN (SELECT id FROM worker WHERE until > ?1)
     AND (?4 IS NULL OR id IN (SELECT value FROM json_each(?4))) LIMIT ?2)
 ) ORDER BY wake LIMIT ?2`
+
+// nextDue is when the next run wants a worker.
+const nextDue = "SELECT min(wake) FROM run WHERE worker IS NULL AND wake IS NOT NULL"
+
+// told are the runs of worker ?1 that have messages.
+const told = "SELECT DISTINCT run.id FROM message JOIN run ON run.number = message.run WHERE run.worker = ?1 ORDER BY 1"
 
 // Claim hands runs to a worker.
 func (s *Store) Claim(ctx context.Context, worker string, now time.Time, n int, runs ...string) (out []journal.Claim, err error) {
@@ -642,7 +648,7 @@ func (s *Store) Alive(_ context.Context, worker string, until time.Time) error {
 // Next is when the next run is due.
 func (s *Store) Next(ctx context.Context) (at time.Time, err error) {
 	err = s.view(ctx, func(c *conn) error {
-		return c.each("SELECT min(wake) FROM run WHERE worker IS NULL AND wake IS NOT NULL", func(st *sqlite3.Stmt) error {
+		return c.each(nextDue, func(st *sqlite3.Stmt) error {
 			at = moment(st, 0)
 			return nil
 		})
