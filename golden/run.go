@@ -457,6 +457,8 @@ func (s *scenario) stmt(st suite.Stmt) bool {
 		}
 		s.seed = uint64(n)
 		s.result.Seed = s.seed
+	case *suite.Clock:
+		return s.setClock(st)
 	case *suite.Deed:
 		s.deeds = append(s.deeds, st)
 	case *suite.Run:
@@ -475,6 +477,25 @@ func (s *scenario) stmt(st suite.Stmt) bool {
 		panic(fmt.Sprintf("unknown statement %T", st))
 	}
 	return true
+}
+
+// setClock sets the moment at which the next run begins.
+func (s *scenario) setClock(st *suite.Clock) bool {
+	v, err := st.At.Eval(s.eval, s.names(st.At))
+	text, _ := v.(string)
+	at, parses := time.Parse(time.RFC3339Nano, text)
+	switch {
+	case err == nil && parses != nil:
+		s.result.fail(CodeBroken, st.At.Span(), "%v is no time", v)
+	case err != nil:
+		s.result.fail(CodeBroken, spanOf(err, st.At.Span()), "clock: %v", err)
+	case s.result.Runs > 0 && at.Before(s.clock):
+		s.result.fail(CodeBroken, st.At.Span(), "the clock of a test does not go back: it is %s behind the last run", s.clock.Format(time.RFC3339))
+	default:
+		s.clock = at.UTC()
+		return true
+	}
+	return false
 }
 
 // setup makes a call that prepares the services.

@@ -90,6 +90,7 @@ type cli struct {
 	Resolve    resolveCmd    `cmd:"" help:"Give a failed step of a run the result that a person decided on." group:"store"`
 	Signal     signalCmd     `cmd:"" help:"Tell a run of a store what it waits for." group:"store"`
 	Cancel     cancelCmd     `cmd:"" help:"Tell runs of a store to end." group:"store"`
+	Export     exportCmd     `cmd:"" help:"Write a run of a store as a test, with its golden trace." group:"store"`
 	Prune      pruneCmd      `cmd:"" help:"Forget runs of a store that have ended." group:"store"`
 	Check      checkCmd      `cmd:"" help:"Find everything that is wrong with definitions, without running them." group:"author"`
 	Test       testCmd       `cmd:"" help:"Run the test files beside the definitions." group:"author"`

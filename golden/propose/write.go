@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"wf/interpreter/machine"
 	"wf/lang/graph"
@@ -81,7 +82,7 @@ const maxName = 120
 // expectations say how the run and its steps ended.
 func (s *search) expectations(r *machine.Result) []string {
 	ending := string(r.Ending)
-	if r.Error != nil {
+	if r.Error != nil && (r.Ending == machine.Failed || r.Ending == machine.Compensated) {
 		ending += " " + r.Error.Code
 	}
 	out := []string{ending}
@@ -133,7 +134,7 @@ func (s *search) inside(of *machine.StepResult, name string, out []string) []str
 	for i := range of.Steps {
 		st := &of.Steps[i]
 		known, ok := innerName(of, st, name)
-		if !ok || len(out) > maxExpectations {
+		if !ok || strings.Contains(known, "#") || len(out) > maxExpectations {
 			continue
 		}
 		if st.Ending == machine.Failed || st.Ending == machine.Degraded || st.Attempts > 1 {
@@ -205,16 +206,21 @@ func mockName(sig *value.Signature) string {
 
 func (s *search) mock(name string, calls []made) string {
 	var places []string
-	at := map[string][]made{}
+	at := map[string][]string{}
 	for _, m := range calls {
 		if at[m.place] == nil {
 			places = append(places, m.place)
 		}
-		at[m.place] = append(at[m.place], m)
+		at[m.place] = append(at[m.place], s.reply(m))
 	}
+	return scripted(name, places, at)
+}
+
+// scripted writes the mock of an operation with its replies at each place.
+func scripted(name string, places []string, at map[string][]string) string {
 	var lines []string
 	for _, place := range places {
-		replies := s.replies(at[place])
+		replies := folded(at[place])
 		if len(places) == 1 {
 			lines = append(lines, replies...)
 			continue
@@ -230,13 +236,13 @@ func (s *search) mock(name string, calls []made) string {
 // maxLine is how long a line may get before it is broken.
 const maxLine = 110
 
-// replies writes the answers of the calls at one place, equal ones in one.
-func (s *search) replies(calls []made) []string {
+// folded are the replies at one place, equal ones in one.
+func folded(replies []string) []string {
 	var out []string
-	for i := 0; i < len(calls); {
-		text := s.reply(calls[i])
+	for i := 0; i < len(replies); {
+		text := replies[i]
 		n := 1
-		for i+n < len(calls) && s.reply(calls[i+n]) == text {
+		for i+n < len(replies) && replies[i+n] == text {
 			n++
 		}
 		i += n
@@ -270,11 +276,27 @@ var word = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // text is a string literal.
 func text(s string) string {
-	b, err := value.EncodeJSON(s, "")
-	if err != nil {
-		return `""`
+	var b strings.Builder
+	b.WriteByte('"')
+	for i, r := range s {
+		switch {
+		case r == '"' || r == '\\' || r == '$' && strings.HasPrefix(s[i:], "${"):
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r < 0x10000 && !unicode.IsPrint(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
 	}
-	return strings.ReplaceAll(string(b), "${", `\${`)
+	b.WriteByte('"')
+	return b.String()
 }
 
 // source writes a value of a type as an expression that has the type.

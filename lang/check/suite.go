@@ -633,6 +633,8 @@ func (f *testFlow) stmt(st syntax.TestStmt, rest []syntax.TestStmt) {
 		f.emit(f.setup(st))
 	case *syntax.Seed:
 		f.emit(&suite.Seed{Value: f.expect(st.Value, f.scope, value.TInt, "seed")})
+	case *syntax.Clock:
+		f.emit(&suite.Clock{At: f.expect(st.At, f.scope, value.TTime, "clock")})
 	case *syntax.Deed:
 		f.deeds = append(f.deeds, st)
 	case *syntax.Run:

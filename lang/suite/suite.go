@@ -41,7 +41,7 @@ type Part struct {
 	Key  *expr.Program // nil: Name
 }
 
-// Stmt is *graph.Let, *Mock, *Put, *Setup, *Seed, *Deed, *Run, *Expect or *Golden.
+// Stmt is *graph.Let, *Mock, *Put, *Setup, *Seed, *Clock, *Deed, *Run, *Expect or *Golden.
 type Stmt interface{}
 
 type (
@@ -109,6 +109,8 @@ type (
 	}
 	// Seed is the seed of the runs below.
 	Seed struct{ Value *expr.Program }
+	// Clock is the moment at which the next run begins.
+	Clock struct{ At *expr.Program }
 	// Deed is done at a moment of the next run.
 	Deed struct {
 		At      *expr.Program

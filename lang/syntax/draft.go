@@ -155,7 +155,7 @@ func (d *draft) read(f *File) {
 
 func lineUpOf(n any) lineUp {
 	switch n.(type) {
-	case *Version, *Describe, *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Seed:
+	case *Version, *Describe, *Retry, *Timeout, *Within, *Limit, *Breaker, *First, *Tolerate, *Use, *Classify, *Seed, *Clock:
 		return bySetting
 	case *Let:
 		return byEqual

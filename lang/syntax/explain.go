@@ -26,7 +26,7 @@ var words = map[string][]string{
 	"policy":    {"retry", "timeout", "within", "breaker", "retryable", "permanent"},
 	"mock":      {"table", "operation", "pass", "let", "put", "when"},
 	"when":      {"let", "put", "when", "pass"},
-	"test":      {"let", "mock", "put", "call", "seed", "after", "run", "expect"},
+	"test":      {"let", "mock", "put", "call", "seed", "clock", "after", "run", "expect"},
 }
 
 // later are words of the language that this version does not have yet.

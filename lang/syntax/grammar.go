@@ -70,6 +70,7 @@ type rules struct {
 	Reply         *Reply         `parser:"| @@"`
 	Test          *Test          `parser:"| @@"`
 	Seed          *Seed          `parser:"| @@"`
+	Clock         *Clock         `parser:"| @@"`
 	Deed          *Deed          `parser:"| @@"`
 	Run           *Run           `parser:"| @@"`
 }
@@ -147,7 +148,7 @@ var grammar = sync.OnceValue(func() *productions {
 	l.mockStmt = choices[MockStmt]{"let": of[Let, MockStmt](g), "put": of[Put, MockStmt](g), "when": of[When, MockStmt](g)}.
 		or(outcomeOr(of[Reply, MockStmt](g)))
 	l.testStmts = choices[TestStmt]{
-		"let": of[Let, TestStmt](g), "mock": mock(of[Mock, TestStmt](g), of[handlerMock, TestStmt](g)), "put": of[Put, TestStmt](g), "call": of[Call, TestStmt](g), "seed": of[Seed, TestStmt](g),
+		"let": of[Let, TestStmt](g), "mock": mock(of[Mock, TestStmt](g), of[handlerMock, TestStmt](g)), "put": of[Put, TestStmt](g), "call": of[Call, TestStmt](g), "seed": of[Seed, TestStmt](g), "clock": of[Clock, TestStmt](g),
 		"after": of[Deed, TestStmt](g), "run": of[Run, TestStmt](g), "expect": expectation,
 	}
 	l.record, l.list, l.enum, l.named = of[Record, Shape](g), of[ListShape, Shape](g), of[EnumShape, Shape](g), of[NamedShape, Shape](g)

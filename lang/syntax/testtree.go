@@ -18,7 +18,7 @@ type MockItem interface{ mockItem() }
 // MockStmt is *Let, *Put, *When or *Reply.
 type MockStmt interface{ mockStmt() }
 
-// TestStmt is *Let, *Mock, *Put, *Call, *Seed, *Deed, *Run or *Expect.
+// TestStmt is *Let, *Mock, *Put, *Call, *Seed, *Clock, *Deed, *Run or *Expect.
 type TestStmt interface{ testStmt() }
 
 type (
@@ -102,6 +102,11 @@ type (
 	Seed struct {
 		Node
 		Value *Expr `parser:"'seed' @@"`
+	}
+	// Clock sets the moment at which the next run begins.
+	Clock struct {
+		Node
+		At *Expr `parser:"'clock' @@"`
 	}
 	// Deed is something done from outside at a moment of the next run: it is
 	// cancelled or sent a signal, or a person runs a step again, or says what a failed one
@@ -289,6 +294,7 @@ func (*Mock) testStmt()   {}
 func (*Put) testStmt()    {}
 func (*Call) testStmt()   {}
 func (*Seed) testStmt()   {}
+func (*Clock) testStmt()  {}
 func (*Deed) testStmt()   {}
 func (*Run) testStmt()    {}
 func (*Expect) testStmt() {}

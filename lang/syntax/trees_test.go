@@ -444,6 +444,9 @@ func (g *trees) testStmt() TestStmt {
 	case 4:
 		return g.call()
 	case 5:
+		if g.flip("clock") {
+			return &Clock{At: g.expr()}
+		}
 		return &Seed{Value: g.expr()}
 	case 6:
 		if g.flip("cancel") {

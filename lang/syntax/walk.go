@@ -133,6 +133,8 @@ func (w walker) test(n any) {
 	switch n := n.(type) {
 	case *Seed:
 		w.expr(n.Value)
+	case *Clock:
+		w.expr(n.At)
 	case *Deed:
 		w.expr(n.At)
 		for _, name := range []*Name{n.Step, n.From, n.Signal} {

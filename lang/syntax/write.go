@@ -518,6 +518,8 @@ func (w *writer) test(n any) {
 		lines(w, n.Stmts)
 	case *Seed:
 		w.with("seed ", n.Value)
+	case *Clock:
+		w.with("clock ", n.At)
 	case *Deed:
 		w.with("after ", n.At)
 		switch {

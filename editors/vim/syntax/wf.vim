@@ -25,7 +25,7 @@ syntax match wfCode "\<\u[A-Z0-9_]\+\>"
 " Words that begin a statement.
 syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(import\|type\|let\|policy\|service\|workflow\|mock\|put\|test\)\>\ze\s"
 syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(version\|describe\|input\|output\|step\|on\|undo\|finally\|call\|ensure\|return\|degrade\|fail\|switch\|wait\|signal\|breaker\|invariant\)\>\ze\s"
-syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(operation\|http\|table\|pass\|when\|seed\|after\|run\|expect\)\>\ze\%(\s\|$\)"
+syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(operation\|http\|table\|pass\|when\|seed\|clock\|after\|run\|expect\)\>\ze\%(\s\|$\)"
 syntax match wfSetting "\%(^\s*\|[{},]\s*\)\@<=\<\%(retry\|timeout\|within\|limit\|first\|tolerate\|use\|retryable\|permanent\)\>\ze\%(\s\|$\)\%(\s*[:.(]\)\@!"
 
 " Words that stand behind others.
