@@ -72,6 +72,7 @@ func complete(e *env, parser *kong.Kong) bool {
 		"explain":    completion.PredictFunc(func(a completion.Args) []string { return append(steps(a), definitions.Predict(a)...) }),
 		"service":    completion.PredictFunc(func(completion.Args) []string { return servicesAndOperations() }),
 		"workflow":   completion.PredictFunc(func(a completion.Args) []string { return workflowNames(a) }),
+		"slip":       completion.PredictSet(slips()...),
 		"field":      completion.PredictFunc(func(a completion.Args) []string { return fields(a) }),
 	}))
 	return true

@@ -146,6 +146,10 @@ func TestSchemas(t *testing.T) {
 	} else {
 		check("coverage", "coverage", string(text))
 	}
+	for _, plays := range []string{"0", "300"} {
+		_, lines, _ := invoke("", "mutate", "../../workflows/expense_approval.wf", "--no-golden", "--format", "json", "--plays", plays)
+		check("mutate", "mutate", lines)
+	}
 	_, services, _ := invoke("", "services", "--format", "json")
 	check("services", "services", services)
 	for name := range s {

@@ -158,9 +158,9 @@ func (c *testCmd) tests(ctx context.Context, e *env, programs []*lang.Program, p
 	for _, p := range programs {
 		sources[p.Suite.File] = p.Sources
 	}
-	line := newTestProgress(e, c.Format != "json")
+	line, all := newProgressLine(e, c.Format != "json"), 0
 	defer line.hide()
-	opts.Begin = func(tests int) { line.tests = tests }
+	opts.Begin = func(tests int) { all = tests }
 	var failed error
 	opts.Report = func(r *golden.Result) {
 		t.add(r)
@@ -170,7 +170,7 @@ func (c *testCmd) tests(ctx context.Context, e *env, programs []*lang.Program, p
 		if err := out.test(sources[r.File], r); err != nil && failed == nil {
 			failed = err
 		}
-		line.show(t)
+		line.show(func() string { return e.testsSoFar(t, all) })
 	}
 	results := golden.RunAll(programs, opts)
 	return results, failed

@@ -189,6 +189,16 @@ func (p *planter) cut(s diag.Span) edit {
 	return edit{from, to, ""}
 }
 
+// edited is what stands at a span, with some of it replaced.
+func (p *planter) edited(s diag.Span, edits []edit) string {
+	m := Mutant{}
+	for _, e := range edits {
+		m.edits = append(m.edits, edit{e.from - s.Start, e.to - s.Start, e.text})
+	}
+	slices.SortStableFunc(m.edits, func(a, b edit) int { return cmp.Compare(a.from, b.from) })
+	return string(m.Apply([]byte(p.text(s))))
+}
+
 // skip is where something else than blanks stands.
 func skip(src string, at int) int {
 	for at < len(src) && (src[at] == ' ' || src[at] == '\t') {

@@ -2,7 +2,6 @@ package mutate
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -25,20 +24,20 @@ type lazy struct {
 
 // remedy looks for what would notice a mutant: first among the runs of the tests there are,
 // then among others.
-func (t *trial) remedy(v *Verdict, fsys fs.FS) *Remedy {
+func (t *trial) remedy(mutant version) *Remedy {
 	loaded := make([]*lang.Program, len(t.suites))
 	for i, s := range t.suites {
-		p, problems := t.load(fsys, s.name, without(s.program.Parsed, t.file))
+		p, problems := t.load(s.name, mutant, s.program.Parsed, false)
 		if problems.HasErrors() {
 			return nil
 		}
 		loaded[i] = p
-		if r := t.lacking(s, p, fsys); r != nil {
+		if r := t.lacking(s, p, mutant); r != nil {
 			return r
 		}
 	}
 	for i, s := range t.suites {
-		if r := t.fresh(s, loaded[i], fsys); r != nil {
+		if r := t.fresh(s, loaded[i], mutant); r != nil {
 			return r
 		}
 	}
@@ -47,7 +46,7 @@ func (t *trial) remedy(v *Verdict, fsys fs.FS) *Remedy {
 
 // lacking finds a test whose run is another one with the mutant, though nothing that the
 // test expects is.
-func (t *trial) lacking(s *tests, p *lang.Program, fsys fs.FS) *Remedy {
+func (t *trial) lacking(s *tests, p *lang.Program, mutant version) *Remedy {
 	type difference struct {
 		run    run
 		span   diag.Span
@@ -78,7 +77,7 @@ func (t *trial) lacking(s *tests, p *lang.Program, fsys fs.FS) *Remedy {
 			at := d.span.End
 			src := string(s.program.Sources[s.name])
 			text := src[:at] + "\n  expect " + expect + src[at:]
-			if t.tells(s, text, d.run.test, fsys) {
+			if t.tells(s, text, d.run.test, mutant) {
 				return &Remedy{File: s.name, Test: d.run.test, Span: d.span, Expect: []string{expect}}
 			}
 		}
@@ -93,7 +92,7 @@ const (
 
 // tells reports whether a test of a changed test file passes with the original and fails
 // with the mutant.
-func (t *trial) tells(s *tests, text, test string, mutant fs.FS) bool {
+func (t *trial) tells(s *tests, text, test string, mutant version) bool {
 	tree, problems := syntax.Parse(s.name, []byte(text))
 	if problems.HasErrors() {
 		return false
@@ -102,25 +101,21 @@ func (t *trial) tells(s *tests, text, test string, mutant fs.FS) bool {
 	changed.program = &lang.Program{Parsed: maps.Clone(s.program.Parsed)}
 	changed.program.Parsed[s.name] = lang.ParsedFile{Source: []byte(text), Tree: tree}
 	name, _, _ := strings.Cut(test, " [") // of its cases
-	passes := func(fsys fs.FS) (passed, known bool) {
-		p, problems := t.some(&changed, fsys, []string{test, name})
+	passes := func(v version) bool {
+		p, problems := t.some(&changed, v, []string{test, name})
 		if problems.HasErrors() {
-			return false, false
+			return false
 		}
 		opts := t.options()
 		opts.NoGolden, opts.Longest = true, s.endless()
 		results := golden.Run(p, opts)
-		return len(results) > 0 && !slices.ContainsFunc(results, func(r *golden.Result) bool { return !r.Passed() }), true
+		return len(results) > 0 && !slices.ContainsFunc(results, func(r *golden.Result) bool { return !r.Passed() })
 	}
-	if passed, _ := passes(t.fsys); !passed {
-		return false
-	}
-	passed, known := passes(mutant)
-	return known && !passed
+	return passes(t.original) && !passes(mutant)
 }
 
 // fresh finds a new scenario.
-func (t *trial) fresh(s *tests, p *lang.Program, fsys fs.FS) *Remedy {
+func (t *trial) fresh(s *tests, p *lang.Program, mutant version) *Remedy {
 	for _, g := range golden.Workflows(p.Suite) {
 		rehearsal := t.rehearsal(s, g)
 		if rehearsal == nil {
@@ -134,7 +129,7 @@ func (t *trial) fresh(s *tests, p *lang.Program, fsys fs.FS) *Remedy {
 			}
 			text := sc.Text(title)
 			src := strings.TrimRight(string(s.program.Sources[s.name]), "\n")
-			if !t.tells(s, src+"\n\n"+text, title, fsys) {
+			if !t.tells(s, src+"\n\n"+text, title, mutant) {
 				return false
 			}
 			out = &Remedy{File: s.name, Title: title, Text: propose.LaidOut(s.name, text), Expect: sc.Expect}

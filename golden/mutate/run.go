@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"wf/builtins"
@@ -25,17 +27,17 @@ import (
 
 // Options of [Run]. The zero value tries all mutants.
 type Options struct {
-	Context  context.Context          // once it is done, no further mutant is tried; nil: never
-	Kinds    []string                 // names of kinds; nil: all
-	Limit    int                      // mutants that are tried at most, evenly spread; 0: all
-	Catalog  check.Catalog            // signatures of registered services; nil: there are none
-	Builtins func() builtins.Services // fresh registered services for one test; nil: there are none
-	Files    golden.Files             // where golden files are; nil: golden traces are not compared
-	Seed     uint64                   // of runs whose test sets none; 0: 1
-	Workers  int                      // mutants at once; 0: as many as there are processors
-	Plays    int                      // runs among which scenarios for survivors are looked for; 0: propose.DefaultPlays; less: none
-	Begin    func(mutants int)        // told how many there are, before the first; nil: nobody
-	Report   func(*Verdict)           // told of every mutant, in order; nil: nobody
+	Context  context.Context              // once it is done, no further mutant is tried; nil: never
+	Kinds    []string                     // names of kinds; nil: all
+	Limit    int                          // mutants that are tried at most, evenly spread; 0: all
+	Catalog  check.Catalog                // signatures of registered services; nil: there are none
+	Builtins func() builtins.Services     // fresh registered services for one test; nil: there are none
+	Files    golden.Files                 // where golden files are; nil: golden traces are not compared
+	Seed     uint64                       // of runs whose test sets none; 0: 1
+	Workers  int                          // mutants at once; 0: as many as there are processors
+	Plays    int                          // runs among which scenarios for survivors are looked for; 0: propose.DefaultPlays; less: none
+	Begin    func(r *Report, mutants int) // told of the report that will be filled, and how many mutants there are, before the first; nil: nobody
+	Report   func(*Verdict)               // told of every mutant, in order; nil: nobody
 }
 
 // Status is what came of a mutant.
@@ -61,7 +63,7 @@ type Verdict struct {
 	Why     string    // what failed, or why it is no mutant, in a line
 	Code    diag.Code // of that
 	Reached int       // tests that get to the place
-	Remedy  *Remedy   // of a survivor, and of one that only a golden trace killed; nil if none was found
+	Remedy  *Remedy   // of a survivor; nil if none was found
 }
 
 // Remedy is what would notice a mutant.
@@ -77,11 +79,13 @@ type Remedy struct {
 // Report is what came of the mutants of a definition.
 type Report struct {
 	File     string
-	Tests    []string // test files
-	Count    int      // tests in them
-	Source   []byte   // of the definition
-	Sources  diag.Sources
+	Tests    []string     // test files
+	Count    int          // tests in them
+	Source   []byte       // of the definition
+	Sources  diag.Sources // of the definition, what it imports, and the test files
 	Verdicts []*Verdict
+
+	parsed []lang.ParsedFile // of Tests
 }
 
 // Of counts the mutants that have a status.
@@ -101,6 +105,33 @@ func (r *Report) Mutants() int { return r.Of(Killed) + r.Of(ByGolden) + r.Of(Sur
 // Score is how many percent of them are killed, rounded down; of none, all.
 func (r *Report) Score() int {
 	return cover.Share{Covered: r.Of(Killed) + r.Of(ByGolden), Total: r.Mutants()}.Percent()
+}
+
+// imported finds what a file imports.
+var imported = regexp.MustCompile(`(?m)^\s*import\s+"([^"]+)"`)
+
+// Importing lists those of the test files that read a definition.
+func Importing(fsys fs.FS, tests []string, file string) []string {
+	reads := map[string]bool{} // known so far; false while it is looked at
+	var look func(name string) bool
+	look = func(name string) bool {
+		if name == path.Clean(file) {
+			return true
+		}
+		if known, ok := reads[name]; ok {
+			return known
+		}
+		reads[name] = false
+		src, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return false
+		}
+		for _, m := range imported.FindAllSubmatch(src, -1) {
+			reads[name] = reads[name] || look(path.Join(path.Dir(name), string(m[1])))
+		}
+		return reads[name]
+	}
+	return slices.DeleteFunc(slices.Clone(tests), func(name string) bool { return !look(path.Clean(name)) })
 }
 
 // ErrNoTests is the error of [Run] for a definition that no test runs.
@@ -137,7 +168,7 @@ func Run(fsys fs.FS, file string, tests []string, opts Options) (*Report, error)
 	if err := t.prepare(tests); err != nil {
 		return nil, err
 	}
-	mutants := Mutants(t.tree, t.report.Source, opts.Kinds)
+	mutants := Mutants(t.original.Tree, t.original.Source, opts.Kinds)
 	if n := len(mutants); opts.Limit > 0 && n > opts.Limit {
 		few := make([]Mutant, opts.Limit)
 		for i := range few {
@@ -146,7 +177,7 @@ func Run(fsys fs.FS, file string, tests []string, opts Options) (*Report, error)
 		mutants = few
 	}
 	if opts.Begin != nil {
-		opts.Begin(len(mutants))
+		opts.Begin(t.report, len(mutants))
 	}
 	t.tryAll(mutants)
 	return t.report, nil
@@ -154,16 +185,16 @@ func Run(fsys fs.FS, file string, tests []string, opts Options) (*Report, error)
 
 // trial tries mutants.
 type trial struct {
-	fsys   fs.FS
-	file   string
-	opts   Options
-	tree   *syntax.File
-	graphs []*graph.Graph // of the definition
-	hashes []string
-	known  lang.Parsed // what the definition imports
-	points []diag.Span // places in the definition that tests can get to
-	suites []*tests
-	report *Report
+	fsys     fs.FS
+	file     string
+	opts     Options
+	original version
+	graphs   []*graph.Graph // of the definition
+	hashes   []string
+	known    lang.Parsed // what the definition imports
+	points   []diag.Span // places in the definition that tests can get to
+	suites   []*tests
+	report   *Report
 
 	rehearsals map[string]*lazy // by workflow
 }
@@ -194,24 +225,32 @@ type run struct {
 // stopped reports whether the trial was given up.
 func (t *trial) stopped() bool { return t.opts.Context != nil && t.opts.Context.Err() != nil }
 
-// load reads a file; of those that were read before only what changed is read again.
-func (t *trial) load(fsys fs.FS, name string, known lang.Parsed) (*lang.Program, diag.List) {
-	return lang.Load(fsys, name, lang.Options{Catalog: t.opts.Catalog, Probe: known == nil, Parsed: known})
+// version is the definition in some form: as it is, or with a defect.
+type version = lang.ParsedFile
+
+// load reads a file with a version of the definition; what was read before is not read
+// again.
+func (t *trial) load(name string, v version, known lang.Parsed, probe bool) (*lang.Program, diag.List) {
+	all := maps.Clone(known)
+	if all == nil {
+		all = lang.Parsed{}
+	}
+	if v.Tree != nil {
+		all[t.file] = v
+	}
+	return lang.Load(t.fsys, name, lang.Options{Catalog: t.opts.Catalog, StubHandlers: name == t.file, Probe: probe, Parsed: all})
 }
 
 // prepare reads the definition and its tests, and runs these.
 func (t *trial) prepare(names []string) error {
-	p, problems := t.load(t.fsys, t.file, nil)
-	if problems.HasErrors() {
-		return &WrongError{p.Sources, problems}
+	if err := t.read(); err != nil {
+		return err
 	}
-	t.tree, t.graphs, t.report.Source, t.report.Sources = p.Tree, p.Workflows, p.Sources[t.file], p.Sources
-	t.hashes, t.known = hashes(p.Workflows), without(p.Parsed, t.file)
 	if len(t.graphs) == 0 {
 		return ErrNoWorkflow
 	}
 	for _, name := range names {
-		p, problems := t.load(t.fsys, name, nil)
+		p, problems := t.load(name, t.original, nil, true)
 		if !slices.Contains(p.Files, t.file) {
 			continue
 		}
@@ -226,7 +265,8 @@ func (t *trial) prepare(names []string) error {
 			return err
 		}
 		t.suites = append(t.suites, s)
-		t.report.Tests = append(t.report.Tests, name)
+		t.report.Sources[name] = p.Sources[name]
+		t.report.Tests, t.report.parsed = append(t.report.Tests, name), append(t.report.parsed, p.Parsed[name])
 	}
 	if len(t.suites) == 0 {
 		return ErrNoTests
@@ -235,6 +275,26 @@ func (t *trial) prepare(names []string) error {
 	for _, g := range t.graphs {
 		t.rehearsals[g.FullName()] = &lazy{}
 	}
+	return nil
+}
+
+// read reads the definition. One in YAML is taken as wf convert writes it.
+func (t *trial) read() error {
+	if ext := path.Ext(t.file); ext == ".yaml" || ext == ".yml" {
+		src, problems, sources := lang.Convert(t.fsys, t.file, lang.ConvertOptions{Options: lang.Options{Catalog: t.opts.Catalog}, As: strings.TrimSuffix(t.file, ext) + ".wf"})
+		if problems.HasErrors() {
+			return &WrongError{sources, problems}
+		}
+		t.original.Source = src
+		t.original.Tree, _ = syntax.Parse(t.file, src)
+	}
+	p, problems := t.load(t.file, t.original, nil, true)
+	if problems.HasErrors() {
+		return &WrongError{p.Sources, problems}
+	}
+	t.original = p.Parsed[t.file]
+	t.graphs, t.hashes, t.known = p.Workflows, hashes(p.Workflows), without(p.Parsed, t.file)
+	t.report.Source, t.report.Sources = t.original.Source, p.Sources
 	return nil
 }
 
@@ -383,8 +443,13 @@ func (t *trial) try(v *Verdict) {
 	if t.stopped() {
 		return
 	}
-	fsys := propose.With(t.fsys, t.file, string(v.Apply(t.report.Source)))
-	p, problems := t.load(fsys, t.file, t.known)
+	mutant := version{Source: v.Apply(t.original.Source)}
+	var problems diag.List
+	mutant.Tree, problems = syntax.Parse(t.file, mutant.Source)
+	var p *lang.Program
+	if !problems.HasErrors() {
+		p, problems = t.load(t.file, mutant, t.known, false)
+	}
 	if first := firstError(problems); first != nil {
 		v.Status, v.Why, v.Code = Invalid, first.Summary, first.Code
 		return
@@ -401,18 +466,15 @@ func (t *trial) try(v *Verdict) {
 			if s.apart {
 				n = min(n, portion)
 			}
-			t.kills(v, s, fsys, names[:n])
+			t.kills(v, s, mutant, names[:n])
 			names = names[n:]
 		}
 	}
-	if t.stopped() || v.Status == Killed {
+	if t.stopped() || v.Status != "" {
 		return
 	}
-	if v.Status == "" {
-		v.Status = Survived
-	}
-	if t.opts.Plays >= 0 {
-		v.Remedy = t.remedy(v, fsys)
+	if v.Status = Survived; t.opts.Plays >= 0 {
+		v.Remedy = t.remedy(mutant)
 	}
 }
 
@@ -421,8 +483,8 @@ func (t *trial) try(v *Verdict) {
 const portion = 4
 
 // some reads tests of a file, those of the names only.
-func (t *trial) some(s *tests, fsys fs.FS, names []string) (*lang.Program, diag.List) {
-	known := without(s.program.Parsed, t.file)
+func (t *trial) some(s *tests, v version, names []string) (*lang.Program, diag.List) {
+	known := maps.Clone(s.program.Parsed)
 	whole := known[s.name]
 	tree := *whole.Tree
 	tree.Decls = slices.DeleteFunc(slices.Clone(tree.Decls), func(d syntax.Decl) bool {
@@ -430,7 +492,7 @@ func (t *trial) some(s *tests, fsys fs.FS, names []string) (*lang.Program, diag.
 		return ok && !slices.Contains(names, own.Name.Value)
 	})
 	known[s.name] = lang.ParsedFile{Source: whole.Source, Tree: &tree}
-	return t.load(fsys, s.name, known)
+	return t.load(s.name, v, known, false)
 }
 
 func firstError(problems diag.List) *diag.Diagnostic {
@@ -444,8 +506,8 @@ func firstError(problems diag.List) *diag.Diagnostic {
 
 // kills runs tests of a file with a mutant, in the order of their names. A golden trace
 // kills only if nothing else does.
-func (t *trial) kills(v *Verdict, s *tests, fsys fs.FS, names []string) {
-	p, problems := t.some(s, fsys, names)
+func (t *trial) kills(v *Verdict, s *tests, mutant version, names []string) {
+	p, problems := t.some(s, mutant, names)
 	if first := firstError(problems); first != nil {
 		v.Status, v.File, v.Why, v.Code = Killed, s.name, first.Summary, first.Code
 		return

@@ -104,21 +104,44 @@ func same(a, b any) bool {
 	return err1 == nil && err2 == nil && string(x) == string(y)
 }
 
-// value says in what a value differs: if it is a record, in which field.
+// value says in what a value differs: if it is a record or list, in which part of it.
 func (d *differ) value(name string, t *value.Type, a, b any) {
 	if same(a, b) {
 		return
 	}
 	ra, okA := a.(map[string]any)
 	rb, okB := b.(map[string]any)
-	if okA && okB && t.Kind == value.Record && !t.Optional {
+	says := source(t, a)
+	dot := "."
+	if t.Optional {
+		dot = "?."
+	}
+	if okA && t.Kind == value.Record && (okB || len(says) >= maxValue) {
 		for _, f := range t.Fields {
+			before := len(d.out)
 			if !same(ra[f.Name], rb[f.Name]) && word.MatchString(f.Name) {
-				d.value(name+"."+f.Name, f.ReadType(), ra[f.Name], rb[f.Name])
+				d.value(name+dot+f.Name, f.ReadType(), ra[f.Name], rb[f.Name])
+			}
+			if !okB && len(d.out) > before {
+				return // one is enough
 			}
 		}
 	}
-	if says := source(t, a); len(says) < maxValue {
+	la, okA := a.([]any)
+	lb, okB := b.([]any)
+	if okA && okB && t.Kind == value.List && !t.Optional && len(says) >= maxValue {
+		if len(la) != len(lb) {
+			d.add("len(%s) == %d", name, len(la))
+			return
+		}
+		for i := range la {
+			if !same(la[i], lb[i]) {
+				d.value(fmt.Sprintf("%s[%d]", name, i), t.Elem, la[i], lb[i])
+				return
+			}
+		}
+	}
+	if len(says) < maxValue {
 		d.add("%s == %s", name, says)
 	}
 }

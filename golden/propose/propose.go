@@ -200,10 +200,11 @@ func (s *search) find() []found {
 // Other fields of answers and inputs come when these lead nowhere new.
 func (s *search) walk(visit func(batch []*outcome) (more bool)) {
 	var queues [3][]*plan // of plans whose outcomes, inputs and bodies are to be changed
+	first := true         // the seeds are tried: of those that are compared, all are changed
 	keep := func(batch []*outcome) bool {
 		more := visit(batch)
 		for _, o := range batch {
-			if s.reachesNew(o) {
+			if s.reachesNew(o) || first && s.compared {
 				o.plan.run = o
 				queues[0] = append(queues[0], o.plan)
 			}
@@ -216,6 +217,7 @@ func (s *search) walk(visit func(batch []*outcome) (more bool)) {
 			more = keep([]*outcome{o})
 		}
 	}
+	first = false
 	for more && s.runs < s.opts.Budget && !s.stopped() {
 		at := slices.IndexFunc(queues[:], func(q []*plan) bool { return len(q) > 0 })
 		if at < 0 {

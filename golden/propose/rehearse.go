@@ -12,8 +12,9 @@ import (
 // Rehearsal is runs of a workflow with other inputs and other answers of its services, with
 // which other versions of it can be compared.
 type Rehearsal struct {
-	search *search
-	plays  []*outcome
+	search  *search
+	plays   []*outcome
+	refused []refusal
 }
 
 // DefaultPlays is how many runs a rehearsal has.
@@ -31,6 +32,7 @@ func Rehearse(g *graph.Graph, opts Options) *Rehearsal {
 		r.plays = append(r.plays, batch...)
 		return true
 	})
+	r.refused = r.search.refusals()
 	return r
 }
 
@@ -50,8 +52,8 @@ func (s *Scenario) Text(name string) string {
 	return fmt.Sprintf("test %s {\n%s}\n", text(name), body)
 }
 
-// maxChosen is how many differences a scenario expects.
-const maxChosen = 2
+// maxChosen is how many differences a scenario expects, beside its ending.
+const maxChosen = 1
 
 // maxOffers is how many scenarios are offered before the search gives up.
 const maxOffers = 5
@@ -62,6 +64,16 @@ const maxOffers = 5
 func (r *Rehearsal) Compare(other *graph.Graph, accept func(*Scenario) bool) *Scenario {
 	s := &search{graph: other, opts: r.search.opts, stage: r.search.stage, compared: true}
 	s.index()
+	for _, bad := range r.refused {
+		if _, violations := interpreter.Prepare(other, bad.plan.input, "run_1", golden.Start); len(violations) > 0 {
+			continue
+		}
+		f := found{plan: bad.plan, run: &outcome{plan: bad.plan}}
+		sc := &Scenario{Title: r.search.title(f), Body: r.search.scenario(f, nil), Expect: []string{"refused " + text(bad.path)}}
+		if accept(sc) {
+			return sc
+		}
+	}
 	offers := 0
 	for _, o := range r.plays {
 		if offers == maxOffers || s.stopped() {
@@ -92,8 +104,8 @@ func (s *search) differences(o *outcome) []string {
 		return []string{ending(o.result.Ending, o.result.Error)}
 	}
 	mine := s.play(o.plan, input, nil)
-	if mine == nil {
-		return nil
+	if mine == nil { // it does not end
+		return []string{ending(o.result.Ending, o.result.Error)}
 	}
 	return o.seen.Differences(mine.seen)
 }
