@@ -39,6 +39,7 @@ const (
 	CodeEmptyStep       diag.Code = "WF407" // a step that does nothing
 	CodeMissingArm      diag.Code = "WF408" // a switch without an arm for some value
 	CodeRecursion       diag.Code = "WF431" // workflows that call one another
+	CodeLone            diag.Code = "WF433" // warning: a step that nothing orders
 	CodeNesting         diag.Code = "WF432" // more workflows inside of one another than the limit
 	CodeUnhandled       diag.Code = "WF421" // an outcome with a meaning that nobody speaks of
 	CodeNet             diag.Code = "WF422" // warning: a clause for everything takes such an outcome along

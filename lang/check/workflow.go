@@ -446,6 +446,7 @@ func (f *flow) finish() {
 	f.oneSignal()
 	if f.opts.Thorough {
 		f.unbounded()
+		f.lone()
 	}
 	if !f.handlers {
 		f.unusedInputs(f.inputTree(), f.graph.Input, "")
