@@ -48,7 +48,7 @@ func TestFixes(t *testing.T) {
 }
 
 func tryFixes(t *testing.T, file string, fsys fstest.MapFS, main string, tried map[diag.Code]int) {
-	opts := lang.Options{Catalog: catalog(), StubHandlers: true}
+	opts := lang.Options{Catalog: catalog(), StubHandlers: true, Thorough: true}
 	_, before := lang.Load(fsys, main, opts)
 	for _, d := range before {
 		for _, fix := range d.Fixes {

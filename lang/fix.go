@@ -75,7 +75,7 @@ func (f *fixer) load(texts map[string][]byte) (diag.List, diag.Sources) {
 func (f *fixer) round() bool {
 	var fixes []*diag.Diagnostic
 	for _, d := range f.Problems {
-		if len(d.Fixes) == 1 && f.fits(d.Fixes[0]) && !slices.ContainsFunc(fixes, func(other *diag.Diagnostic) bool { return touch(d.Fixes[0], other.Fixes[0]) }) {
+		if d.Sure() && f.fits(d.Fixes[0]) && !slices.ContainsFunc(fixes, func(other *diag.Diagnostic) bool { return touch(d.Fixes[0], other.Fixes[0]) }) {
 			fixes = append(fixes, d)
 		}
 	}

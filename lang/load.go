@@ -98,6 +98,7 @@ const (
 func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	l := &loader{fsys: fsys, opts: opts, looked: []string{name}, files: map[string]*syntax.File{}, sources: diag.Sources{}, parsed: Parsed{},
 		unit: &check.Unit{Imports: map[*syntax.File][]*syntax.File{}, Data: map[*syntax.Let]any{}}}
+	l.unit.Sources = l.sources
 	p := &Program{Sources: l.sources, Files: l.looked}
 	main, err := l.open(name)
 	if err != nil {

@@ -214,6 +214,7 @@ type diagObject struct {
 type fixObject struct {
 	Title string       `json:"title"`
 	Edits []editObject `json:"edits"`
+	Ask   bool         `json:"ask,omitempty"`
 }
 
 type editObject struct {
@@ -238,7 +239,7 @@ func diagnosticObject(sources diag.Sources, d *diag.Diagnostic) diagObject {
 		o.Related = append(o.Related, relatedObject{placeOf(sources, r.Span), r.Message})
 	}
 	for _, f := range d.Fixes {
-		fix := fixObject{Title: f.Title}
+		fix := fixObject{Title: f.Title, Ask: f.Ask}
 		for _, e := range f.Edits {
 			fix.Edits = append(fix.Edits, editObject{placeOf(sources, e.Span), e.New})
 		}

@@ -26,6 +26,7 @@ type Unit struct {
 	Main    *syntax.File
 	Imports map[*syntax.File][]*syntax.File
 	Data    map[*syntax.Let]any // test files: content of the JSON files that `read` names
+	Sources diag.Sources        // texts of the files, for fixes; may lack some
 }
 
 // Options of [Check]. The zero value knows no registered services.

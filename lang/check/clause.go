@@ -233,8 +233,9 @@ func (s *stepFlow) mustEnd(g *graph.Call, on *syntax.On, pats []value.Pattern, m
 		}
 		switch d, _ := g.Sig.Classify(g.Policy.Rules, status, p.Name); {
 		case d == value.Retryable:
-			s.add(diag.Errorf(CodeReplacesRetry, span, "this %s replaces the retry of %s and ends nothing", word, p).
-				Hintf("end it with retry to keep trying, or with return, degrade or fail"))
+			d := diag.Errorf(CodeReplacesRetry, span, "this %s replaces the retry of %s and ends nothing", word, p).
+				Hintf("end it with retry to keep trying, or with return, degrade or fail")
+			s.add(offer(d, "end it with retry", s.last(on.Span, "retry")))
 			return
 		case d == value.Permanent && !more:
 			s.add(diag.Errorf(CodeNoEnding, span, "after this clause %s would count as success", p).

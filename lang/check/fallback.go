@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 
 	"wf/lang/diag"
 	"wf/lang/expr"
@@ -64,7 +65,12 @@ func (s *stepFlow) fallback(r returned, common, some []string) {
 		}
 	}
 	if len(lacks) > 0 {
-		s.add(diag.Warnf(CodeFallback, r.span, "this fallback has no %s, which the step returns otherwise", listed(lacks, "and")).
-			Hintf("say that there is no value: %s: nil", lacks[0]))
+		d := diag.Warnf(CodeFallback, r.span, "this fallback has no %s, which the step returns otherwise", listed(lacks, "and")).
+			Hintf("say that there is no value: %s: nil", lacks[0])
+		fields := make([]string, len(lacks))
+		for i, name := range lacks {
+			fields[i] = name + ": nil"
+		}
+		s.add(offer(d, "add "+strings.Join(fields, ", "), s.last(r.span, fields...)))
 	}
 }

@@ -17,7 +17,7 @@ func (f *flow) lone() {
 		}
 	}
 	for i, st := range f.order {
-		if i == 0 || len(st.edges) > 0 || followed[st] || st.bind.used || f.made[i] == nil || st.tree.Partial {
+		if i == 0 || len(st.edges) > 0 || len(st.tree.After) > 0 || followed[st] || st.bind.used || f.made[i] == nil || st.tree.Partial {
 			continue
 		}
 		does := false
@@ -26,7 +26,11 @@ func (f *flow) lone() {
 			continue
 		}
 		name, before := st.tree.Name, f.order[i-1].tree.Name.Text
-		f.add(diag.Warnf(CodeLone, name.Span, "%s begins with the run, whatever becomes of %s: order on the page is not order in time", name.Text, before).
-			Hintf("say what it comes after: step %s after %s; or put steps that run side by side into one: step … { step %s { … } … }", name.Text, before, name.Text))
+		d := diag.Warnf(CodeLone, name.Span, "%s begins with the run, whatever becomes of %s: order on the page is not order in time", name.Text, before).
+			Hintf("say what it comes after: step %s after %s; or put steps that run side by side into one: step … { step %s { … } … }", name.Text, before, name.Text)
+		if f.source(name.Span) != "" {
+			d.Offer("say after "+before, insertion(name.Span, name.Span.End, " after "+before)...)
+		}
+		f.add(d)
 	}
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -72,8 +73,28 @@ func (s *stepFlow) handled(t *syntax.Call, g *graph.Call, ons []syntax.Stmt) {
 		d.Summary += ", whatever the conditions of its clauses"
 	}
 	d.Hintf("write on %s { … }; or say that it fails the step as it is: permanent %s", nobody[0], strings.Join(nobody, ", "))
+	clauses := make([]string, len(nobody))
+	for i, outcome := range nobody {
+		code := outcome
+		if isStatus(outcome) {
+			code = "HTTP_" + outcome
+		}
+		clauses[i] = fmt.Sprintf("on %s { fail %s }", outcome, code)
+	}
+	end := t.Span
+	if len(ons) > 0 {
+		end = syntax.PlaceOf(ons[len(ons)-1])
+	}
+	offer(d, "add "+strings.Join(clauses, ", "), s.behind(end, clauses...))
+	if first := firstOfStep(s.info.tree); !first.IsZero() {
+		rule := "permanent " + strings.Join(nobody, ", ")
+		offer(d, "say that it fails the step: "+rule, s.ahead(first, rule))
+	}
 	s.add(d)
 }
+
+// isStatus reports whether the text of an outcome is that of a status.
+func isStatus(outcome string) bool { return outcome[0] >= '0' && outcome[0] <= '9' }
 
 // along warns of a clause for everything that takes outcomes with a meaning along.
 func (s *stepFlow) along(g *graph.Call, on *syntax.On, names []string) {

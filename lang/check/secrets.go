@@ -19,8 +19,9 @@ func (c *checker) shownSecrets(p *expr.Program, text string, sc *scope) {
 // and only a workflow that calls it gets them.
 func (c *checker) outputSecrets(p *expr.Program) {
 	for _, span := range p.Secrets() {
-		c.add(diag.Warnf(CodeSecret, span, "this is a secret, or has one in it, and whoever runs the workflow sees it as ***").
-			Hintf("leave it out; or, if it is for a workflow that calls this one, say so: secret(…)"))
+		d := diag.Warnf(CodeSecret, span, "this is a secret, or has one in it, and whoever runs the workflow sees it as ***").
+			Hintf("leave it out; or, if it is for a workflow that calls this one, say so: secret(…)")
+		c.add(offer(d, "say secret(…)", c.wrapped(span, "secret")))
 	}
 }
 

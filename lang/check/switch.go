@@ -255,20 +255,30 @@ func (w *switchFlow) complete(more bool) (whole bool) {
 	case w.always != nil || w.doubts || w.tree.Partial:
 		return w.always != nil || !more // in doubt it is what leads to no other message
 	case w.tree.Value == nil:
-		w.add(diag.Errorf(CodeMissingArm, span, "what happens if none of these conditions holds?").Hintf("add else { … }; an empty one goes on below"))
+		w.lacks(diag.Errorf(CodeMissingArm, span, "what happens if none of these conditions holds?").Hintf("add else { … }; an empty one goes on below"), "")
 	case !w.closed:
-		w.add(diag.Errorf(CodeMissingArm, span, "%s may be another value, for which there is no arm", w.subject).Hintf("add else { … }; an empty one goes on below"))
+		w.lacks(diag.Errorf(CodeMissingArm, span, "%s may be another value, for which there is no arm", w.subject).Hintf("add else { … }; an empty one goes on below"), "")
 	case len(w.open) > 0:
 		names := make([]string, len(w.open))
 		for i, v := range w.open {
 			names[i] = spell(v)
 		}
 		list := strings.Join(names, ", ")
-		w.add(diag.Errorf(CodeMissingArm, span, "%s may also be %s, for which there is no arm", w.subject, list).Hintf("add when %s { … }, or else { … }", list))
+		w.lacks(diag.Errorf(CodeMissingArm, span, "%s may also be %s, for which there is no arm", w.subject, list).Hintf("add when %s { … }, or else { … }", list), list)
 	default:
 		return true
 	}
 	return false
+}
+
+// lacks reports that an arm is missing: for a list of values, or "" for all others.
+func (w *switchFlow) lacks(d *diag.Diagnostic, values string) {
+	for _, head := range []string{"when " + values, "else"} {
+		if head != "when " {
+			offer(d, "add "+head+" { fail UNEXPECTED }", w.last(w.tree.Span, head+" { fail UNEXPECTED }"))
+		}
+	}
+	w.add(d)
 }
 
 // spell is a value as it stands in an arm.

@@ -2,9 +2,12 @@ package check
 
 import (
 	"fmt"
+	"time"
 
 	"wf/lang/diag"
 	"wf/lang/graph"
+	"wf/lang/syntax"
+	"wf/lang/value"
 )
 
 // unbounded warns of calls that may wait for their answer for ever: they have no timeout,
@@ -41,8 +44,31 @@ func (f *flow) unbounded() {
 	case n > 2:
 		others = fmt.Sprintf(", nor that of %d other calls", n-1)
 	}
-	f.add(diag.Warnf(CodeUnbounded, first.Span, "nothing bounds the time of this call%s: if %s never answers, the run never ends", others, first.Sig.Name()).
-		Hintf("give the workflow a timeout, which bounds each attempt: timeout 30s"))
+	d := diag.Warnf(CodeUnbounded, first.Span, "nothing bounds the time of this call%s: if %s never answers, the run never ends", others, first.Sig.Name()).
+		Hintf("give the workflow a timeout, which bounds each attempt: timeout 30s")
+	for _, st := range f.tree.Stmts {
+		if step, ok := st.(*syntax.Step); ok {
+			timeout := "timeout " + value.FormatDuration(f.shortest())
+			offer(d, "say "+timeout+" in the workflow", f.ahead(step.Span, timeout))
+			break
+		}
+	}
+	f.add(d)
+}
+
+// shortest is the shortest deadline that is known, or half a minute: a timeout is no longer.
+func (f *flow) shortest() time.Duration {
+	least := 30 * time.Second
+	shorter := func(s *graph.Setting) {
+		if d, known := constDuration(s); known && d < least {
+			least = d
+		}
+	}
+	if shorter(f.graph.Within); f.problems.HasErrors() { // some steps may be missing
+		return least
+	}
+	graph.EachStep(f.graph.Steps, func(_ string, _ []*graph.Step, s *graph.Step) { shorter(s.Within) })
+	return least
 }
 
 // stepCalls visits the calls of a step that no deadline bounds; bounded says that one

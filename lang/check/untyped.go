@@ -1,8 +1,10 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 
+	"wf/lang/diag"
 	"wf/lang/expr"
 	"wf/lang/syntax"
 	"wf/lang/value"
@@ -19,8 +21,21 @@ func (c *checker) typed(p *expr.Program, in expr.Scope, want *value.Type, what s
 		if want.Kind == value.List {
 			takes = "a list"
 		}
-		c.add(expr.Untyped(p.Span(), what+" takes "+takes, strings.Join(p.Path(), "."), want))
+		c.add(c.convert(expr.Untyped(p.Span(), what+" takes "+takes, strings.Join(p.Path(), "."), want), want))
 	}
+}
+
+// convert offers to convert the value that a warning is about.
+func (c *checker) convert(d *diag.Diagnostic, want *value.Type) *diag.Diagnostic {
+	switch want.Kind {
+	case value.Int, value.Float, value.String, value.Time, value.Duration:
+		return offer(d, fmt.Sprintf("say %s(…)", want.Kind), c.wrapped(d.Span, want.Kind.String()))
+	case value.Bool:
+		if c.source(d.Span) != "" && d.Hint != "" {
+			return offer(d, "say … == true", insertion(d.Span, d.Span.End, " == true"))
+		}
+	}
+	return d
 }
 
 // loose is a part of a value that is of type any where another type is wanted.
@@ -70,6 +85,10 @@ func (s *stepFlow) looseArguments(sig *value.Signature, args *expr.Program, t *s
 		if len(l.path) > 0 {
 			what = "argument " + strings.ReplaceAll(strings.Join(l.path, "."), ".[]", "[]") + " of " + sig.Name()
 		}
-		s.add(expr.Untyped(span, what+" takes "+article(l.want), text, l.want))
+		d := expr.Untyped(span, what+" takes "+article(l.want), text, l.want)
+		if len(l.path) == 1 { // else the span is of more than that
+			s.convert(d, l.want)
+		}
+		s.add(d)
 	}
 }

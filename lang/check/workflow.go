@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -128,7 +129,7 @@ func (f *flow) head() {
 			if once("version", st.Span) {
 				f.graph.Version = st.Value.Value
 				if !semver.MatchString(st.Value.Value) {
-					f.add(diag.Errorf(CodeVersion, st.Value.Span, "version %q is not MAJOR.MINOR.PATCH", st.Value.Value).Hintf(`write a version such as "1.0.0"`))
+					f.add(wholeVersion(diag.Errorf(CodeVersion, st.Value.Span, "version %q is not MAJOR.MINOR.PATCH", st.Value.Value).Hintf(`write a version such as "1.0.0"`), st.Value))
 				}
 			}
 		case *syntax.Describe:
@@ -150,6 +151,22 @@ func (f *flow) head() {
 			f.misplaced(st, "it belongs into a step")
 		}
 	}
+}
+
+// shortVersion is one with a part or two too few, or a v before it.
+var shortVersion = regexp.MustCompile(`^v?(\d+)(\.\d+)?(\.\d+)?$`)
+
+// wholeVersion adds the fix of a version that lacks parts.
+func wholeVersion(d *diag.Diagnostic, t syntax.Text) *diag.Diagnostic {
+	m := shortVersion.FindStringSubmatch(t.Value)
+	if m == nil || isYAML(t.Span) || t.Span.End-t.Span.Start != len(t.Value)+2 {
+		return d
+	}
+	for i := range m[2:] {
+		m[i+2] = cmp.Or(m[i+2], ".0")
+	}
+	whole := strings.Join(m[1:], "")
+	return d.Fix("write "+whole, diag.Edit{Span: diag.Span{File: t.Span.File, Start: t.Span.Start + 1, End: t.Span.End - 1}, New: whole})
 }
 
 // correlation warns of a correlation id that is none: only a string is taken.

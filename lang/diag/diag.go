@@ -78,12 +78,16 @@ type Diagnostic struct {
 type Known struct{ Name, What string } // What may be "", or what it is: a type
 
 // Fix is one way to change the source so that a diagnostic is gone. Of a diagnostic with a
-// single fix that is what its author would do, so a program may do it unasked; several are
-// a choice for a person.
+// single fix that is what its author would do, so a program may do it unasked, unless it says
+// otherwise; several are a choice for a person.
 type Fix struct {
-	Title string `json:"title"` // what it does, "write email"
-	Edits []Edit `json:"edits"` // at least one, in the order of their places; they do not overlap
+	Title string `json:"title"`         // what it does, "write email"
+	Edits []Edit `json:"edits"`         // at least one, in the order of their places; they do not overlap
+	Ask   bool   `json:"ask,omitempty"` // only a person can tell whether it is meant
 }
+
+// Sure reports whether a diagnostic has a fix that may be made unasked: its only one.
+func (d *Diagnostic) Sure() bool { return len(d.Fixes) == 1 && !d.Fixes[0].Ask }
 
 // Edit puts New in the place of a span; an empty span is where New is inserted.
 type Edit struct {
@@ -131,7 +135,14 @@ func (d *Diagnostic) See(span Span, format string, args ...any) *Diagnostic {
 
 // Fix adds a way to change the source and returns d, for chaining.
 func (d *Diagnostic) Fix(title string, edits ...Edit) *Diagnostic {
-	d.Fixes = append(d.Fixes, Fix{Shorten(title), edits})
+	d.Fixes = append(d.Fixes, Fix{Title: Shorten(title), Edits: edits})
+	return d
+}
+
+// Offer adds a way to change the source that is made only if a person says so, and returns
+// d, for chaining.
+func (d *Diagnostic) Offer(title string, edits ...Edit) *Diagnostic {
+	d.Fixes = append(d.Fixes, Fix{Title: Shorten(title), Edits: edits, Ask: true})
 	return d
 }
 

@@ -319,6 +319,10 @@ func (c *inferrer) enumLiteral(enum *value.Type, n ast.Node) {
 		names[i] = fmt.Sprint(v)
 	}
 	d := diag.Errorf(CodeNeverEqual, c.span(n), "%s is not one of %s", value.Literal(lit), enum.Req())
-	d.Hint = diag.DidYouMean(fmt.Sprint(lit), names)
+	if text, isText := lit.(string); isText && len(c.src.Pieces) == 0 && d.Span.End-d.Span.Start == len(text)+2 {
+		d.Suggest(diag.Span{File: d.Span.File, Start: d.Span.Start + 1, End: d.Span.End - 1}, text, names)
+	} else {
+		d.Hint = diag.DidYouMean(fmt.Sprint(lit), names)
+	}
 	c.add(d)
 }

@@ -74,8 +74,8 @@ func (s *Server) CodeAction(ctx context.Context, params *protocol.CodeActionPara
 		if problem.Span.File != d.name || problem.Span.End < from || to < problem.Span.Start {
 			continue
 		}
-		for i, fix := range problem.Fixes {
-			kind, preferred := protocol.CodeActionKindQuickFix, i == 0 && len(problem.Fixes) == 1
+		for _, fix := range problem.Fixes {
+			kind, preferred := protocol.CodeActionKindQuickFix, problem.Sure()
 			edit := &protocol.WorkspaceEdit{Changes: map[uri.URI][]protocol.TextEdit{}}
 			for _, e := range fix.Edits {
 				at := now.uri(e.Span.File)

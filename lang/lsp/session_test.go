@@ -416,10 +416,15 @@ func (s *session) changes(e *protocol.WorkspaceEdit) string {
 		for _, c := range list {
 			after = after[:s.offset(text, c.Range.Start)] + c.NewText + after[s.offset(text, c.Range.End):]
 		}
-		then := strings.Split(after, "\n")
-		for i, line := range strings.Split(text, "\n") {
-			if i < len(then) && then[i] != line {
-				fmt.Fprintf(&b, "%s:%d: %s\n", file, i+1, strings.TrimSpace(then[i]))
+		now, then := strings.Split(text, "\n"), strings.Split(after, "\n")
+		more := max(0, len(then)-len(now)) // lines that were put in
+		for i, line := range then {
+			switch at := i; {
+			case more > 0 && (at >= len(now) || line != now[at]):
+				fmt.Fprintf(&b, "%s:%d: + %s\n", file, i+1, strings.TrimSpace(line))
+				now, more = slices.Insert(now, min(at, len(now)), line), more-1
+			case at >= len(now) || line != now[at]:
+				fmt.Fprintf(&b, "%s:%d: %s\n", file, i+1, strings.TrimSpace(line))
 			}
 		}
 	}

@@ -906,7 +906,7 @@ func (w *slips) afterList(i int) int {
 	for w.isKind(i, token.Ident) && !w.is(i, "when") {
 		end := w.dashed(i)
 		switch {
-		case w.is(end+1, "for") && w.is(end+3, "in") || w.is(end+1, "for") && w.is(end+2, "batch"):
+		case w.is(end+1, "for") && (w.is(end+3, "in") || w.is(end+3, "of")):
 			return end // the step is a loop
 		case w.is(end+1, "and") || w.is(end+1, "&&"):
 			w.report(CodeUnexpected, w.all[end+1].Start, w.all[end+1].End, "the steps behind after are listed with commas")
