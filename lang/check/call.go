@@ -26,7 +26,7 @@ func (s *stepFlow) call(t *syntax.Call, let diag.Span, bind *syntax.Name, ons []
 	}
 	if callee != nil {
 		level = s.runs
-		s.noteWorkflow(s.space, t.Target)
+		s.noteWorkflow(s.space, t.Target, sig, g)
 		g.Policy = level.policy(sig)
 		g.Runs, g.Place, g.As = callee.graph, s.place(cmp.Or(g.Bind, sig.Operation)), &graph.Step{Span: t.Span, Result: sig.Outcomes[0].Body}
 		g.As.Name = strings.TrimPrefix(g.Place, s.info.tree.Name.Text+".")

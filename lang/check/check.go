@@ -88,13 +88,14 @@ func Check(u *Unit, opts Options) (*Result, diag.List) {
 		if !ok {
 			continue
 		}
-		g := c.compiled(definition{w, u.Main}, diag.Span{}).graph
+		made := c.compiled(definition{w, u.Main}, diag.Span{})
+		g := made.graph
 		full := g.FullName()
 		if first, dup := names[full]; dup {
 			c.add(diag.Errorf(CodeDuplicate, w.Name[len(w.Name)-1].Span, "workflow %s is defined twice", full).See(first, "first here"))
 			continue
 		}
-		c.noteName(SortWorkflow, w.Name[len(w.Name)-1], w.Name[len(w.Name)-1].Span, nil)
+		c.noteWorkflowAs(w.Name, w.Name, made.sig, nil)
 		names[full] = w.Name[len(w.Name)-1].Span
 		res.Workflows = append(res.Workflows, g)
 	}

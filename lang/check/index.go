@@ -101,12 +101,18 @@ func (c *checker) noteOperation(s *space, service, operation syntax.Name, sig *v
 	c.note(u)
 }
 
-// noteWorkflow notes the name of a workflow that is called.
-func (c *checker) noteWorkflow(s *space, target []syntax.Name) {
+// noteWorkflow notes the name of a workflow that is called, with what it is called with and
+// how it ends.
+func (c *checker) noteWorkflow(s *space, target []syntax.Name, sig *value.Signature, call *graph.Call) {
 	if found := s.workflows[written(target)]; len(found) == 1 {
-		name := found[0].tree.Name
-		c.noteName(SortWorkflow, target[len(target)-1], name[len(name)-1].Span, nil)
+		c.noteWorkflowAs(target, found[0].tree.Name, sig, call)
 	}
+}
+
+// noteWorkflowAs notes one that is named somewhere, by all of its name or its last part.
+func (c *checker) noteWorkflowAs(at, declared []syntax.Name, sig *value.Signature, call *graph.Call) {
+	last := at[len(at)-1]
+	c.note(Use{Name: last.Text, Sort: SortWorkflow, Span: last.Span, Declared: []diag.Span{declared[len(declared)-1].Span}, Signature: sig, Call: call})
 }
 
 func (c *checker) noteService(s *space, name syntax.Name) {

@@ -16,7 +16,6 @@ import (
 type called struct {
 	graph  *graph.Graph
 	sig    *value.Signature
-	opens  bool // it can end with the status of any answer of a service
 	broken bool // it has errors: how it can end is not known
 	depth  int  // how many workflows are called inside of one another, itself included
 }
@@ -44,7 +43,7 @@ func (c *checker) compiled(d definition, at diag.Span) *called {
 	g := c.workflow(c.space(d.file), d.tree)
 	c.stack = c.stack[:len(c.stack)-1]
 	out := &called{graph: g, broken: c.problems[before:].HasErrors(), depth: 1}
-	out.sig, out.opens = signatureOf(g)
+	out.sig = signatureOf(g)
 	for _, inner := range g.Called() { // which have been checked
 		out.depth = max(out.depth, c.depths[inner]+1)
 	}
@@ -128,10 +127,9 @@ func (s *stepFlow) recursion(circle []calling, span diag.Span) {
 	s.add(d)
 }
 
-// signatureOf is a workflow as an operation: what it takes, and how it can end. opens tells
-// that it can end with codes beside those.
-func signatureOf(g *graph.Graph) (sig *value.Signature, opens bool) {
-	sig = &value.Signature{Service: g.Namespace, Operation: g.Name, Doc: g.Describe, Input: g.Input, Workflow: true}
+// signatureOf is a workflow as an operation: what it takes, and how it can end.
+func signatureOf(g *graph.Graph) *value.Signature {
+	sig := &value.Signature{Service: g.Namespace, Operation: g.Name, Doc: g.Describe, Input: g.Input, Workflow: true}
 	body := value.TNil
 	if g.Output != nil {
 		body = g.Output.Type()
@@ -148,7 +146,8 @@ func signatureOf(g *graph.Graph) (sig *value.Signature, opens bool) {
 			sig.Outcomes = append(sig.Outcomes, value.Outcome{Pattern: p, Body: value.TNil})
 		}
 	}
-	return sig, e.opens
+	sig.AnyStatus = e.opens
+	return sig
 }
 
 // endings are the ways in which a workflow can end.
@@ -263,7 +262,9 @@ func (e *endings) call(c *graph.Call) {
 		switch {
 		case d == value.Success:
 			e.degrades = e.degrades || p.Name == value.Degraded
-		case d == value.Retryable && caught(value.Exhausted), p.Name == "":
+		case d == value.Retryable && caught(value.Exhausted), p.Class != 0:
+		case p.Status != 0:
+			e.given = append(e.given, "HTTP_"+p.String())
 		case slices.Contains(value.Unconditional, p.Name):
 			e.given = append(e.given, strings.ToUpper(p.Name))
 		default:
@@ -274,7 +275,7 @@ func (e *endings) call(c *graph.Call) {
 
 // canEnd reports whether a call can have an outcome that a clause names.
 func (c *called) canEnd(p value.Pattern) bool {
-	return c.broken || c.sig.Possible(p) || c.opens && statusCode.MatchString(p.Name)
+	return c.broken || c.sig.Possible(p) || c.sig.AnyStatus && statusCode.MatchString(p.Name)
 }
 
 // failures reports whether a clause is for failures of a workflow alone, which have a code

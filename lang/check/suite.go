@@ -708,10 +708,10 @@ func (t *tester) workflowNamed(names []syntax.Name) *graph.Graph {
 				continue
 			}
 			get := func() *graph.Graph {
-				last := w.Name[len(w.Name)-1]
-				t.noteName(SortWorkflow, last, last.Span, nil)
-				t.noteName(SortWorkflow, names[len(names)-1], last.Span, nil)
-				return t.compiled(definition{w, file}, diag.Span{}).graph
+				made := t.compiled(definition{w, file}, diag.Span{})
+				t.noteWorkflowAs(w.Name, w.Name, made.sig, nil)
+				t.noteWorkflowAs(names, w.Name, made.sig, nil)
+				return made.graph
 			}
 			short := w.Name[len(w.Name)-1].Text
 			switch want {

@@ -53,6 +53,9 @@ func Outcomes(c *graph.Call) []value.Pattern {
 		out = slices.DeleteFunc(out, func(p value.Pattern) bool { return p.Name == name })
 		out = append(out, value.Pattern{Name: name})
 	}
+	if c.Sig.AnyStatus {
+		add(value.Pattern{Name: value.OtherStatus})
+	}
 	return out
 }
 

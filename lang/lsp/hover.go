@@ -69,7 +69,13 @@ func (p *place) describe(u *check.Use) string {
 		if u.Type != nil && u.Type.Kind != value.Nil {
 			b.WriteString(" " + shape(u.Type, "", false))
 		}
-	case check.SortService, check.SortPolicy, check.SortWorkflow:
+	case check.SortWorkflow:
+		if u.Signature == nil {
+			fmt.Fprintf(&b, "workflow %s", u.Name)
+			break
+		}
+		b.WriteString(signature(u.Signature, u.Call))
+	case check.SortService, check.SortPolicy:
 		fmt.Fprintf(&b, "%s %s", u.Sort, u.Name)
 	default:
 		word := u.Sort.String()
@@ -87,6 +93,8 @@ func (p *place) describe(u *check.Use) string {
 	}
 	if text := p.described(u); text != "" {
 		fmt.Fprintf(&b, "\n\n%s", text)
+	} else if u.Sort == check.SortWorkflow && u.Signature != nil && u.Signature.Doc != "" { // it stands elsewhere
+		fmt.Fprintf(&b, "\n\n%s", u.Signature.Doc)
 	}
 	if u.Sort == check.SortLanguage && wordDoc(u.Name) != "" {
 		fmt.Fprintf(&b, "\n\n%s", wordDoc(u.Name))
@@ -228,7 +236,11 @@ func fallback(f *value.Field) string {
 // what the call does with it.
 func signature(sig *value.Signature, call *graph.Call) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "operation %s", sig.Name())
+	word := "operation"
+	if sig.Workflow {
+		word = "workflow"
+	}
+	fmt.Fprintf(&b, "%s %s", word, sig.Name())
 	if sig.Idempotent {
 		b.WriteString(" idempotent")
 	}
@@ -244,9 +256,11 @@ func signature(sig *value.Signature, call *graph.Call) string {
 	}
 	for _, o := range outcomes(sig, call) {
 		fmt.Fprintf(&b, "  %s", o)
-		if body, _ := sig.Body(o.Status, o.Name); body != nil {
-			b.WriteString(" " + shape(body, "  ", false))
-		} else if body := classBody(sig, o); body != nil {
+		body, _ := sig.Body(o.Status, o.Name)
+		if body == nil {
+			body = classBody(sig, o)
+		}
+		if body != nil && body.Kind != value.Nil {
 			b.WriteString(" " + shape(body, "  ", false))
 		}
 		fmt.Fprintf(&b, "  // %s\n", becomes(sig, call, o))
@@ -263,8 +277,11 @@ func outcomes(sig *value.Signature, call *graph.Call) (out []value.Pattern) {
 	for _, o := range sig.Outcomes {
 		out = append(out, o.Pattern)
 	}
-	for _, name := range value.Unconditional {
+	for _, name := range sig.Always() {
 		out = append(out, value.Pattern{Name: name})
+	}
+	if sig.AnyStatus {
+		out = append(out, value.Pattern{Name: value.OtherStatus})
 	}
 	return out
 }

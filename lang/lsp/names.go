@@ -349,19 +349,25 @@ func (s *Server) Rename(ctx context.Context, params *protocol.RenameParams) (*pr
 }
 
 // newError is an error of this state that some analyses do not have; nil if there is none.
+// Their texts may have the changed name in them.
 func (s *state) newError(before map[string]*analysis) *diag.Diagnostic {
+	type sort struct {
+		code diag.Code
+		file string
+	}
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		a := before[name]
 		if s.sees(a) {
 			continue
 		}
 		_, problems := lang.Load(s, name, s.server.options)
-		known := map[string]int{}
+		known := map[sort]int{}
 		for _, d := range a.problems {
-			known[d.Error()]++
+			known[sort{d.Code, d.Span.File}]++
 		}
 		for _, d := range problems {
-			if known[d.Error()]--; known[d.Error()] < 0 && d.Severity == diag.Error {
+			key := sort{d.Code, d.Span.File}
+			if known[key]--; known[key] < 0 && d.Severity == diag.Error {
 				return d
 			}
 		}

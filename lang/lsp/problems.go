@@ -16,10 +16,12 @@ type published struct {
 	problems diag.List
 	version  int32
 	open     bool
+	importer bool // it is told of because it imports others
 }
 
-// tell publishes what is wrong with the open documents and with what they import, as far as
-// the editor does not know it. If something changes meanwhile, that change tells it.
+// tell publishes what is wrong with the open documents and with what they import, and then
+// with closed files that import them, as far as the editor does not know it. If something
+// changes meanwhile, that change tells it.
 func (s *Server) tell(ctx context.Context) error {
 	now := s.now.Load()
 	defer s.turn(ctx)()
@@ -38,37 +40,62 @@ func (s *Server) tell(ctx context.Context) error {
 			}
 		}
 	}
+	importers := now.importers()
+	for _, name := range slices.Sorted(maps.Keys(s.published)) {
+		if p := s.published[name]; p.importer && now.docs[name] == nil && !slices.Contains(importers, name) {
+			importers = append(importers, name) // what was wrong may be wrong still
+		}
+	}
 	for name := range s.published {
-		if _, known := all[name]; !known {
+		if _, known := all[name]; !known && !slices.Contains(importers, name) {
 			all[name] = nil
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		list := all[name]
-		list.Sort()
-		p := &published{problems: list}
-		d := now.docs[name]
-		if d != nil {
-			p.version, p.open = d.version, true
+		if err := s.publish(now, name, from[name], all[name], false); err != nil {
+			return err
 		}
-		if before := s.published[name]; before != nil && before.open == p.open && before.version == p.version && slices.EqualFunc(before.problems, p.problems, same) {
-			continue
+	}
+	for _, name := range importers {
+		if s.now.Load() != now {
+			return nil
 		}
-		if s.published[name] = p; len(list) == 0 && d == nil {
-			delete(s.published, name)
-		}
-		params := &protocol.PublishDiagnosticsParams{URI: now.uri(name), Diagnostics: make([]protocol.Diagnostic, 0, len(list))}
-		if d != nil {
-			params.Version = protocol.NewOptional(d.version)
-		}
-		for _, d := range list {
-			params.Diagnostics = append(params.Diagnostics, now.diagnostic(from[name], d))
-		}
-		if err := s.client.PublishDiagnostics(s.session, params); err != nil {
+		a := now.analyse(name)
+		own := slices.DeleteFunc(slices.Clone(a.problems), func(d *diag.Diagnostic) bool { return d.Span.File != name })
+		if err := s.publish(now, name, a, own, true); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// publish tells the editor what is wrong with a file, if it does not know.
+func (s *Server) publish(now *state, name string, a *analysis, list diag.List, importer bool) error {
+	list.Sort()
+	p := &published{problems: list, importer: importer}
+	d := now.docs[name]
+	if d != nil {
+		p.version, p.open = d.version, true
+	}
+	before := s.published[name]
+	if before != nil && before.open == p.open && before.version == p.version && slices.EqualFunc(before.problems, p.problems, same) {
+		before.importer = importer
+		return nil
+	}
+	if before == nil && d == nil && len(list) == 0 {
+		return nil
+	}
+	if s.published[name] = p; len(list) == 0 && d == nil {
+		delete(s.published, name)
+	}
+	params := &protocol.PublishDiagnosticsParams{URI: now.uri(name), Diagnostics: make([]protocol.Diagnostic, 0, len(list))}
+	if d != nil {
+		params.Version = protocol.NewOptional(d.version)
+	}
+	for _, d := range list {
+		params.Diagnostics = append(params.Diagnostics, now.diagnostic(a, d))
+	}
+	return s.client.PublishDiagnostics(s.session, params)
 }
 
 func same(a, b *diag.Diagnostic) bool {

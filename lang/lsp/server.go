@@ -46,7 +46,7 @@ func Serve(ctx context.Context, stream io.ReadWriteCloser, host Host, opts lang.
 	opts.Index = true
 	s := &Server{host: host, options: opts, version: version, analyses: map[string]*analysis{}, texts: map[string]*text{}, published: map[string]*published{}}
 	s.turns.moved.L = &s.turns.mu
-	s.now.Store(&state{server: s, docs: map[string]*document{}, saved: map[string]int{}})
+	s.now.Store(&state{server: s, docs: map[string]*document{}, saved: map[string]int{}, closed: &closed{}})
 	s.conn = jsonrpc2.NewConn(jsonrpc2.NewHeaderStream(&s.stream), jsonrpc2.WithCodec(Codec{}))
 	s.client = protocol.ClientDispatcher(s.conn)
 	var end context.CancelFunc

@@ -25,6 +25,7 @@ type state struct {
 	server *Server
 	docs   map[string]*document // by name of the file
 	saved  map[string]int       // how often a file was changed by others
+	closed *closed              // the other definitions of the folders, as they are saved
 }
 
 // analysis is what there is to know of a file.
@@ -36,7 +37,7 @@ type analysis struct {
 
 // with is the state after a document was opened, changed or (nil) closed.
 func (s *state) with(name string, d *document) *state {
-	out := &state{server: s.server, docs: maps.Clone(s.docs), saved: s.saved}
+	out := &state{server: s.server, docs: maps.Clone(s.docs), saved: s.saved, closed: s.closed}
 	if d == nil {
 		delete(out.docs, name)
 	} else {
@@ -47,7 +48,7 @@ func (s *state) with(name string, d *document) *state {
 
 // after is the state after some files were changed by others.
 func (s *state) after(names []string) *state {
-	out := &state{server: s.server, docs: s.docs, saved: maps.Clone(s.saved)}
+	out := &state{server: s.server, docs: s.docs, saved: maps.Clone(s.saved), closed: &closed{}}
 	for _, name := range names {
 		out.saved[name]++
 	}

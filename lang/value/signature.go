@@ -25,6 +25,7 @@ type Signature struct {
 	ServiceGuard       *Guard // bounds those of its service, all operations together; nil: nothing does
 	Handler            bool   // takes the whole context of a step instead of Input
 	Workflow           bool   // it is a workflow: Service is its namespace, and its outcomes are how it ends
+	AnyStatus          bool   // of a workflow: it can also fail as an undeclared answer of a service does, see [OtherStatus]
 	Signal             bool   // stands for a wait for the signal Operation; see [WaitFor]
 }
 
@@ -102,6 +103,10 @@ const (
 	Completed = "completed"
 	Degraded  = "degraded" // a fallback stood in
 )
+
+// OtherStatus stands for the codes HTTP_400 to HTTP_599 with which a workflow can fail
+// though no call in it declares them.
+const OtherStatus = "HTTP_…"
 
 // Always lists the classes that a call of s can end in whatever it declares.
 func (s *Signature) Always() []string {
