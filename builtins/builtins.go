@@ -21,10 +21,11 @@ import (
 // Call is one attempt of a call as its function sees it.
 type Call struct {
 	Service, Operation string
-	Args               map[string]any // complete and checked; must not be written to
-	Context            *Context       // handlers get it instead of Args; nil for all others
-	Place              string         // of the call in the run, "charge" or "charge.found"
-	Key                string         // idempotency key, the same for all attempts of one request
+	Sig                *value.Signature // as the definition has it
+	Args               map[string]any   // complete and checked; must not be written to
+	Context            *Context         // handlers get it instead of Args; nil for all others
+	Place              string           // of the call in the run, "charge" or "charge.found"
+	Key                string           // idempotency key, the same for all attempts of one request
 	RunID              string
 	CorrelationID      string
 	Attempt            int          // from 1

@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"lang":                {"lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
 	"lang/lsp":            {"lang", "lang/check", "lang/diag", "lang/effect", "lang/expr", "lang/graph", "lang/syntax", "lang/token", "lang/value"},
 	"builtins":            {"lang/value"},
+	"builtins/remote":     {"builtins", "lang/value"},
 	"interpreter/machine": {"lang/diag", "lang/expr", "lang/graph", "lang/value"},
 	"interpreter/sim":     {"builtins", "interpreter/machine", "lang/graph", "lang/value"},
 	"interpreter/report":  {"interpreter/machine", "lang/diag", "lang/draw", "lang/graph", "lang/value"},
@@ -53,7 +54,7 @@ var arrows = map[string][]string{
 	"golden/vary":    {"lang/expr", "lang/graph", "lang/token", "lang/value"},
 	"golden/propose": {"builtins", "golden", "golden/cover", "golden/vary", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
 	"golden/mutate":  {"builtins", "golden", "golden/cover", "golden/propose", "lang", "lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
-	"cmd/wf":         {"builtins", "golden", "golden/cover", "golden/mutate", "golden/propose", "interpreter", "interpreter/durable", "interpreter/journal", "interpreter/journal/sqlite", "interpreter/machine", "interpreter/report", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/effect", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
+	"cmd/wf":         {"builtins", "builtins/remote", "golden", "golden/cover", "golden/mutate", "golden/propose", "interpreter", "interpreter/durable", "interpreter/journal", "interpreter/journal/sqlite", "interpreter/machine", "interpreter/report", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/effect", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 }
 
 // owners says which packages alone import a library, so that one place decides how it is
@@ -66,7 +67,7 @@ var owners = map[string][]string{
 	"gopkg.in/yaml.v3":                       {"lang/syntax"},
 	"go.lsp.dev/":                            {"lang/lsp"},
 	"os/exec":                                {},
-	"net/http":                               {},
+	"net/http":                               {"builtins/remote"},
 
 	"github.com/ncruces/go-sqlite3": {"interpreter/journal/sqlite"},
 }

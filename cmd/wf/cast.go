@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,11 +22,16 @@ type cast struct {
 	services builtins.Services
 	stage    *mocks.Stage // nil without a file of mocks
 	sources  diag.Sources // of the mocks
+	at       *addresses   // of real services; nil: none is called
 }
 
 // cast reads the mocks of a run.
 func (c *runCmd) cast(e *env) (*cast, error) {
 	stock := services(c.Seed)
+	at, err := c.real()
+	if err != nil {
+		return nil, err
+	}
 	answer := func(r *builtins.Registry) builtins.Services {
 		if c.StubHandlers {
 			return stubbed{r}
@@ -33,7 +39,7 @@ func (c *runCmd) cast(e *env) (*cast, error) {
 		return r
 	}
 	if c.Mocks == "" {
-		return &cast{catalog: stock, services: answer(stock)}, nil
+		return &cast{catalog: stock, services: at.over(answer(stock)), at: at}, nil
 	}
 	p, err := e.load(c.Mocks, lang.Options{Catalog: stock})
 	if err != nil {
@@ -47,14 +53,28 @@ func (c *runCmd) cast(e *env) (*cast, error) {
 		return nil, wrong("%s: %v", c.Mocks, err)
 	}
 	below := sync.OnceValue(func() builtins.Services { return answer(services(c.Seed)) })
-	out := &cast{catalog: stock, stage: mocks.NewStage(p.Suite, names, below).Open(), sources: p.Sources}
+	out := &cast{catalog: stock, stage: mocks.NewStage(p.Suite, names, below).Open(), sources: p.Sources, at: at}
 	for _, put := range p.Suite.Puts {
 		if err := out.stage.Put(put, names); err != nil {
 			return nil, wrong("%s: %v", c.Mocks, err)
 		}
 	}
-	out.services = out.stage
+	at.mocked = func(service string) bool {
+		return slices.ContainsFunc(p.Suite.Mocks, func(m *suite.Mock) bool { return m.Service == service })
+	}
+	out.services = at.over(out.stage)
 	return out, out.handlers(p.Suite)
+}
+
+// real are the services that are called for real: none in a simulated run.
+func (c *runCmd) real() (*addresses, error) {
+	switch {
+	case !c.Virtual:
+		return c.addresses()
+	case len(c.Service) > 0:
+		return nil, wrong("--service calls real services, and a run with --virtual calls nobody")
+	}
+	return &addresses{}, nil
 }
 
 // handlers makes the mocked handlers known to definitions, as if they were registered.

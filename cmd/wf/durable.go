@@ -22,9 +22,12 @@ import (
 // answers says who answers the calls of runs in a store.
 type answers struct {
 	Mocks string `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE" predictor:"definition"`
+	remotes
 }
 
-func (a answers) cast(e *env) (*cast, error) { return (&runCmd{Mocks: a.Mocks, Seed: 1}).cast(e) }
+func (a answers) cast(e *env) (*cast, error) {
+	return (&runCmd{Mocks: a.Mocks, Seed: 1, remotes: a.remotes}).cast(e)
+}
 
 type startCmd struct {
 	storeFlags
@@ -99,13 +102,24 @@ func (c *runCmd) durably(e *env, cast *cast, p *lang.Program, g *graph.Graph) er
 		return err
 	}
 	defer s.Close()
-	run, _, err := c.create(e, s, p, g, c.identity)
+	out, err := c.sending(e, g)
 	if err != nil {
 		return err
+	}
+	run, fresh, err := c.create(e, s, p, g, c.identity)
+	if err != nil {
+		return err
+	}
+	if !fresh && (len(c.Signal) > 0 || c.Signals != "") {
+		return wrong("run %s was started before, and its signals were sent then", run.ID).hinted("wf signal %s NAME JSON --store %s sends one, and wf resume goes on", run.ID, c.Store)
 	}
 	ctx, stop := e.interrupt(context.Background())
 	defer stop()
 	show := newProgress(e, g, false)
+	out.later = show.screen != nil
+	posted, post := context.WithCancel(ctx)
+	defer post()
+	go s.post(posted, cast, run, out)
 	var entries []machine.Entry
 	var result *machine.Result
 	var lost error
@@ -124,6 +138,8 @@ func (c *runCmd) durably(e *env, cast *cast, p *lang.Program, g *graph.Graph) er
 		return err == nil && !rec.Ended.IsZero()
 	})
 	show.close()
+	post()
+	out.close()
 	if err := errors.Join(err, lost); err != nil {
 		return environment(err)
 	}
@@ -147,6 +163,25 @@ func (c *runCmd) durably(e *env, cast *cast, p *lang.Program, g *graph.Graph) er
 		return err
 	}
 	return c.report(e, g, p, result, run.Start)
+}
+
+// post leaves the signals of a command line for a run, until the context ends.
+func (s *opened) post(ctx context.Context, cast *cast, run journal.Run, out *sending) {
+	signals := out.outside(ctx)
+	for signals != nil {
+		select {
+		case o := <-signals:
+			rec, err := s.Run(ctx, run.ID)
+			if err == nil {
+				err = s.say(cast, rec, o.Event)
+			}
+			if ctx.Err() == nil {
+				o.Taken(err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // replay brings a run of the store to where it stands.
@@ -695,7 +730,11 @@ func (c *resolveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return s.say(e, c.answers, rec, machine.StepResolved{Step: c.Step, Result: result})
+	cast, err := c.cast(e)
+	if err != nil {
+		return err
+	}
+	return s.say(cast, rec, machine.StepResolved{Step: c.Step, Result: result})
 }
 
 type pruneCmd struct {
@@ -792,5 +831,9 @@ func (c *signalCmd) Run(e *env) error {
 	if !rec.Ended.IsZero() {
 		return wrong("run %s has ended: it is %s", rec.ID, rec.State)
 	}
-	return s.say(e, c.answers, rec, ev)
+	cast, err := c.cast(e)
+	if err != nil {
+		return err
+	}
+	return s.say(cast, rec, ev)
 }

@@ -37,16 +37,16 @@ func (c *retryCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return s.say(e, c.answers, rec, machine.StepRetried{Step: c.From})
+	cast, err := c.cast(e)
+	if err != nil {
+		return err
+	}
+	return s.say(cast, rec, machine.StepRetried{Step: c.From})
 }
 
 // say tells a run something that it may refuse. What the worker would refuse is refused
 // here, and not left for it.
-func (s *opened) say(e *env, a answers, rec journal.Record, ev machine.Event) error {
-	cast, err := a.cast(e)
-	if err != nil {
-		return err
-	}
+func (s *opened) say(cast *cast, rec journal.Record, ev machine.Event) error {
 	m, _, _, err := s.replay(cast, rec.ID, nil)
 	if err != nil {
 		return err

@@ -24,21 +24,22 @@ import (
 )
 
 type runCmd struct {
-	File         string   `arg:"" help:"Definition, .wf or .yaml." predictor:"definition"`
-	Workflow     string   `help:"Which workflow of the file, if it has several." placeholder:"NAME" predictor:"workflow"`
-	Input        string   `short:"i" help:"JSON file with the input; - reads standard input." placeholder:"FILE" predictor:"file"`
-	Set          []string `help:"Set one field of the input: user.plan=pro. The value is JSON, or else a string." placeholder:"PATH=VALUE" sep:"none" predictor:"field"`
-	Signal       []string `help:"Send the run a signal, when it begins or at a time since then: decision@2h={\"approved\":true}. What it carries is JSON." placeholder:"NAME[@TIME][=JSON]" sep:"none"`
-	Signals      string   `help:"Send the signals of a file, one JSON object a line: {\"signal\": NAME, \"payload\": {…}}; - reads standard input while the run goes on." placeholder:"FILE" predictor:"file"`
-	Virtual      bool     `help:"Do not wait: simulate the time that calls and backoffs take."`
-	Seed         uint64   `help:"Seed of jitter, ids and mock latencies." default:"1"`
-	Mocks        string   `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE" predictor:"definition"`
-	Format       string   `help:"Form of the result: text or json." enum:"text,json" default:"text"`
-	Trace        string   `help:"Write the trace to a file (.json or .jsonl: one object a line; else text); - is standard error." placeholder:"FILE" predictor:"file"`
-	Report       string   `help:"Write what became of the run to a file: .html, one page with everything, or .svg, its timeline." placeholder:"FILE" predictor:"file"`
-	Environment  string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
-	StubHandlers bool     `help:"YAML: take any handler_class as registered; those that are not answer success, and nothing else."`
-	Store        string   `help:"Keep the run in this store as it goes on, so that wf resume can go on with it." placeholder:"FILE" predictor:"file" group:"store"`
+	File     string   `arg:"" help:"Definition, .wf or .yaml." predictor:"definition"`
+	Workflow string   `help:"Which workflow of the file, if it has several." placeholder:"NAME" predictor:"workflow"`
+	Input    string   `short:"i" help:"JSON file with the input; - reads standard input." placeholder:"FILE" predictor:"file"`
+	Set      []string `help:"Set one field of the input: user.plan=pro. The value is JSON, or else a string." placeholder:"PATH=VALUE" sep:"none" predictor:"field"`
+	Signal   []string `help:"Send the run a signal, when it begins or at a time since then: decision@2h={\"approved\":true}. What it carries is JSON." placeholder:"NAME[@TIME][=JSON]" sep:"none"`
+	Signals  string   `help:"Send the signals of a file, one JSON object a line: {\"signal\": NAME, \"payload\": {…}}; - reads standard input while the run goes on." placeholder:"FILE" predictor:"file"`
+	Virtual  bool     `help:"Do not wait: simulate the time that calls and backoffs take."`
+	Seed     uint64   `help:"Seed of jitter, ids and mock latencies." default:"1"`
+	Mocks    string   `help:".wf file with mocks, as in test files: they answer before the services that are built in." placeholder:"FILE" predictor:"definition"`
+	remotes
+	Format       string `help:"Form of the result: text or json." enum:"text,json" default:"text"`
+	Trace        string `help:"Write the trace to a file (.json or .jsonl: one object a line; else text); - is standard error." placeholder:"FILE" predictor:"file"`
+	Report       string `help:"Write what became of the run to a file: .html, one page with everything, or .svg, its timeline." placeholder:"FILE" predictor:"file"`
+	Environment  string `help:"YAML: which of its environments to apply." placeholder:"NAME"`
+	StubHandlers bool   `help:"YAML: take any handler_class as registered; those that are not answer success, and nothing else."`
+	Store        string `help:"Keep the run in this store as it goes on, so that wf resume can go on with it." placeholder:"FILE" predictor:"file" group:"store"`
 	identity     `group:"store"`
 }
 
@@ -72,13 +73,14 @@ func (c *runCmd) Run(e *env) error {
 	if err != nil {
 		return wrong("%s: %v", c.File, err)
 	}
+	if err := cast.at.fits(g); err != nil {
+		return err
+	}
 	switch {
 	case c.Input == "-" && c.Signals == "-":
 		return wrong("standard input holds the input or the signals, not both").hinted("put one of them into a file")
 	case c.Store != "" && (c.Virtual || c.StubHandlers):
 		return wrong("--store keeps real runs: it goes neither with --virtual nor with --stub-handlers")
-	case c.Store != "" && (len(c.Signal) > 0 || c.Signals != ""):
-		return wrong("--signal and --signals are for runs that are kept in no store")
 	case c.Store != "":
 		return c.durably(e, cast, p, g)
 	case c.identity.given():
@@ -158,8 +160,8 @@ func (c *runCmd) unbound(err *sim.Unbound) *exit {
 	if c.Mocks != "" {
 		return x.hinted("neither %s nor what is built in (wf services) does; add: mock %s { … }", c.Mocks, names[0])
 	}
-	return x.hinted("these services are declared, but none of the name is built in (wf services). Say in a .wf file how they behave (mock %s { … }) and run: wf run %s --mocks FILE.wf",
-		names[0], c.File)
+	return x.hinted("these services are declared, but none of the name is built in (wf services). Say in a .wf file how they behave (mock %s { … }) and run: wf run %s --mocks FILE.wf; or say where they are: --service %s=URL",
+		names[0], c.File, err.Missing[0].Service)
 }
 
 // MaxInput is the size of the largest input that is read.

@@ -103,6 +103,9 @@ func (s storedFS) Open(name string) (fs.File, error) {
 // compile is how workers get from a definition in a store to a graph.
 func (c *cast) compile(d journal.Definition) (*graph.Graph, error) {
 	_, g, err := c.recompile(d)
+	if err == nil {
+		err = c.at.reachable(g)
+	}
 	return g, err
 }
 

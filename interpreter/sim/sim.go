@@ -184,7 +184,7 @@ func (d *driver) call(c machine.Call, now time.Duration) (at time.Duration, ev m
 
 // Request is a call command as a service sees it.
 func Request(c machine.Call, runID, correlationID string, seed uint64, at time.Time) builtins.Call {
-	out := builtins.Call{Service: c.Call.Sig.Service, Operation: c.Call.Sig.Operation, Args: c.Args, Place: c.Place, Key: c.Key,
+	out := builtins.Call{Service: c.Call.Sig.Service, Operation: c.Call.Sig.Operation, Sig: c.Call.Sig, Args: c.Args, Place: c.Place, Key: c.Key,
 		RunID: runID, CorrelationID: correlationID, Attempt: c.ID.Attempt, At: at, Seed: seed, Guard: c.Call.Sig.ServiceGuard}
 	if x := c.Context; x != nil {
 		out.Context = &builtins.Context{Results: x.Past}
