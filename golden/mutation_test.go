@@ -1,7 +1,6 @@
 package golden_test
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -276,8 +275,3 @@ func (o overlay) Open(name string) (fs.File, error) {
 	}
 	return o.FS.Open(name)
 }
-
-type readOnly struct{ fs.FS }
-
-func (readOnly) Write(name string, _ []byte) error { return fmt.Errorf("%s is not written", name) }
-func (readOnly) Remove(name string) error          { return fmt.Errorf("%s is not removed", name) }

@@ -462,7 +462,7 @@ func backoffs(p *planter, f *syntax.File) {
 
 func unjittered(p *planter, f *syntax.File) {
 	eachRetry(f, func(owner string, r *syntax.Retry) {
-		if r.Jitter != nil && (r.Attempts != nil || r.Backoff != nil) {
+		if r.Jitter != nil && p.text(r.Jitter.Span) != "0%" {
 			p.plant(r.Jitter.Span, owner, put(r.Jitter.Span, "0%"))
 		}
 	})

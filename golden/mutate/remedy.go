@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"wf/lang/syntax"
@@ -74,15 +75,43 @@ func (t *trial) lacking(s *tests, p *lang.Program, mutant version) *Remedy {
 			if tried++; tried > maxTried {
 				return nil
 			}
-			at := d.span.End
 			src := string(s.program.Sources[s.name])
-			text := src[:at] + "\n  expect " + expect + src[at:]
-			if t.tells(s, text, d.run.test, mutant) {
-				return &Remedy{File: s.name, Test: d.run.test, Span: d.span, Expect: []string{expect}}
+			line := edit{d.span.End, d.span.End, "\n  expect " + expect}
+			p := &planter{src: src}
+			own := testNamed(s.program.Parsed[s.name].Tree, d.run.test)
+			if own.Cases == nil {
+				if t.tells(s, p.edited(diag.Span{End: len(src)}, []edit{line}), d.run.test, mutant) {
+					return &Remedy{File: s.name, Test: d.run.test, Span: d.span, Expect: []string{expect}}
+				}
+				continue
+			}
+			text := p.only(own, d.run.test, s.cases[d.run.test], line) + "\n"
+			if t.tells(s, strings.TrimRight(src, "\n")+"\n\n"+text, d.run.test, mutant) {
+				return &Remedy{File: s.name, Title: d.run.test, Text: propose.LaidOut(s.name, text), Expect: []string{expect}}
 			}
 		}
 	}
 	return nil
+}
+
+// only is a test of one case of a test, with one more line.
+func (p *planter) only(own *syntax.Test, name string, i int, line edit) string {
+	brace := own.Cases.Span.End + strings.IndexByte(p.src[own.Cases.Span.End:], '{')
+	cases := p.text(own.Cases.Span)
+	if !strings.HasPrefix(cases, "[") {
+		cases = "(" + cases + ")"
+	}
+	edits := []edit{
+		{own.Span.Start, brace, "test " + strconv.Quote(name) + " "},
+		{brace + 1, brace + 1, fmt.Sprintf("\n  let %s = %s[%d]", own.Var.Text, cases, i)},
+		line,
+	}
+	for _, st := range own.Stmts {
+		if e, ok := st.(*syntax.Expect); ok && e.Golden {
+			edits = append(edits, p.cut(e.Span))
+		}
+	}
+	return p.edited(own.Span, edits)
 }
 
 const (
@@ -132,7 +161,7 @@ func (t *trial) fresh(s *tests, p *lang.Program, mutant version) *Remedy {
 			if !t.tells(s, src+"\n\n"+text, title, mutant) {
 				return false
 			}
-			out = &Remedy{File: s.name, Title: title, Text: propose.LaidOut(s.name, text), Expect: sc.Expect}
+			out = &Remedy{File: s.name, Title: title, Text: propose.LaidOut(s.name, text), Expect: sc.Expect, scenario: sc}
 			return true
 		})
 		if out != nil {

@@ -74,6 +74,8 @@ type Remedy struct {
 	Expect []string  // what to expect there, as it stands behind expect
 	Title  string    // of a new test
 	Text   string    // of a new test, as a test file says it
+
+	scenario *propose.Scenario // of Text; nil: it was made of a case of another test
 }
 
 // Report is what came of the mutants of a definition.
@@ -205,6 +207,7 @@ type tests struct {
 	program *lang.Program
 	all     []*test               // in the order of the file
 	seen    map[run]*propose.Seen // what can be seen of the runs
+	cases   map[string]int        // by name of a case: its place among those of its test
 	longest int                   // trace of a run, in entries
 	apart   bool                  // no two tests would have the same golden file
 }
@@ -260,7 +263,7 @@ func (t *trial) prepare(names []string) error {
 		if p.Suite == nil || !slices.ContainsFunc(golden.Workflows(p.Suite), t.concerns) {
 			continue
 		}
-		s := &tests{name: name, program: p, seen: map[run]*propose.Seen{}}
+		s := &tests{name: name, program: p, seen: map[run]*propose.Seen{}, cases: map[string]int{}}
 		if err := t.baseline(s); err != nil {
 			return err
 		}
@@ -352,7 +355,7 @@ func (t *trial) baseline(s *tests) error {
 			}
 		}
 	}
-	files := map[string]bool{}
+	files, ofTest := map[string]bool{}, map[diag.Span]int{}
 	s.apart = true
 	for _, r := range golden.Run(s.program, opts) {
 		if !r.Passed() {
@@ -361,6 +364,8 @@ func (t *trial) baseline(s *tests) error {
 		name := golden.FileName(r.File, r.Name)
 		s.apart = s.apart && !files[name]
 		files[name] = true
+		s.cases[r.Name] = ofTest[r.Span]
+		ofTest[r.Span]++
 		t.report.Count++
 	}
 	for _, w := range profile.Workflows() {

@@ -42,17 +42,13 @@ func (r *Report) Save(folder string) []SavedFile {
 // saved is the text for one test file, and how many tests are in it.
 func (r *Report) saved(file lang.ParsedFile, name, folder string) (text string, tests int) {
 	lacking := map[string][]edit{} // expectations by test
-	var fresh []string
-	titles := map[string]bool{}
+	var fresh []*Remedy
 	for _, v := range r.Verdicts {
 		if v.Remedy == nil || v.Remedy.File != name {
 			continue
 		}
 		if v.Remedy.Test == "" {
-			if !titles[v.Remedy.Title] {
-				titles[v.Remedy.Title] = true
-				fresh = append(fresh, v.Remedy.Text)
-			}
+			fresh = merged(fresh, v.Remedy)
 			continue
 		}
 		for _, expect := range v.Remedy.Expect {
@@ -96,7 +92,13 @@ func (r *Report) saved(file lang.ParsedFile, name, folder string) (text string, 
 		}
 		pieces = append(pieces, piece{let, before + p.edited(syntax.PlaceOf(d), edits) + "\n"})
 	}
-	for _, text := range fresh {
+	taken := map[string]int{}
+	for _, one := range fresh {
+		text := one.Text
+		if taken[one.Title]++; taken[one.Title] > 1 {
+			_, rest, _ := strings.Cut(text, "{")
+			text = fmt.Sprintf("test %q {", fmt.Sprintf("%s (%d)", one.Title, taken[one.Title])) + rest
+		}
 		pieces = append(pieces, piece{"", "\n" + text})
 		tests++
 	}
@@ -110,6 +112,29 @@ func (r *Report) saved(file lang.ParsedFile, name, folder string) (text string, 
 		b.WriteString(one.text)
 	}
 	return propose.LaidOut(name, b.String()), tests
+}
+
+// merged adds a new test to others; to one with the same run only what it expects.
+func merged(fresh []*Remedy, more *Remedy) []*Remedy {
+	for i, one := range fresh {
+		switch {
+		case one.Text == more.Text:
+			return fresh
+		case one.scenario != nil && more.scenario != nil && one.Title == more.Title && one.scenario.Body == more.scenario.Body:
+			both := *one
+			sc := *one.scenario
+			sc.Expect = slices.Clone(sc.Expect)
+			for _, e := range more.scenario.Expect {
+				if !slices.Contains(sc.Expect, e) {
+					sc.Expect = append(sc.Expect, e)
+				}
+			}
+			both.scenario, both.Text = &sc, propose.LaidOut(one.File, sc.Text(one.Title))
+			fresh[i] = &both
+			return fresh
+		}
+	}
+	return append(fresh, more)
 }
 
 // testNamed finds the test that a result is of, by its name or that of its case.

@@ -3,6 +3,7 @@ package propose
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -107,7 +108,7 @@ func (s *search) play(p *plan, input map[string]any, listener machine.Cover) *ou
 		trace = func(e machine.Entry) { entries = append(entries, e) }
 	}
 	var err error
-	o.result, err = sim.Run(s.graph, input, sim.Options{Registry: svc, Seed: 1, Start: golden.Start, RunID: "run_1", Cover: listener, Trace: trace,
+	o.result, err = sim.Run(s.graph, input, sim.Options{Registry: svc, Seed: 1, Start: golden.Start, RunID: "run_1", Cover: listener, Trace: trace, Deeds: p.deeds,
 		Stop: func() bool { return len(stage.Problems()) > 0 || len(o.calls) > maxCalls }})
 	if svc.nowhere != "" {
 		panic("no call is at " + svc.nowhere)
@@ -228,17 +229,10 @@ func (s *search) body(sig *value.Signature, p value.Pattern, args, input map[str
 func (s *search) seeds() []*plan {
 	var out []*plan
 	if s.opts.Suite != nil {
-		m := expr.NewMachine()
 		for _, t := range s.opts.Suite.Tests {
-			for _, st := range t.Body {
-				run, ok := st.(*suite.Run)
-				if !ok || run.Graph.FullName() != s.graph.FullName() || run.Input == nil || len(out) >= maxSeeds || !s.readable(run.Input) {
-					continue
-				}
-				v, err := run.Input.Eval(m, s.stage.names)
-				text := run.Input.String()
-				if err == nil && !slices.ContainsFunc(out, func(p *plan) bool { return p.named == text }) {
-					out = append(out, &plan{input: v, named: text})
+			for _, p := range s.seedsOf(t) {
+				if len(out) < maxSeeds && !slices.ContainsFunc(out, func(o *plan) bool { return o.key() == p.key() }) {
+					out = append(out, p)
 				}
 			}
 		}
@@ -246,10 +240,79 @@ func (s *search) seeds() []*plan {
 	return append(out, &plan{input: value.Example(s.graph.Input)})
 }
 
-// maxSeeds is how many inputs of tests the search begins with.
+// maxSeeds is how many runs of tests the search begins with.
 const maxSeeds = 8
 
-// readable reports whether an expression reads nothing but the names of the file.
-func (s *search) readable(p *expr.Program) bool {
-	return !slices.ContainsFunc(p.Refs(), func(name string) bool { _, ok := s.stage.names[name]; return !ok })
+// seedsOf are the runs of a test, of its first cases if it has some, with what is done
+// during them from outside. Of what the test prepares otherwise nothing is taken over.
+func (s *search) seedsOf(t *suite.Test) (out []*plan) {
+	m := expr.NewMachine()
+	if t.Cases == nil {
+		return s.runsOf(t, m, s.stage.names, nil)
+	}
+	list, err := t.Cases.Eval(m, s.stage.names)
+	values, ok := list.([]any)
+	if err != nil || !ok {
+		return nil
+	}
+	for i, v := range values[:min(len(values), maxCases)] {
+		names := maps.Clone(s.stage.names)
+		names[t.Var] = v
+		out = append(out, s.runsOf(t, m, names, []string{fmt.Sprintf("let %s = (%s)[%d]", t.Var, t.Cases, i)})...)
+	}
+	return out
+}
+
+// maxCases is how many cases of a test the search begins with.
+const maxCases = 4
+
+func (s *search) runsOf(t *suite.Test, m *expr.Machine, names map[string]any, lead []string) (out []*plan) {
+	var deeds []*suite.Deed
+	for _, st := range t.Body {
+		switch st := st.(type) {
+		case *suite.Deed:
+			deeds = append(deeds, st)
+		case *suite.Run:
+			if st.Graph.FullName() == s.graph.FullName() && st.Input != nil && readable(st.Input, names) {
+				if v, err := st.Input.Eval(m, names); err == nil {
+					p := &plan{input: v, named: st.Input.String(), lead: lead}
+					for _, d := range deeds {
+						p.deed(d, m, names)
+					}
+					out = append(out, p)
+				}
+			}
+			deeds = nil
+		}
+	}
+	return out
+}
+
+// deed adds what a test does from outside, as far as that can be known beforehand.
+func (p *plan) deed(d *suite.Deed, m *expr.Machine, names map[string]any) {
+	for _, e := range []*expr.Program{d.At, d.Payload, d.Result} {
+		if e != nil && !readable(e, names) {
+			return
+		}
+	}
+	at, err := d.At.Duration(m, names)
+	if err != nil || d.Step != "" {
+		return
+	}
+	out, line := sim.Deed{At: at, Signal: d.Signal}, fmt.Sprintf("after %s cancel", d.At)
+	if d.Signal != "" {
+		line = fmt.Sprintf("after %s signal %s", d.At, d.Signal)
+		if d.Payload != nil {
+			if out.Payload, err = d.Payload.Eval(m, names); err != nil {
+				return
+			}
+			line += " " + d.Payload.String()
+		}
+	}
+	p.deeds, p.lead = append(p.deeds, out), append(p.lead[:len(p.lead):len(p.lead)], line)
+}
+
+// readable reports whether an expression reads nothing but these names.
+func readable(p *expr.Program, names map[string]any) bool {
+	return !slices.ContainsFunc(p.Refs(), func(name string) bool { _, ok := names[name]; return !ok })
 }

@@ -17,6 +17,7 @@ import (
 	"wf/builtins"
 	"wf/golden/cover"
 	"wf/golden/vary"
+	"wf/interpreter/sim"
 	"wf/lang/graph"
 	"wf/lang/suite"
 	"wf/lang/value"
@@ -300,6 +301,8 @@ func (s *search) reachesNew(o *outcome) bool {
 type plan struct {
 	input   any
 	named   string            // the expression of a test that gives the input; "": it is written out
+	deeds   []sim.Deed        // done from outside
+	lead    []string          // how a test says these, and the names that they and the input need
 	answers map[string]script // by place
 	labels  []label           // what was changed
 	run     *outcome          // nil before it was run
@@ -335,7 +338,7 @@ type reply struct {
 
 // with is a copy of the plan with other answers at a place.
 func (p *plan) with(place string, sc script, text string) *plan {
-	c := &plan{input: p.input, named: p.named, answers: make(map[string]script, len(p.answers)+1), labels: relabelled(p.labels, label{place, text})}
+	c := &plan{input: p.input, named: p.named, deeds: p.deeds, lead: p.lead, answers: make(map[string]script, len(p.answers)+1), labels: relabelled(p.labels, label{place, text})}
 	for k, v := range p.answers {
 		c.answers[k] = v
 	}
@@ -353,6 +356,10 @@ func (p *plan) key() string {
 	var b strings.Builder
 	in, _ := value.EncodeJSON(p.input, "")
 	b.Write(in)
+	for _, d := range p.deeds {
+		payload, _ := value.EncodeJSON(d.Payload, "")
+		fmt.Fprintf(&b, "|%s %s %s", d.At, d.Signal, payload)
+	}
 	for _, place := range places {
 		sc := p.answers[place]
 		fmt.Fprintf(&b, "|%s %v", place, sc.always)

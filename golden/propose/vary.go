@@ -57,7 +57,7 @@ const maxTries = 40
 func (s *search) inputs(at *plan, try func(*plan)) {
 	v := vary.Varier{Pool: s.pool.With(at.run.input), Idents: s.idents}
 	for _, c := range v.Vary(s.graph.Input, at.input, "") {
-		try(&plan{input: c.Value, answers: at.answers, labels: relabelled(at.labels, label{text: c.Label})})
+		try(&plan{input: c.Value, deeds: at.deeds, lead: at.lead, answers: at.answers, labels: relabelled(at.labels, label{text: c.Label})})
 	}
 }
 

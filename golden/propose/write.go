@@ -29,6 +29,15 @@ func (s *search) scenario(f found, expectations []string) string {
 	for _, m := range s.mocks(f.run) {
 		b.WriteString(m)
 	}
+	for i, line := range f.plan.lead {
+		if name, is := strings.CutPrefix(line, "let "); is {
+			name, _, _ = strings.Cut(name, " ")
+			if below := strings.Join(append(f.plan.lead[i+1:len(f.plan.lead):len(f.plan.lead)], f.plan.named), "\n"); !regexp.MustCompile(`\b` + name + `\b`).MatchString(below) {
+				continue // another input has come
+			}
+		}
+		b.WriteString("  " + line + "\n")
+	}
 	name := s.graph.Name
 	if s.opts.FullName {
 		name = s.graph.FullName()
