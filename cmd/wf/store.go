@@ -51,7 +51,7 @@ func openStore(file string, create bool) (*opened, error) {
 	}
 	s, err := sqlite.Open(file, sqlite.Options{})
 	if err != nil {
-		return nil, &exit{status: exitEnvironment, message: err.Error()}
+		return nil, environment(err)
 	}
 	return &opened{s, key}, nil
 }
@@ -171,6 +171,10 @@ func environment(err error) error {
 		return wrong("%v", err).hinted("make a key with: openssl rand -hex 32 — and set %s, so that the store encrypts what it keeps", keyVariable)
 	case errors.Is(err, journal.ErrSealed):
 		return wrong("%v", err).hinted("set %s to the key that the run was started with", keyVariable)
+	}
+	var broken *journal.StoreError
+	if errors.As(err, &broken) {
+		return (&exit{status: exitEnvironment, message: err.Error()}).hinted("%s", broken.Hint)
 	}
 	return &exit{status: exitEnvironment, message: err.Error()}
 }

@@ -24,6 +24,20 @@ var (
 	ErrExists   = errors.New("a run of this id is there already")
 )
 
+// StoreError is why a store cannot be worked with: its file is locked, damaged, or no store.
+// What was acknowledged before is kept.
+type StoreError struct {
+	Message string
+	Hint    string // what to do about it
+	Err     error  // as the store says it
+}
+
+// Error is the message.
+func (e *StoreError) Error() string { return e.Message }
+
+// Unwrap is the cause.
+func (e *StoreError) Unwrap() error { return e.Err }
+
 // Definition is all that is needed to compile a workflow again.
 type Definition struct {
 	Hash        string            // names it; of all the rest

@@ -29,6 +29,8 @@ type disk struct {
 	ops   int // writes, truncations and flushes so far
 	cut   int // the power fails at this one; 0: never
 	full  int // from this one on there is no room; 0: never
+
+	refuses error // what each of them fails with; nil: they do not
 }
 
 type file struct {
@@ -89,6 +91,8 @@ func (d *disk) survivor(rng *rand.Rand) *disk {
 func (d *disk) op() error {
 	d.ops++
 	switch {
+	case d.refuses != nil:
+		return d.refuses
 	case d.cut > 0 && d.ops >= d.cut:
 		return sqlite3.IOERR
 	case d.full > 0 && d.ops >= d.full:

@@ -35,6 +35,7 @@ const maxBatch = 512
 
 // Store is a journal.Store.
 type Store struct {
+	file     string
 	requests chan request
 	closed   chan struct{} // closed when the writer is gone
 	once     sync.Once
@@ -53,24 +54,29 @@ type request struct {
 type Options struct {
 	VFS    string // file system of SQLite; "": the real one
 	Single bool   // nobody else uses the file meanwhile: needs no shared memory
+
+	Patience time.Duration // how long a lock of another process is waited for; 0: DefaultPatience
 }
+
+// DefaultPatience is longer than any transaction of a store takes.
+const DefaultPatience = 10 * time.Second
 
 // Open opens the store in a file, and makes it if there is none.
 func Open(file string, opts Options) (*Store, error) {
 	w, err := open(file, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, fault(err))
 	}
 	if err := w.prepare(); err != nil {
 		w.close()
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, fault(err))
 	}
-	s := &Store{requests: make(chan request, maxBatch), closed: make(chan struct{}), quit: make(chan struct{})}
+	s := &Store{file: file, requests: make(chan request, maxBatch), closed: make(chan struct{}), quit: make(chan struct{})}
 	if opts.Single {
 		s.reader = w
 	} else if s.reader, err = open(file, opts); err != nil {
 		w.close()
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, fault(err))
 	}
 	go s.write(w)
 	return s, nil
@@ -84,7 +90,10 @@ func open(file string, opts Options) (*conn, error) {
 	if opts.Single {
 		uri += "_pragma=locking_mode(exclusive)&"
 	}
-	c, err := sqlite3.Open(uri + "_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)")
+	if opts.Patience == 0 {
+		opts.Patience = DefaultPatience
+	}
+	c, err := sqlite3.Open(uri + fmt.Sprintf("_pragma=busy_timeout(%d)&", opts.Patience.Milliseconds()) + "_pragma=synchronous(full)")
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +106,21 @@ func (c *conn) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	if id != applicationID {
+	if id == applicationID {
+		if v, err := c.number("PRAGMA user_version"); err != nil || v == version {
+			return err // so that a file that cannot be written can be read
+		}
+	} else { // of somebody else nothing is changed
 		tables, err := c.number("SELECT count(*) FROM sqlite_schema")
 		switch {
 		case err != nil:
 			return err
 		case tables > 0:
-			return errors.New("this is a database, but not a store of wf")
+			return &journal.StoreError{Message: "this is a database, but not a store of wf", Hint: "name another file; it is made if there is none"}
 		}
+	}
+	if err := c.c.Exec("PRAGMA journal_mode=wal"); err != nil { // the file remembers it
+		return err
 	}
 	tx, err := c.c.BeginImmediate()
 	if err != nil {
@@ -118,7 +134,7 @@ func (c *conn) prepare() (err error) {
 	case v == version:
 		return nil
 	case v > version:
-		return fmt.Errorf("the store is of version %d, made by a newer wf; this one knows version %d", v, version)
+		return &journal.StoreError{Message: fmt.Sprintf("the store is of version %d, made by a newer wf; this one knows version %d", v, version), Hint: "use that wf; wf version says which one this is"}
 	case v == 0:
 		if err := c.script("schema.sql"); err != nil {
 			return err
@@ -245,7 +261,7 @@ func (s *Store) commit(c *conn, batch []request) {
 	}()
 	for i, r := range batch {
 		if err != nil {
-			r.done <- err
+			r.done <- s.fault(err)
 		} else {
 			r.done <- answers[i]
 		}
@@ -282,7 +298,7 @@ func (s *Store) view(ctx context.Context, do func(*conn) error) error {
 	}
 	old := s.reader.c.SetInterrupt(ctx)
 	defer s.reader.c.SetInterrupt(old)
-	return do(s.reader)
+	return s.fault(do(s.reader))
 }
 
 // conn is a connection with its prepared statements.
