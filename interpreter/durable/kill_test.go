@@ -9,10 +9,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -71,11 +73,26 @@ workflow order {
   output { held: hold, paid: pay }
 }`
 
-// suicide kills the process, as kill -9 does, at one of the moments that are counted.
-type suicide struct{ left atomic.Int64 }
+// suicide kills the process, as kill -9 does, at one of the moments that are counted, or
+// makes it stand still until it is told to go on.
+type suicide struct {
+	left   atomic.Int64
+	pauses bool
+	writes sync.RWMutex // held by who writes: a process that stands still in the middle of it would keep the lock of the file
+}
 
 func (s *suicide) moment() {
-	if s.left.Add(-1) == 0 {
+	if s.left.Add(-1) != 0 {
+		return
+	}
+	if s.pauses {
+		s.writes.Lock()
+		defer s.writes.Unlock()
+		goOn := make(chan os.Signal, 1)
+		signal.Notify(goOn, syscall.SIGCONT)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		<-goOn // it arrives a moment later
+	} else {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // until it arrives
 	}
@@ -89,9 +106,23 @@ type dying struct {
 
 func (d dying) Append(ctx context.Context, a journal.Append) error {
 	d.suicide.moment()
+	d.suicide.writes.RLock()
 	err := d.Store.Append(ctx, a)
+	d.suicide.writes.RUnlock()
 	d.suicide.moment()
 	return err
+}
+
+func (d dying) Alive(ctx context.Context, worker string, until time.Time) error {
+	d.suicide.writes.RLock()
+	defer d.suicide.writes.RUnlock()
+	return d.Store.Alive(ctx, worker, until)
+}
+
+func (d dying) Claim(ctx context.Context, worker string, now time.Time, n int, runs ...string) ([]journal.Claim, error) {
+	d.suicide.writes.RLock()
+	defer d.suicide.writes.RUnlock()
+	return d.Store.Claim(ctx, worker, now, n, runs...)
 }
 
 // diary is a file in which services write down what they are asked, before they answer.
@@ -103,7 +134,7 @@ type diary struct {
 func (d diary) Lookup(service, operation string) (*builtins.Operation, bool) {
 	return &builtins.Operation{Func: func(_ context.Context, c builtins.Call) (builtins.Answer, error) {
 		d.suicide.moment()
-		if _, err := fmt.Fprintf(d.file, "\n%s %s#%d %s %s .\n", c.RunID, c.Place, c.Attempt, operation, c.Key); err != nil {
+		if _, err := fmt.Fprintf(d.file, "\n%s %s#%d %s %s %s .\n", c.RunID, c.Place, c.Attempt, operation, c.Key, os.Getenv("WF_KILL_NAME")); err != nil {
 			return builtins.Answer{}, err
 		}
 		d.suicide.moment()
@@ -151,7 +182,13 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	s := &suicide{}
+	s := &suicide{pauses: os.Getenv("WF_KILL_PAUSES") != ""}
+	lease := time.Millisecond
+	if text := os.Getenv("WF_KILL_LEASE"); text != "" {
+		if lease, err = time.ParseDuration(text); err != nil {
+			return err
+		}
+	}
 	s.left.Store(at)
 	file, err := os.OpenFile(filepath.Join(dir, "diary"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -161,7 +198,7 @@ func child(dir string) error {
 	if err != nil {
 		return err
 	}
-	w := durable.New(durable.Options{Store: dying{store, s}, Name: os.Getenv("WF_KILL_NAME"), Services: diary{file, s}, Compile: compileShop, Lease: time.Millisecond, Poll: time.Millisecond})
+	w := durable.New(durable.Options{Store: dying{store, s}, Name: os.Getenv("WF_KILL_NAME"), Services: diary{file, s}, Compile: compileShop, Lease: lease, Runs: 4, Poll: time.Millisecond})
 	return w.Serve(context.Background(), func() bool {
 		live, err := store.List(context.Background(), journal.Filter{States: []journal.State{journal.Running, journal.Waiting}, Limit: 1})
 		return err == nil && len(live) == 0
@@ -200,21 +237,28 @@ func newMurder(t *testing.T, inputs ...map[string]any) *murder {
 	return m
 }
 
-// process starts a worker that dies at a moment; 0: never. It reports whether it died.
-func (m *murder) process(at int) (died bool) {
+// worker is a process that dies, or pauses, at a moment; 0: never.
+func (m *murder) worker(at int, env ...string) (cmd *exec.Cmd, out *bytes.Buffer) {
 	m.Helper()
 	m.tries++
-	answered := m.answered()
-	before := len(m.diary())
 	self, err := os.Executable()
 	if err != nil {
 		m.Fatal(err)
 	}
-	cmd := exec.Command(self)
+	cmd, out = exec.Command(self), &bytes.Buffer{}
 	cmd.Env = append(os.Environ(), "WF_KILL_DIR="+m.dir, fmt.Sprintf("WF_KILL_AT=%d", at), fmt.Sprintf("WF_KILL_NAME=w%d", m.tries))
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err = cmd.Run()
+	cmd.Env = append(cmd.Env, env...)
+	cmd.Stdout, cmd.Stderr = out, out
+	return cmd, out
+}
+
+// process starts a worker that dies at a moment; 0: never. It reports whether it died.
+func (m *murder) process(at int) (died bool) {
+	m.Helper()
+	answered := m.answered()
+	before := len(m.diary())
+	cmd, out := m.worker(at)
+	err := cmd.Run()
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); err != nil && (!ok || status.Signal() != syscall.SIGKILL) {
 		m.Fatalf("worker %d ends with %v\n%s", m.tries, err, out.String())
 	}
