@@ -509,8 +509,15 @@ func (s *scenario) runValue() map[string]any {
 
 // function is the value of a function of a step or operation.
 func (s *scenario) function(name, path string) any {
-	if name == "calls" {
+	switch name {
+	case suite.Calls:
 		return s.calls(path)
+	case suite.Effects:
+		return s.effects(path)
+	case expr.WasCalled:
+		return len(s.calls(path)) > 0
+	case expr.TookEffect:
+		return len(s.effects(path)) > 0
 	}
 	st, _ := s.named(s.test.Steps[path])
 	switch {

@@ -17,6 +17,7 @@ import (
 
 	"wf/builtins"
 	"wf/golden/cover"
+	"wf/golden/invariant"
 	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
@@ -34,13 +35,14 @@ var Start = time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
 
 // Codes of the ways in which a test fails.
 const (
-	CodeExpect   diag.Code = "WF901" // an expectation that does not hold
-	CodeMock     diag.Code = "WF902" // a call that no mock answers, or a mock that fails
-	CodeUnused   diag.Code = "WF903" // a mock that was not used
-	CodeGolden   diag.Code = "WF904" // a trace that differs from its golden file
-	CodeRefused  diag.Code = "WF905" // an input that does not fit its workflow
-	CodeBroken   diag.Code = "WF906" // a test that cannot be carried out
-	CodeOrphaned diag.Code = "WF907" // a golden file that belongs to no test
+	CodeExpect    diag.Code = "WF901" // an expectation that does not hold
+	CodeMock      diag.Code = "WF902" // a call that no mock answers, or a mock that fails
+	CodeUnused    diag.Code = "WF903" // a mock that was not used
+	CodeGolden    diag.Code = "WF904" // a trace that differs from its golden file
+	CodeRefused   diag.Code = "WF905" // an input that does not fit its workflow
+	CodeBroken    diag.Code = "WF906" // a test that cannot be carried out
+	CodeOrphaned  diag.Code = "WF907" // a golden file that belongs to no test
+	CodeInvariant diag.Code = "WF908" // an invariant that a run breaks
 )
 
 // Options of [Run]. The zero value runs every test of a file without golden files.
@@ -151,6 +153,7 @@ func scenariosOf(p *lang.Program, opts *Options) []*scenario {
 		}
 	}
 	base, err := mocks.Names(p.Suite)
+	sets := invariants(p.Suite, base)
 	var all []*scenario
 	for _, t := range p.Suite.Tests {
 		if err != nil {
@@ -160,6 +163,9 @@ func scenariosOf(p *lang.Program, opts *Options) []*scenario {
 			continue
 		}
 		all = append(all, scenarios(p, t, base, opts)...)
+	}
+	for _, s := range all {
+		s.invariants = sets
 	}
 	nameFiles(all)
 	return all
@@ -280,6 +286,9 @@ type scenario struct {
 	setups  int
 	last    *lastRun
 	entries []machine.Entry // room for those of the next run
+
+	invariants map[*graph.Graph]*invariant.Set
+	monitors   map[*graph.Graph]*invariant.Monitor // made when they are needed
 }
 
 // lastRun is what came of the last run of a scenario.
@@ -585,7 +594,8 @@ func (s *scenario) execute(st *suite.Run) bool {
 	}
 	s.last.input, s.last.entries = input, s.entries[:0]
 	before := len(s.stage.Problems())
-	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds, Cover: s.covered(st.Graph),
+	monitor := s.watched(st.Graph, invariant.Run{ID: runID, CorrelationID: sim.CorrelationID(input), Start: s.clock, Input: input})
+	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds, Cover: s.covered(st.Graph), Watch: watcher(monitor),
 		Stop:  func() bool { return len(s.stage.Problems()) > before || s.endless() || s.opts.stopped() },
 		Trace: func(e machine.Entry) { s.last.entries = append(s.last.entries, e) }})
 	s.entries = s.last.entries
@@ -610,6 +620,7 @@ func (s *scenario) execute(st *suite.Run) bool {
 	if s.opts.Ran != nil {
 		s.opts.Ran(s.result, &Ran{s.result.Runs, st.Span, st.Graph, result, s.entries})
 	}
+	s.broken(monitor)
 	return true
 }
 

@@ -106,11 +106,6 @@ func TestSpecCovers(t *testing.T) {
 			t.Errorf("the code %s does not exist", code)
 		}
 	}
-	for _, word := range syntax.Later() {
-		if !strings.Contains(text, "`"+word+"`") {
-			t.Errorf("the word %s is kept for later and not mentioned", word)
-		}
-	}
 	for name := range value.Formats {
 		if !strings.Contains(text, "`"+name+"`") || !strings.Contains(doc.code(), "matching "+name) {
 			t.Errorf("the format %s is not shown", name)
@@ -171,7 +166,7 @@ func TestSpecTakenNames(t *testing.T) {
 			t.Errorf("%s is not taken", name)
 		}
 	}
-	for _, name := range slices.Concat(syntax.Words(), syntax.Later(), expressionWords, []string{"null", "env"}) {
+	for _, name := range slices.Concat(syntax.Words(), expressionWords, []string{"null", "env"}) {
 		if taken(name) && !slices.Contains(listed, name) {
 			t.Errorf("%s is taken and not listed", name)
 		}

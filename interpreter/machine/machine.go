@@ -19,8 +19,9 @@ type Config struct {
 	CorrelationID string // of every call; "": RunID
 	Seed          uint64 // of jitter
 	Start         time.Time
-	Trace         func(Entry) // told of everything that happens, in order; nil: nobody listens
-	Cover         Cover       // told which parts of the definition a run reaches; nil: nobody listens
+	Trace         func(Entry)      // told of everything that happens, in order; nil: nobody listens
+	Cover         Cover            // told which parts of the definition a run reaches; nil: nobody listens
+	Ended         func(StepResult) // told of every step that has ended, also those inside others, undos and called workflows; nil: nobody listens
 }
 
 // Cover is told which parts of a definition a run reaches.
@@ -136,11 +137,16 @@ var answerNames = [...]string{"body", "status", "headers"}
 func (s *scope) results() []StepResult {
 	out := make([]StepResult, len(s.states))
 	for i := range s.states {
-		st := &s.states[i]
-		out[i] = StepResult{Def: s.steps[i], Name: s.name(i), Ending: st.ending, Reason: st.reason, Attempts: st.attempts,
-			Started: st.started, Ended: st.ended, Result: st.result, Error: st.err, Clause: st.clause, Steps: st.inner}
+		out[i] = s.result(i)
 	}
 	return out
+}
+
+// result is what came of step i.
+func (s *scope) result(i int) StepResult {
+	st := &s.states[i]
+	return StepResult{Def: s.steps[i], Name: s.name(i), Ending: st.ending, Reason: st.reason, Attempts: st.attempts,
+		Started: st.started, Ended: st.ended, Result: st.result, Error: st.err, Clause: st.clause, Steps: st.inner}
 }
 
 // Done reports whether the run has ended.
@@ -276,6 +282,13 @@ func (m *Machine) bounds() *RunError {
 	return nil
 }
 
+// tellEnded tells that a step has ended.
+func (m *Machine) tellEnded(s *scope, i int) {
+	if m.cfg.Ended != nil {
+		m.cfg.Ended(s.result(i))
+	}
+}
+
 func (m *Machine) reached(part any, what string) {
 	if m.cfg.Cover != nil {
 		m.cfg.Cover.Reached(part, what)
@@ -377,6 +390,7 @@ func (m *Machine) settle(s *scope, i int, ending Ending, reason string) {
 	s.left--
 	m.reached(s.steps[i], string(ending))
 	m.traceStepEnded(s, i)
+	m.tellEnded(s, i)
 }
 
 // stop ends the run at once: running steps are cancelled, others are not run.

@@ -35,6 +35,7 @@ func (m *Machine) resolve(name string, result any) error {
 	st.digest = value.Digest{}
 	m.publish(m.root, i)
 	m.traceStepEnded(m.root, i)
+	m.tellEnded(m.root, i)
 	m.err = m.firstFailure()
 	m.revive()
 	m.reopen(i)

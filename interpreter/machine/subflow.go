@@ -58,7 +58,7 @@ func (m *Machine) nest(x *exec, cs *callState) *RunError {
 	if len(m.runs) > graph.MaxRuns {
 		return &RunError{Code: CodeTooManyRuns, Message: fmt.Sprintf("the run has called %d workflows, which is the limit", graph.MaxRuns), Span: cs.call.Span}
 	}
-	c := New(cs.call.Runs, cs.args, Config{RunID: m.cfg.RunID, CorrelationID: m.cfg.CorrelationID, Seed: m.cfg.Seed, Start: m.cfg.Start, Trace: m.cfg.Trace})
+	c := New(cs.call.Runs, cs.args, Config{RunID: m.cfg.RunID, CorrelationID: m.cfg.CorrelationID, Seed: m.cfg.Seed, Start: m.cfg.Start, Trace: m.cfg.Trace, Ended: m.cfg.Ended})
 	c.shared = m.shared
 	c.caller = caller{seq: int32(len(m.runs)), of: m, waiter: x, awaited: cs, place: cs.request()}
 	c.node = StepResult{Def: cs.call.As, Name: c.place, Started: m.now}
@@ -207,6 +207,9 @@ func (m *Machine) returned(c *Machine) {
 	c.waiter, cs.child = nil, nil
 	st := x.state()
 	st.inner = append(st.inner, c.resultNode())
+	if m.cfg.Ended != nil {
+		m.cfg.Ended(st.inner[len(st.inner)-1])
+	}
 	if cs.timeout > 0 {
 		m.emit(CancelTimer{m.callID(x, cs, KindTimeout)})
 		cs.timeout = 0
@@ -274,6 +277,9 @@ func (m *Machine) desert(x *exec, cs *callState, reason string, then continuatio
 	c.halt(reason)
 	st := x.state()
 	st.inner = append(st.inner, c.resultNode())
+	if m.cfg.Ended != nil {
+		m.cfg.Ended(st.inner[len(st.inner)-1])
+	}
 }
 
 // renew makes an attempt of a call of a workflow a request of its own: what it calls are other

@@ -26,11 +26,22 @@ type Options struct {
 	RunID    string
 	Trace    func(machine.Entry) // nil: nobody listens
 	Cover    machine.Cover       // nil: nobody listens
+	Watch    Watcher             // nil: nobody does
 	Deeds    []Deed              // done from outside, in any order
 	// Refused is told of a signal that the run refuses, which then goes on; nil: that is
 	// the error of the run.
 	Refused func(at time.Duration, why *machine.SignalError)
 	Stop    func() bool // asked after every event; true gives the run up with [ErrStopped]; nil: never
+}
+
+// Watcher is told what a run does, as it does it.
+type Watcher interface {
+	Moment(at time.Duration)                        // of what comes next
+	StepEnded(machine.StepResult)                   // see machine.Config
+	Called(machine.Call)                            // an attempt is made
+	Answered(id machine.ID, answer builtins.Answer) // what the service did with it, which may never be heard
+	Settled()                                       // an event is dealt with, and what follows from it
+	RunEnded(*machine.Result)
 }
 
 // ErrStopped is the error of a run that Options.Stop gave up.
@@ -71,6 +82,9 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		return nil, err
 	}
 	cfg := machine.Config{RunID: opts.RunID, CorrelationID: CorrelationID(input), Seed: opts.Seed, Start: opts.Start, Trace: opts.Trace, Cover: opts.Cover}
+	if opts.Watch != nil {
+		cfg.Ended = opts.Watch.StepEnded
+	}
 	d := &driver{m: machine.New(g, input, cfg), opts: opts, correlation: cfg.CorrelationID}
 	if d.correlation == "" {
 		d.correlation = opts.RunID
@@ -89,6 +103,9 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		if !ok {
 			return nil, &Stuck{d.m.Waiting()}
 		}
+		if opts.Watch != nil {
+			opts.Watch.Moment(next.at)
+		}
 		commands, err := d.m.Apply(next.event)
 		var refused *machine.SignalError
 		if errors.As(err, &refused) && opts.Refused != nil {
@@ -105,9 +122,15 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		for _, c := range commands {
 			d.carryOut(c, next.at)
 		}
+		if opts.Watch != nil {
+			opts.Watch.Settled()
+		}
 		if opts.Stop != nil && opts.Stop() {
 			return nil, ErrStopped
 		}
+	}
+	if opts.Watch != nil {
+		opts.Watch.RunEnded(d.m.Result())
 	}
 	return d.m.Result(), nil
 }
@@ -176,10 +199,28 @@ func (d *driver) carryOut(c machine.Command, now time.Duration) {
 // call asks the service at once and plans when its answer arrives.
 func (d *driver) call(c machine.Call, now time.Duration) (at time.Duration, ev machine.Event, arrives bool) {
 	op, _ := d.opts.Registry.Lookup(c.Call.Sig.Service, c.Call.Sig.Operation)
+	if d.opts.Watch != nil {
+		d.opts.Watch.Called(c)
+	}
 	a, err := Ask(context.Background(), op, Request(c, d.opts.RunID, d.correlation, d.opts.Seed, d.opts.Start.Add(now)))
+	if d.opts.Watch != nil {
+		d.opts.Watch.Answered(c.ID, told(a, err))
+	}
 	at = now + max(0, a.Latency)
 	ev, arrives = Answered(c, at, a, err)
 	return at, ev, arrives
+}
+
+// told is what a service said; an error is an answer too.
+func told(a builtins.Answer, err error) builtins.Answer {
+	var named *builtins.Error
+	switch {
+	case err == nil:
+		return a
+	case errors.As(err, &named):
+		return builtins.Answer{Class: named.Class}
+	}
+	return builtins.Answer{Class: value.Unreachable}
 }
 
 // Request is a call command as a service sees it.

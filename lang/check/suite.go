@@ -24,7 +24,7 @@ func (c *checker) suite(f *syntax.File, files []*syntax.File) *suite.Suite {
 	}
 	for _, d := range f.Decls {
 		if w, ok := d.(*syntax.Workflow); ok {
-			c.add(diag.Errorf(CodeMisplaced, w.Name[len(w.Name)-1].Span, "a workflow does not stand in a file with tests or mocks").
+			c.add(diag.Errorf(CodeMisplaced, w.Name[len(w.Name)-1].Span, "a workflow does not stand in a file with tests, mocks or invariants").
 				Hintf("move it into a file of its own and import that"))
 		}
 	}
@@ -53,18 +53,10 @@ func (c *checker) suite(f *syntax.File, files []*syntax.File) *suite.Suite {
 		if !ok {
 			continue
 		}
-		switch name := test.Name.Value; {
-		case strings.TrimSpace(name) == "":
-			c.add(diag.Errorf(CodeEmptyStep, test.Name.Span, "a test needs a name").Hintf("say in a few words what must be true"))
-		case strings.ContainsFunc(name, unicode.IsControl):
-			c.add(diag.Errorf(CodeType, test.Name.Span, "the name of a test is one line of text").Hintf("leave line ends and control characters out"))
-		}
-		if first, dup := names[test.Name.Value]; dup {
-			c.add(diag.Errorf(CodeDuplicate, test.Name.Span, "a test of this name exists already").See(first, "first here"))
-		}
-		names[test.Name.Value] = test.Name.Span
+		t.named("a test", test.Name, names)
 		t.out.Tests = append(t.out.Tests, t.test(test))
 	}
+	t.invariants(f, nearestLast)
 	for _, l := range t.flow.shared {
 		t.out.Prelude = append(t.out.Prelude, l.let)
 		if !l.bind.used && l.bind.place.File == f.Name {
@@ -72,6 +64,20 @@ func (c *checker) suite(f *syntax.File, files []*syntax.File) *suite.Suite {
 		}
 	}
 	return t.out
+}
+
+// named checks the name of a test or invariant, and that it is the only one.
+func (t *tester) named(what string, name syntax.Text, names map[string]diag.Span) {
+	switch text := name.Value; {
+	case strings.TrimSpace(text) == "":
+		t.add(diag.Errorf(CodeEmptyStep, name.Span, "%s needs a name", what).Hintf("say in a few words what must be true"))
+	case strings.ContainsFunc(text, unicode.IsControl):
+		t.add(diag.Errorf(CodeType, name.Span, "the name of %s is one line of text", what).Hintf("leave line ends and control characters out"))
+	}
+	if first, dup := names[name.Value]; dup {
+		t.add(diag.Errorf(CodeDuplicate, name.Span, "%s of this name exists already", what).See(first, "first here"))
+	}
+	names[name.Value] = name.Span
 }
 
 // unusedHandlers reports mocks of handlers that no workflow of the file's imports calls.
@@ -136,7 +142,7 @@ func mockedHandlers(f *syntax.File) []*syntax.Text {
 
 func isTesting(d syntax.Decl) bool {
 	switch d.(type) {
-	case *syntax.Test, *syntax.Mock, *syntax.Put:
+	case *syntax.Test, *syntax.Mock, *syntax.Put, *syntax.Invariant:
 		return true
 	}
 	return false
@@ -179,7 +185,7 @@ func (t *tester) declareTables(m *syntax.Mock) {
 		}
 		row := t.shape(t.flow.space, tab.Shape)
 		if row.Unknown {
-			row = &value.Type{Kind: value.Record, Open: true, Fields: []*value.Field{{Name: "id", Type: value.TUnknown, Optional: true}}}
+			row = &value.Type{Kind: value.Record, Open: true, Unknown: true, Fields: []*value.Field{{Name: "id", Type: value.TUnknown, Optional: true}}}
 		}
 		if row.Kind != value.Record || len(row.Fields) == 0 {
 			t.add(diag.Errorf(CodeType, tab.Shape.Place(), "a table has rows of a record type, not %s", row).Hintf("its first field is the key"))
@@ -258,7 +264,7 @@ func (t *tester) signature(service, operation syntax.Name) *value.Signature {
 // callType is what expectations see of a call that was made.
 func callType(sig *value.Signature) *value.Type {
 	return value.RecordOf(
-		&value.Field{Name: "at", Type: value.TDuration}, &value.Field{Name: "args", Type: sig.Input}, &value.Field{Name: "attempt", Type: value.TInt},
+		atField, &value.Field{Name: "args", Type: sig.Input}, &value.Field{Name: "attempt", Type: value.TInt},
 		&value.Field{Name: "key", Type: value.TString}, &value.Field{Name: "step", Type: value.TString}, &value.Field{Name: "correlation_id", Type: value.TString},
 		&value.Field{Name: "outcome", Type: value.TString}, &value.Field{Name: "body", Type: value.TAny}, &value.Field{Name: "lost", Type: value.TBool},
 	)
@@ -441,6 +447,9 @@ func (t *tester) put(p *syntax.Put, sc *scope, service string) *suite.Put {
 	t.flows(row.Type(), tab.Row)
 	for _, f := range row.Fields() {
 		want := tab.Row.Field(f.Name)
+		if want == nil && tab.Row.Open { // the type of its rows is not known
+			continue
+		}
 		if want == nil {
 			d := diag.Errorf(CodeUnknownArgument, f.Key, "rows of %s have no field %s", tab.Name, f.Name)
 			d.Suggest(f.Key, f.Name, tab.Row.FieldNames())
@@ -1101,7 +1110,7 @@ func (s *testScope) handlerOf(step string) *value.Signature {
 // Refer types functions of steps and operations.
 // Functions are those that take steps and operations.
 func (s *testScope) Functions() []string {
-	return append([]string{"calls"}, slices.Sorted(maps.Keys(stepFunctions))...)
+	return append([]string{suite.Calls, suite.Effects}, slices.Sorted(maps.Keys(stepFunctions))...)
 }
 
 func (s *testScope) Refer(function, path string, span diag.Span) (*value.Type, *diag.Diagnostic, bool) {
@@ -1124,14 +1133,18 @@ func (s *testScope) Refer(function, path string, span diag.Span) (*value.Type, *
 		s.refs[text] = t
 		return t, nil, true
 	}
-	if function != "calls" {
+	fact := function == expr.TookEffect || function == expr.WasCalled
+	if !fact && function != suite.Calls && function != suite.Effects {
 		return nil, nil, false
 	}
 	service, operation, ok := strings.Cut(path, ".")
+	if fact && (!ok || strings.ContainsAny(operation, ".[")) {
+		return nil, diag.Errorf(CodeUnknownOp, span, "it is an operation that is called and takes effect, not %s", path).Hintf("write SERVICE.OPERATION took effect"), true
+	}
 	if !ok {
 		sig := s.handlerOf(path)
 		if sig == nil {
-			return nil, diag.Errorf(CodeUnknownOp, span, "calls takes an operation, or a step that calls a handler").Hintf("write calls(service.operation)"), true
+			return nil, diag.Errorf(CodeUnknownOp, span, "%s takes an operation, or a step that calls a handler", function).Hintf("write %s(service.operation)", function), true
 		}
 		s.refs[text] = value.ListOf(callType(sig))
 		return s.refs[text], nil, true
@@ -1142,6 +1155,11 @@ func (s *testScope) Refer(function, path string, span diag.Span) (*value.Type, *
 		second.Span.Start = span.End - len(operation)
 	}
 	sig := s.tester.signature(first, second)
-	s.refs[text] = value.ListOf(callType(sig))
+	if s.refs[text] = value.ListOf(callType(sig)); fact {
+		s.refs[text] = value.TBool
+	}
 	return s.refs[text], nil, true
 }
+
+// Facts makes `STEP completed` and `SERVICE.OPERATION took effect` conditions.
+func (s *testScope) Facts() bool { return s.ran != nil }

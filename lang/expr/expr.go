@@ -142,7 +142,7 @@ func (p *Program) Parsed() bool { return p.parsed }
 // that is known all the same, with any for what is not, and must not be evaluated.
 func Compile(src Source, scope Scope) (*Program, diag.List) {
 	p := &Program{span: src.Span, text: src.Text, typ: value.TUnknown}
-	out, segments, problems := rewrite(src)
+	out, segments, problems := rewrite(src, hasFacts(scope))
 	if problems.HasErrors() {
 		touch(src.Text, scope)
 		return p, problems
@@ -211,7 +211,7 @@ type Condition struct {
 // its outermost `and`s. Beside errors there is one condition, of type any.
 func CompileConditions(src Source, scope Scope) ([]Condition, diag.List) {
 	whole := &Program{span: src.Span, text: src.Text, typ: value.TUnknown}
-	out, segments, problems := rewrite(src)
+	out, segments, problems := rewrite(src, hasFacts(scope))
 	if problems.HasErrors() {
 		return []Condition{{Program: whole}}, problems
 	}

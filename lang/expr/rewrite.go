@@ -19,6 +19,7 @@ type segment struct{ out, text, len int }
 type rewriter struct {
 	token.Text
 	src      Source
+	facts    bool // see [Facts]
 	out      strings.Builder
 	segments []segment
 	open     []byte // brackets around the current token; argument for a { that was wrapped
@@ -42,8 +43,8 @@ func (s Source) At(start, end int) diag.Span {
 	return span
 }
 
-func rewrite(src Source) (out string, segments []segment, problems diag.List) {
-	r := &rewriter{src: src}
+func rewrite(src Source, facts bool) (out string, segments []segment, problems diag.List) {
+	r := &rewriter{src: src, facts: facts}
 	tokens, _, bad := token.Scan(src.Span.File, src.Text)
 	for _, d := range bad {
 		c := *d
@@ -79,9 +80,13 @@ func (r *rewriter) refuse(i int, format string, args ...any) *diag.Diagnostic {
 }
 
 func (r *rewriter) all() {
-	for i := range r.Tokens {
+	for i := 0; i < len(r.Tokens); i++ {
 		if i > 0 {
 			r.out.WriteByte(' ')
+		}
+		if f := r.fact(i); f != nil {
+			i = r.writeFact(f)
+			continue
 		}
 		r.token(i)
 	}
@@ -259,7 +264,7 @@ func (r *rewriter) hole(start int, p token.Part) {
 		r.problems.Add(diag.Errorf(CodeSyntax, inner.Span, "nothing stands between ${ and }"))
 		return
 	}
-	out, segments, problems := rewrite(inner)
+	out, segments, problems := rewrite(inner, r.facts)
 	r.problems = append(r.problems, problems...)
 	r.out.WriteString("+ string(")
 	base := r.out.Len()

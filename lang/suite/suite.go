@@ -16,6 +16,8 @@ type Suite struct {
 	Mocks   []*Mock      // of the file and its imports: service mocks, then those of single operations
 	Puts    []*Put       // made before every test
 	Tests   []*Test
+
+	Invariants []*Invariant // of the file and its imports, in order
 }
 
 // Test is a scenario, or one for each of Cases.

@@ -138,6 +138,8 @@ func (s *exprScan) wantOperator(t *lexer.Token) (more bool, err error) {
 		if s.take(); t.Value == "not" {
 			s.take()
 		}
+	case t.Type == tIdent && s.fact():
+		return true, nil
 	case t.Type != tOp:
 		return false, nil
 	case binary[t.Value]:
@@ -166,6 +168,20 @@ func (s *exprScan) wantOperator(t *lexer.Token) (more bool, err error) {
 	}
 	s.operand = false
 	return true, nil
+}
+
+// fact takes the words that say something of what stands before them: `charge completed`,
+// `shop.ship took effect`.
+func (s *exprScan) fact() bool {
+	if !s.wordLast && s.last.Value != "]" {
+		return false
+	}
+	n := factAhead(*s.lex.Peek(), func() lexer.Token { return peek(s.lex, 1) })
+	for range n {
+		s.take()
+	}
+	s.wordLast = false
+	return n > 0
 }
 
 // negates reports whether the not ahead belongs to the operator behind it: `not in`.

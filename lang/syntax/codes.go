@@ -6,7 +6,6 @@ import "wf/lang/diag"
 const (
 	CodeUnexpected diag.Code = "WF104" // something that does not belong there
 	CodeWord       diag.Code = "WF105" // a statement word nobody knows
-	CodeLater      diag.Code = "WF106" // a word of the language that this version does not have
 	CodeUnclosed   diag.Code = "WF107" // a bracket without its partner
 	CodeEmpty      diag.Code = "WF108" // a file without declarations
 	CodeLiteral    diag.Code = "WF109" // a literal that does not fit its place

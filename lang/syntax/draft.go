@@ -143,7 +143,7 @@ func (d *draft) read(f *File) {
 			d.notes[d.index(placeOf(n).Span.Start)].broken = true
 		}
 		switch n.(type) {
-		case Decl, Stmt, *Arm, ServiceItem, OperationItem, MockItem, MockStmt, TestStmt, *Field:
+		case Decl, Stmt, *Arm, ServiceItem, OperationItem, MockItem, MockStmt, TestStmt, InvariantRule, *Field:
 			if !inner[n] {
 				i := d.index(placeOf(n).Span.Start)
 				d.notes[i].item, d.notes[i].lineUp = true, lineUpOf(n)
@@ -310,7 +310,7 @@ func (d *draft) word(inExpr bool) {
 	}
 	w := d.add(text, glued)
 	w.broken = w.broken || n.broken
-	w.first, w.encloses, w.goesOn, w.soft = first, encloses, d.inExpr && d.GoesOn(d.at), !inExpr && text == "else"
+	w.first, w.encloses, w.goesOn, w.soft = first, encloses, d.inExpr && d.GoesOn(d.at), !inExpr && (text == "else" || text == "then")
 	switch {
 	case key:
 		w.lineUp = byValue

@@ -13,7 +13,7 @@ import (
 
 // words that may begin a statement, by what encloses it.
 var words = map[string][]string{
-	"":         {"import", "type", "let", "policy", "service", "workflow", "mock", "put", "test"},
+	"":         {"import", "type", "let", "policy", "service", "workflow", "mock", "put", "test", "invariant"},
 	"workflow": {"version", "describe", "input", "let", "ensure", "retry", "timeout", "within", "limit", "breaker", "use", "retryable", "permanent", "step", "on", "finally", "output", "signal"},
 	"step": {"describe", "let", "call", "on", "ensure", "return", "degrade", "fail", "retry", "timeout", "within", "use", "retryable", "permanent",
 		"step", "limit", "first", "tolerate", "undo", "wait", "switch", "finally"},
@@ -26,11 +26,9 @@ var words = map[string][]string{
 	"policy":    {"retry", "timeout", "within", "breaker", "retryable", "permanent"},
 	"mock":      {"table", "operation", "pass", "let", "put", "when"},
 	"when":      {"let", "put", "when", "pass"},
+	"invariant": {"never", "always", "finally", "if", "at", "every"},
 	"test":      {"let", "mock", "put", "call", "seed", "clock", "after", "run", "expect"},
 }
-
-// later are words of the language that this version does not have yet.
-var later = []string{"invariant"}
 
 // foreign are words of other languages with what to write here.
 var foreign = map[string]string{
@@ -193,10 +191,7 @@ func (p *parser) unknownWord(at int, word string, span diag.Span) {
 	context := p.context(at)
 	known, ok := words[context]
 	switch {
-	case slices.Contains(later, word):
-		p.problems.Add(diag.Errorf(CodeLater, span, "%s is not in this version of the language", word))
-		return
-	case foreign[word] != "":
+	case foreign[word] != "" && !slices.Contains(known, word):
 		p.problems.Add(diag.Errorf(CodeWord, span, "there is no %s", word).Hintf("%s", foreign[word]))
 		return
 	case !ok:
@@ -310,10 +305,35 @@ func (p *parser) slip(at int, word, want string) string {
 		return "a code is a name: expect failed CODE"
 	case first == "expect" && t.Kind == token.Ident:
 		return diag.DidYouMean(word, endings)
+	case p.invariantSlip(at, word) != "":
+		return p.invariantSlip(at, word)
+	case slices.Contains(words["invariant"], first) && t.Kind == token.Ident:
+		return diag.DidYouMean(word, slices.Concat(endings, []string{"took effect", "was called"}))
 	case t.Kind == token.Ident && value.Formats[word] != nil:
 		return "write matching " + word
 	case first == "mock" && slices.ContainsFunc([]string{word, prev}, func(w string) bool { return w == "delay" || w == "in" || w == "latency" }):
 		return "how long an answer takes follows it: 200 after 3s"
+	}
+	return ""
+}
+
+// invariantSlip is slip in a rule of an invariant.
+func (p *parser) invariantSlip(at int, word string) string {
+	from := p.begins(at)
+	for i := from; i < at; i++ {
+		if w := p.textOf(i); w == "unless" || w == "before" || w == "after" || w == "of" {
+			return ""
+		}
+	}
+	switch first := p.textOf(from); {
+	case first == "if" && word == "finally":
+		return "write if … then finally …"
+	case first == "never" && p.textOf(from+1) == "call":
+		return "say when it is forbidden: never call service.operation unless, before or after step completed"
+	case first == "at" && p.textOf(from+1) == "most" && at > from+2:
+		return "say what is counted: at most 1 call of service.operation, or effect"
+	case slices.Contains(words["invariant"], first) && (word == "was" || word == "took"):
+		return "of an operation one says took effect, or was called"
 	}
 	return ""
 }

@@ -73,6 +73,13 @@ type rules struct {
 	Clock         *Clock         `parser:"| @@"`
 	Deed          *Deed          `parser:"| @@"`
 	Run           *Run           `parser:"| @@"`
+
+	Invariant  *Invariant  `parser:"| @@"`
+	NeverCall  *NeverCall  `parser:"| @@"`
+	Holds      *Holds      `parser:"| @@"`
+	Implies    *Implies    `parser:"| @@"`
+	AtMost     *AtMost     `parser:"| @@"`
+	EndsWithin *EndsWithin `parser:"| @@"`
 }
 
 // block is a run of statements without braces.
@@ -99,6 +106,7 @@ type productions struct {
 	mockItems   choices[MockItem]
 	mockStmt    production[MockStmt]
 	testStmts   choices[TestStmt]
+	invariants  choices[InvariantRule]
 	serviceItem production[ServiceItem]
 	opItem      production[OperationItem]
 	record      production[Shape]
@@ -121,6 +129,7 @@ var grammar = sync.OnceValue(func() *productions {
 		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (MockItem, error) { return l.mockItems.parse(lex) }),
 		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (MockStmt, error) { return l.mockStmt(lex) }),
 		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (TestStmt, error) { return l.testStmts.parse(lex) }),
+		participle.ParseTypeWith(func(lex *lexer.PeekingLexer) (InvariantRule, error) { return l.invariants.parse(lex) }),
 		participle.ParseTypeWith(l.shape),
 	)
 	l.file = of[File, *File](g, participle.AllowTrailing(false))
@@ -128,6 +137,7 @@ var grammar = sync.OnceValue(func() *productions {
 	l.decls = choices[Decl]{
 		"import": of[Import, Decl](g), "type": of[TypeDecl, Decl](g), "let": of[Let, Decl](g), "policy": of[PolicyDecl, Decl](g),
 		"service": of[Service, Decl](g), "workflow": of[Workflow, Decl](g), "mock": mock(of[Mock, Decl](g), of[handlerMock, Decl](g)), "put": of[Put, Decl](g), "test": of[Test, Decl](g),
+		"invariant": of[Invariant, Decl](g),
 	}
 	classify := of[Classify, Stmt](g)
 	l.stmts = choices[Stmt]{
@@ -151,6 +161,7 @@ var grammar = sync.OnceValue(func() *productions {
 		"let": of[Let, TestStmt](g), "mock": mock(of[Mock, TestStmt](g), of[handlerMock, TestStmt](g)), "put": of[Put, TestStmt](g), "call": of[Call, TestStmt](g), "seed": of[Seed, TestStmt](g), "clock": of[Clock, TestStmt](g),
 		"after": of[Deed, TestStmt](g), "run": of[Run, TestStmt](g), "expect": expectation,
 	}
+	l.invariants = invariantRules(g)
 	l.record, l.list, l.enum, l.named = of[Record, Shape](g), of[ListShape, Shape](g), of[EnumShape, Shape](g), of[NamedShape, Shape](g)
 	return l
 })

@@ -180,7 +180,6 @@ func (w *slips) begin(i int) int {
 	switch {
 	case slices.Contains(known, word):
 		return w.known(i, word)
-	case slices.Contains(later, word):
 	case word == "depends_on" || word == "after" || word == "when" || word == "needs":
 		if f.sort == "step" {
 			return w.inHead(i, word)
@@ -238,6 +237,9 @@ func place(context string) string {
 		return "in an arm of a switch"
 	case "when":
 		return "among the replies of a mock"
+	}
+	if strings.HasPrefix(context, "i") || strings.HasPrefix(context, "o") {
+		return "in an " + context
 	}
 	return "in a " + context
 }

@@ -123,6 +123,8 @@ func (w walker) node(n any) {
 		}
 		w.expr(n.Cases)
 		nodes(w, n.Stmts)
+	case *Invariant, InvariantRule:
+		w.invariant(n)
 	default:
 		w.stmt(n)
 	}

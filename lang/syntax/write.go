@@ -544,7 +544,9 @@ func (w *writer) test(n any) {
 	case *Expect:
 		w.expect(n)
 	default:
-		panic(fmt.Sprintf("cannot write %T", n))
+		if !w.invariant(n) {
+			panic(fmt.Sprintf("cannot write %T", n))
+		}
 	}
 }
 

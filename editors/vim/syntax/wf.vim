@@ -23,12 +23,19 @@ syntax match wfType "\s\@1<=\<\%(bool\|int\|float\|string\|time\|duration\|any\)
 syntax match wfCode "\<\u[A-Z0-9_]\+\>"
 
 " Words that begin a statement.
-syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(import\|type\|let\|policy\|service\|workflow\|mock\|put\|test\)\>\ze\s"
-syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(version\|describe\|input\|output\|step\|on\|undo\|finally\|call\|ensure\|return\|degrade\|fail\|switch\|wait\|signal\|breaker\|invariant\)\>\ze\s"
+syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(import\|type\|let\|policy\|service\|workflow\|mock\|put\|test\|invariant\)\>\ze\s"
+syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(version\|describe\|input\|output\|step\|on\|undo\|finally\|call\|ensure\|return\|degrade\|fail\|switch\|wait\|signal\|breaker\)\>\ze\s"
 syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(operation\|http\|table\|pass\|when\|seed\|clock\|after\|run\|expect\)\>\ze\%(\s\|$\)"
 syntax match wfSetting "\%(^\s*\|[{},]\s*\)\@<=\<\%(retry\|timeout\|within\|limit\|first\|tolerate\|use\|retryable\|permanent\)\>\ze\%(\s\|$\)\%(\s*[:.(]\)\@!"
 
+syntax match wfStatement "\%(^\s*\|[{},]\s*\)\@<=\<\%(never\s\+call\|never\|always\|finally\|if\|at\s\+most\|every\s\+run\s\+ends\s\+within\)\>\ze\s"
+
 " Words that stand behind others.
+syntax match wfWord "\<then\s\+finally\>\ze\s"
+syntax match wfWord "\s\@1<=\<\%(unless\|before\)\>\ze\s"
+syntax match wfWord "\<\%(effects\|effect\|calls\|call\)\s\+of\>\ze\s"
+syntax match wfWord "\s\@1<=\<per\s\+run\>"
+syntax match wfEnding "\%(\k\|\]\)\s\+\zs\%(took\s\+effect\|was\s\+called\)\>"
 syntax match wfWord "\s\@1<=\<\%(after\|when\|for\|of\|by\|else\|idempotent\|read\|handler\|key\|resolve\|cancel\|golden\)\>\ze\%(\s*[:.(]\)\@!"
 syntax match wfWord "\<else\s\+\zs\%(return\|degrade\|fail\|retry\)\>"
 syntax match wfWord "\<wait\s\+\zs\%(for\|until\)\>\ze\s"
