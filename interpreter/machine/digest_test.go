@@ -29,7 +29,7 @@ var left = map[string]map[string]string{
 		"breaks": derived, "result": derived, "undoings": digested, "concluding": digested, "compensated": digested, "undone": digested,
 		"left": digested, "room": memory,
 	},
-	"Config": {"RunID": same, "CorrelationID": same, "Seed": same, "Start": same, "Trace": told, "Cover": told},
+	"Config": {"RunID": same, "CorrelationID": same, "Seed": same, "Start": same, "Trace": told, "Cover": told, "Ended": told},
 	"shared": {
 		"now": digested, "out": settled, "services": told, "affects": derived, "closing": digested, "runs": digested, "agenda": settled,
 		"recalls": recalled, "before": digested, "renewed": digested,

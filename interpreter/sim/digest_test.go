@@ -369,7 +369,7 @@ func TestDigestRandom(t *testing.T) {
 					t.Fatalf("%s\n%s", problem, src)
 				}
 			})
-			if count.met < count.states/50 {
+			if count.met < count.states/100 { // chance may draw few that do
 				t.Errorf("%d states, only %d meetings", count.states, count.met)
 			}
 		})
