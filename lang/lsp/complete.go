@@ -103,6 +103,8 @@ func (t *typing) source() {
 		if len(t.items) == 0 {
 			t.names(stand)
 		}
+	case around == "invariant" && first(text) == "never" && !conditional(t.line+t.rest):
+		t.names(stand + " unless run completed")
 	default:
 		t.names(stand)
 	}
@@ -112,9 +114,39 @@ func (t *typing) source() {
 	if last == "expect" {
 		t.words(append([]string{"golden"}, syntax.Endings...))
 	}
+	if around == "invariant" {
+		t.rule(text)
+	}
 	if last == "else" {
 		t.words([]string{"fail", "return", "degrade", "retry"})
 	}
+}
+
+// rule completes with the words that go on with a rule of an invariant.
+func (t *typing) rule(line token.Text) {
+	last := line.Word(len(line.Tokens) - 2)
+	follows := map[string][]string{"never": {"call"}, "at": {"most"}, "every": {"run ends within"}, "then": {"finally"}, "took": {"effect"}, "was": {"called"}, "per": {"run"}}
+	before := []string{"always", "finally", "if", "unless", "before", "after", "and", "or", "not", "call", "of", "in"}
+	switch {
+	case follows[last] != nil:
+		t.words(follows[last])
+	case slices.Contains(before, last) || last != "]" && (len(line.Tokens) < 2 || line.Tokens[len(line.Tokens)-2].Kind != token.Ident): // nothing yet of which something could be said
+	case first(line) == "at" && !strings.Contains(t.line, " of "):
+	default:
+		t.words(slices.DeleteFunc(append(slices.Clone(syntax.Endings), "took effect", "was called"), func(w string) bool { return w == "refused" }))
+		switch {
+		case strings.Contains(t.line, "never call ") && !conditional(t.line):
+			t.items = nil
+			t.words([]string{"unless", "before", "after"})
+		case first(line) == "if" && !strings.Contains(t.line, " then "):
+			t.words([]string{"then finally"})
+		}
+	}
+}
+
+// conditional reports whether a rule about a call says when it is forbidden.
+func conditional(line string) bool {
+	return slices.ContainsFunc([]string{" unless ", " before ", " after "}, func(w string) bool { return strings.Contains(line, w) })
 }
 
 // first is the first word of a line.

@@ -92,6 +92,8 @@ func declaration(n any) (named, bool) {
 			return named{n.Service.Text + "." + n.Operation.Text, "mock", protocol.SymbolKindMethod, n.Service.Span.To(n.Operation.Span)}, true
 		}
 		return of(n.Service, protocol.SymbolKindInterface, "mock")
+	case *syntax.Invariant:
+		return named{n.Name.Value, "invariant", protocol.SymbolKindEvent, n.Name.Span}, true
 	case *syntax.Test:
 		return named{n.Name.Value, "test", protocol.SymbolKindMethod, n.Name.Span}, true
 	case *syntax.Input:

@@ -165,6 +165,12 @@ func places(tree *syntax.File) (names map[int]mark, inside func(offset int) bool
 			if n.Var != nil {
 				name(tokenVariable, declares, *n.Var)
 			}
+		case *syntax.Invariant:
+			name(tokenWorkflow, 0, n.Workflow...)
+		case *syntax.NeverCall:
+			target(n.Target)
+		case *syntax.AtMost:
+			target(n.Target)
 		case *syntax.Run:
 			name(tokenWorkflow, 0, n.Workflow...)
 		case *syntax.Deed:
@@ -198,6 +204,8 @@ func inExpression(t token.Text, i int) mark {
 		return mark{kind: tokenField}
 	case token.WordOps[word]:
 		return mark{kind: tokenOperator}
+	case i > 0 && syntax.IsFactWord(word) && (t.Tokens[i-1].Kind == token.Ident && !token.WordOps[prev] || prev == "]"): // behind what it is about
+		return mark{kind: tokenKeyword}
 	case word == "nil" || word == "true" || word == "false":
 		return mark{kind: tokenKeyword}
 	case t.Word(i+1) == "(":

@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/alecthomas/participle/v2"
 	"github.com/alecthomas/participle/v2/lexer"
@@ -76,6 +77,11 @@ func invariantRules(g *participle.Parser[rules]) choices[InvariantRule] {
 
 // factWords are the words of facts that are no endings.
 var factWords = []string{"took", "effect", "was", "called"}
+
+// IsFactWord reports whether a word may say what became of something that stands before it.
+func IsFactWord(word string) bool {
+	return slices.Contains(factWords, word) || slices.Contains(Endings, word) && word != "refused"
+}
 
 // factAhead is how many words behind a name or path are to come that make it a fact: one
 // of an ending, two of `took effect` and `was called`; 0 if there is none.
