@@ -165,7 +165,7 @@ func (g *trees) outcome() Outcome {
 }
 
 func (g *trees) decl() Decl {
-	switch g.int("declaration", 9) {
+	switch g.int("declaration", 10) {
 	case 0:
 		return &Import{Path: g.text()}
 	case 1:
@@ -180,6 +180,8 @@ func (g *trees) decl() Decl {
 		return &Let{Name: g.anyName(), Value: g.expr()}
 	case 7:
 		return g.mock()
+	case 8:
+		return g.invariant()
 	}
 	test := &Test{Name: g.text(), Stmts: some(g, 0, 6, g.testStmt)}
 	if g.flip("cases") {
@@ -187,6 +189,39 @@ func (g *trees) decl() Decl {
 		test.Var, test.Cases = &name, g.expr()
 	}
 	return test
+}
+
+func (g *trees) invariant() *Invariant {
+	return &Invariant{Name: g.text(), Workflow: some(g, 0, 2, g.anyName), Rules: some(g, 0, 4, func() InvariantRule {
+		target := []Name{g.sureName(), g.anyName()}
+		switch g.int("rule", 5) {
+		case 0:
+			return &NeverCall{Target: target, When: rapid.SampledFrom([]string{"unless", "before", "after"}).Draw(g.t, "when"), Fact: g.fact()}
+		case 1:
+			return &Implies{If: g.fact(), Then: g.fact()}
+		case 2:
+			return &AtMost{Count: g.expr(), Unit: rapid.SampledFrom([]string{"call", "calls", "effect", "effects"}).Draw(g.t, "unit"), Target: target, PerRun: g.flip("per run")}
+		case 3:
+			return &EndsWithin{Value: g.expr()}
+		}
+		return &Holds{Word: rapid.SampledFrom([]string{"always", "never", "finally"}).Draw(g.t, "word"), Fact: g.fact()}
+	})}
+}
+
+// fact writes facts with operators between them.
+func (g *trees) fact() *Expr {
+	one := func() string {
+		switch g.int("fact", 4) {
+		case 0:
+			return g.operands(2)
+		case 1:
+			return "(" + g.space(true) + g.sureName().Text + " failed or not " + g.sureName().Text + " completed)"
+		case 2:
+			return g.sureName().Text + "." + g.anyName().Text + " took  effect"
+		}
+		return g.sureName().Text + "[" + g.operands(1) + "]." + g.anyName().Text + " skipped"
+	}
+	return &Expr{Text: strings.Join(some(g, 1, 3, one), g.space(true)+rapid.SampledFrom([]string{"and", "or"}).Draw(g.t, "joined by")+g.space(true))}
 }
 
 func (g *trees) shape(depth int) Shape {
