@@ -64,8 +64,15 @@ func (t *tester) subject(tree *syntax.Invariant, file *syntax.File) *graph.Graph
 	}
 	found := all
 	if len(all) > 1 {
-		if fits := keep(all, func(d definition) bool { return t.fits(tree, d.tree) }); len(fits) > 0 {
-			found = fits
+		strange := make([]int, len(all))
+		for i, d := range all {
+			strange[i] = t.strange(tree, d.tree)
+		}
+		found = nil
+		for i, d := range all {
+			if strange[i] == slices.Min(strange) { // a name that is misspelt fits none
+				found = append(found, d)
+			}
 		}
 		if run := keep(found, t.isRun); len(found) > 1 && len(run) > 0 {
 			found = run
@@ -100,9 +107,9 @@ func (t *tester) isRun(d definition) bool {
 	})
 }
 
-// fits reports whether a workflow has the steps that an invariant names, and calls the
-// operations.
-func (t *tester) fits(tree *syntax.Invariant, w *syntax.Workflow) bool {
+// strange counts the names of an invariant that a workflow does not know: steps that it has
+// not, and operations that it does not call.
+func (t *tester) strange(tree *syntax.Invariant, w *syntax.Workflow) int {
 	steps, called := map[string]bool{}, map[string]bool{}
 	t.callsOf(w, called, map[*syntax.Workflow]bool{})
 	for _, st := range w.Stmts {
@@ -110,21 +117,26 @@ func (t *tester) fits(tree *syntax.Invariant, w *syntax.Workflow) bool {
 			steps[s.Name.Text] = true
 		}
 	}
-	ok := true
-	syntax.Walk(tree, func(n any) bool {
-		switch n := n.(type) {
+	n := 0
+	count := func(known bool) {
+		if !known {
+			n++
+		}
+	}
+	syntax.Walk(tree, func(part any) bool {
+		switch r := part.(type) {
 		case *syntax.NeverCall:
-			ok = ok && called[written(n.Target)]
+			count(called[written(r.Target)])
 		case *syntax.AtMost:
-			ok = ok && called[written(n.Target)]
+			count(called[written(r.Target)])
 		case *syntax.Expr:
-			for _, ch := range chains(n.Text) {
-				ok = ok && (steps[ch.root] || len(ch.fields) > 0 && called[ch.root+"."+ch.fields[0]] || t.known(ch.root))
+			for _, ch := range chains(r.Text) {
+				count(steps[ch.root] || len(ch.fields) > 0 && called[ch.root+"."+ch.fields[0]] || t.known(ch.root))
 			}
 		}
 		return true
 	})
-	return ok
+	return n
 }
 
 // callsOf collects the operations that runs of a workflow call, those of the workflows it

@@ -141,7 +141,7 @@ func (b *balancer) lineStart(n int, l row) {
 		}
 		return
 	}
-	if b.all[l.from].Kind == token.Op && nesting(first) == 0 || first == "else" || binaryWords[first] {
+	if b.all[l.from].Kind == token.Op && nesting(first) == 0 || first == "else" || first == "then" || binaryWords[first] {
 		return // it goes on with the line above
 	}
 	for len(b.open) > 0 && b.surplus < 0 && b.top().line < n && b.lines[b.top().line].indent >= l.indent {

@@ -374,7 +374,7 @@ func (p *parser) blank(at int) bool {
 // continued reports whether the line that begins with token i goes on with the one above.
 func (p *parser) continued(i int) bool {
 	word := p.textOf(i)
-	return p.tokens[i].Kind == token.Ident && (word == "else" || binaryWords[word]) || p.tokens[i].Kind == token.Op && (binary[word] || word == "|" || word == "." || word == "?." || word == "?")
+	return p.tokens[i].Kind == token.Ident && (word == "else" || word == "then" || binaryWords[word]) || p.tokens[i].Kind == token.Op && (binary[word] || word == "|" || word == "." || word == "?." || word == "?")
 }
 
 // incomplete is the last token of the statement that ends too early, if that is what the
