@@ -431,7 +431,7 @@ func (m *mender) headers() {
 			surplus--
 			m.report(CodeUnclosed, end, end, "the [ of the cases is missing").Hintf("write in [")
 			m.edit(end, end, " [")
-		case surplus > 0 && next.indent > l.indent && m.all[next.from].Kind != token.Op && !m.is(next.from, "else") && !binaryWords[m.word(next.from)] && m.ends(l.to-1):
+		case surplus > 0 && next.indent > l.indent && m.all[next.from].Kind != token.Op && !m.is(next.from, "else") && !m.is(next.from, "then") && !binaryWords[m.word(next.from)] && m.ends(l.to-1):
 			surplus--
 			m.report(CodeUnclosed, end, end, "the { of %s is missing", what).Hintf("write %s {", what)
 			m.edit(end, end, " {")
@@ -446,4 +446,4 @@ func (m *mender) ends(i int) bool {
 }
 
 // blockWords begin what has braces.
-var blockWords = []string{"workflow", "step", "service", "operation", "policy", "test", "mock", "on", "when", "else", "switch", "input", "call", "run"}
+var blockWords = []string{"workflow", "step", "service", "operation", "policy", "test", "invariant", "mock", "on", "when", "else", "switch", "input", "call", "run"}
