@@ -127,6 +127,10 @@ func TestSchemas(t *testing.T) {
 			one(f, f) // refused
 		}
 	}
+	for _, name := range []string{"user_registration", "expense_approval", "customer_refund"} {
+		_, found, _ := invoke("", "explore", "--faults", "1", "--format", "json", "../../workflows/"+name+".wf")
+		check("explore", name+" explore", found)
+	}
 	for _, name := range cases {
 		if !strings.HasPrefix(filepath.Base(name), "test_") {
 			continue
@@ -153,7 +157,7 @@ func TestSchemas(t *testing.T) {
 	_, services, _ := invoke("", "services", "--format", "json")
 	check("services", "services", services)
 	for name := range s {
-		if seen[name] < 10 && name != "test" && name != "coverage" {
+		if seen[name] < 10 && name != "test" && name != "coverage" && name != "explore" {
 			t.Errorf("schema %s was held against %d values only", name, seen[name])
 		}
 	}

@@ -23,7 +23,8 @@ type Pool struct {
 	numbers []any
 }
 
-func (p *Pool) add(v any) {
+// Add notes a value, and of a number its neighbours.
+func (p *Pool) Add(v any) {
 	switch v := v.(type) {
 	case string:
 		if !slices.Contains(p.texts, any(v)) && len(p.texts) < maxPool {
@@ -39,11 +40,11 @@ func (p *Pool) add(v any) {
 		p.numbers = append(p.numbers, v)
 	case []any:
 		for _, e := range v {
-			p.add(e)
+			p.Add(e)
 		}
 	case map[string]any:
 		for _, name := range sorted(v) {
-			p.add(v[name])
+			p.Add(v[name])
 		}
 	}
 }
@@ -65,15 +66,15 @@ func PoolOf(g *graph.Graph) (Pool, map[string]bool) {
 			switch t.Kind {
 			case token.String:
 				if s, err := strconv.Unquote(word); err == nil {
-					p.add(s)
+					p.Add(s)
 				}
 			case token.Ident:
 				idents[word] = true
 			default:
 				if n, err := strconv.Atoi(word); err == nil {
-					p.add(n)
+					p.Add(n)
 				} else if f, err := strconv.ParseFloat(word, 64); err == nil {
-					p.add(f)
+					p.Add(f)
 				}
 			}
 		}
@@ -351,7 +352,7 @@ func labelOf(path string, v any) string {
 // With is a pool with the values of a record, too.
 func (p Pool) With(record map[string]any) Pool {
 	p.texts, p.numbers = slices.Clip(p.texts), slices.Clip(p.numbers)
-	p.add(any(record))
+	p.Add(any(record))
 	return p
 }
 

@@ -13,6 +13,11 @@ import (
 // Hasher makes digests of the runs of one graph. It is not safe for concurrent use.
 type Hasher struct{ in digester }
 
+// Coarse makes digests that tell deadlines of the run and of steps apart by a share of their
+// length only, so that runs which are a little later than others are like them. What the
+// digests say of such runs holds but for deadlines that are close. 0: exactly.
+func (h *Hasher) Coarse(parts int) { h.in.parts = parts }
+
 // digester writes a state to a hash.
 type digester struct {
 	value.Hash
@@ -21,6 +26,7 @@ type digester struct {
 	effects []heldEffect
 	tickets []*ticket
 	set     value.Digest // of what has no order
+	parts   int          // see Hasher.Coarse
 	outer   value.Hash
 }
 
@@ -99,6 +105,15 @@ func (h *digester) flags(list ...bool) {
 
 // until writes how far away a moment is.
 func (h *digester) until(at time.Duration) { h.Word(uint64(at - h.now)) }
+
+// deadline writes how far away the end of a time is.
+func (h *digester) deadline(from, to time.Duration) {
+	if h.parts == 0 || to <= from {
+		h.until(to)
+		return
+	}
+	h.Word(uint64((to - h.now) * time.Duration(h.parts) / (to - from)))
+}
 
 // ending writes how a step ended; "" if it has not.
 func (h *digester) ending(e Ending) {
@@ -315,7 +330,7 @@ func (h *digester) machine(m *Machine) (clock bool) {
 	case m.done: // it counts if the run is opened again
 		h.until(max(m.within, m.now))
 	default:
-		h.until(m.within)
+		h.deadline(m.since, m.within)
 	}
 	h.why(m.err, h.tells(m))
 	h.Value(m.outcome)
@@ -529,7 +544,7 @@ func (h *digester) exec(m *Machine, x *exec) {
 	h.flags(x.undoing, x.late, x.paused, due, x.degraded != "", x.finally != nil, x.inner != nil, x.call != nil)
 	h.Int(x.pauses)
 	if due {
-		h.until(x.within)
+		h.deadline(x.state().started, x.within)
 	}
 	if x.paused {
 		h.until(x.until)

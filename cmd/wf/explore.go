@@ -1,0 +1,424 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"wf/golden"
+	"wf/golden/explore"
+	"wf/lang"
+	"wf/lang/graph"
+	"wf/lang/value"
+)
+
+type exploreCmd struct {
+	File        string `arg:"" help:"Definition, .wf or .yaml; its tests and invariants are found beside it." predictor:"definition"`
+	Workflow    string `help:"Which workflow of the file, if it has several." placeholder:"NAME" predictor:"workflow"`
+	Faults      string `help:"How many faults at once: a number, or all. If it is not given, all if that can be afforded, else two." placeholder:"N"`
+	Input       string `short:"i" help:"JSON file with the input to explore, instead of those of the tests; - reads standard input." placeholder:"FILE" predictor:"file"`
+	Limit       int    `help:"How many choices are tried before the search is content with two faults." default:"200000"`
+	WithoutKeys bool   `help:"Take services for ones that know no idempotency keys: what is asked for again is done again."`
+	NoCancel    bool   `help:"Do not cancel runs."`
+	NoCrash     bool   `help:"Do not let the process die."`
+	Save        string `help:"Write a test for each finding into this folder." placeholder:"DIR"`
+	Format      string `help:"text or json." enum:"text,json" default:"text"`
+	Jobs        int    `short:"j" help:"Workers; as many as there are processors if not given. The result is the same." placeholder:"N"`
+}
+
+// Help is shown by wf explore --help.
+func (exploreCmd) Help() string {
+	return `Runs a workflow in every way it can go, with the core that runs it for real. At every
+call that a run reaches each outcome of its service is tried: successes, refusals, 5xx,
+throttling, timeouts, broken connections, answers that are malformed, and answers that are
+lost after the call took effect. Runs are cancelled at every moment, the process dies,
+signals come early, late and never, what falls on one moment comes in every order.
+
+It fails if an invariant of the tests is broken, or one that holds for every workflow: no
+expression fails, every run ends, what is undone is undone even under one more fault, no
+call is made after the end, no two requests have one key.
+
+Examples:
+  wf explore workflows/checkout.wf
+  wf explore workflows/user_registration.wf --faults 1
+  wf explore workflows/checkout.wf --without-keys --save found`
+}
+
+// Run explores.
+func (c *exploreCmd) Run(e *env) error {
+	opts := explore.Options{Faults: -1, Limit: c.Limit, Workers: c.Jobs, Cancel: !c.NoCancel, Crash: !c.NoCrash, Signals: true, WithoutKeys: c.WithoutKeys}
+	if c.Faults != "" && c.Faults != "all" {
+		n, err := strconv.Atoi(c.Faults)
+		if err != nil || n < 0 {
+			return wrong("--faults takes a number or all, not %s", c.Faults)
+		}
+		opts.Faults = n
+	}
+	if c.Limit < 1 {
+		return wrong("--limit takes a number from 1 on, not %d", c.Limit)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	p, err := e.load(c.File, lang.Options{Catalog: services(1), StubHandlers: true})
+	if err != nil {
+		return err
+	}
+	g, err := p.Workflow(c.Workflow)
+	if err != nil {
+		return wrong("%s: %v", c.File, err)
+	}
+	if err := c.inputs(e, g, &opts); err != nil {
+		return err
+	}
+	ctx, stop := e.interrupt(context.Background())
+	defer stop()
+	line := newExploreProgress(e, c.Format == "text")
+	opts.Progress = line.show
+	opts.Stop = func() bool { return ctx.Err() != nil }
+	r, err := explore.Run(g, opts)
+	line.hide()
+	if err != nil {
+		return wrong("%s: %v", c.File, err)
+	}
+	show := &explored{e: e, r: r, g: g}
+	if c.Format == "json" {
+		err = show.json()
+	} else {
+		show.text()
+	}
+	switch {
+	case err != nil:
+		return err
+	case r.Stopped:
+		return &exit{status: exitInterrupted}
+	case len(r.Findings) > 0:
+		return &exit{status: exitFailed}
+	}
+	return nil
+}
+
+// inputs finds where runs begin: the input that is given, or those of the tests.
+func (c *exploreCmd) inputs(e *env, g *graph.Graph, opts *explore.Options) error {
+	if c.Input != "" {
+		src, err := (&runCmd{Input: c.Input}).read(e)
+		if err != nil {
+			return err
+		}
+		v, err := value.DecodeJSON(src)
+		if err != nil {
+			return wrong("%s is not usable as input: %v", c.Input, err)
+		}
+		opts.Inputs = []explore.Input{{Value: v, Label: c.Input}}
+		return nil
+	}
+	opts.Examples = true
+	names, err := golden.TestFiles(hostFS{}, path.Dir(path.Clean(c.File)))
+	if err != nil {
+		return nil // there are none to be read
+	}
+	for _, name := range names {
+		if path.Dir(name) != path.Dir(path.Clean(c.File)) {
+			continue
+		}
+		p, problems := lang.Load(hostFS{}, name, lang.Options{Catalog: services(1)})
+		if problems.HasErrors() || p.Suite == nil || !slices.ContainsFunc(golden.Workflows(p.Suite), func(w *graph.Graph) bool {
+			return w.FullName() == g.FullName() && w.Span.File == g.Span.File
+		}) {
+			continue
+		}
+		opts.Inputs = append(opts.Inputs, explore.Inputs(p.Suite, g)...)
+	}
+	return nil
+}
+
+// exploreProgress is a line on the terminal that says how far a search is.
+type exploreProgress struct {
+	e     *env
+	on    bool
+	last  time.Time
+	drawn bool
+}
+
+func newExploreProgress(e *env, wanted bool) *exploreProgress {
+	return &exploreProgress{e: e, on: wanted && e.terminal, last: e.now()}
+}
+
+func (p *exploreProgress) hide() {
+	if p.drawn {
+		fmt.Fprint(p.e.stderr, "\r\x1b[K")
+		p.drawn = false
+	}
+}
+
+// show draws the line, if it is time. How much there is left is not known: what waits may
+// lead to more.
+func (p *exploreProgress) show(at explore.Progress) {
+	now := p.e.now()
+	if !p.on || now.Sub(p.last) < 100*time.Millisecond {
+		return
+	}
+	p.last, p.drawn = now, true
+	fmt.Fprintf(p.e.stderr, "\r\x1b[K%s at once: %s tried, %s found, of which at least %d %% are done",
+		plural(at.Faults, "fault"), thousands(uint64(at.Tried)), plural(at.States, "state"), 100*(at.States-at.Waiting)/max(at.States, 1))
+}
+
+// explored prints what a search found out.
+type explored struct {
+	e *env
+	r *explore.Report
+	g *graph.Graph
+}
+
+func (x *explored) text() {
+	w, r := x.e.stdout, x.r
+	fmt.Fprintf(w, "%s\n", x.e.paintOut(r.Workflow, "1"))
+	fmt.Fprintf(w, "  %s\n", x.extent())
+	fmt.Fprintf(w, "  %s\n\n", x.effort())
+	width := 0
+	for _, end := range r.Ends {
+		width = max(width, len(runs(end.Runs)))
+	}
+	for _, end := range r.Ends {
+		fmt.Fprintf(w, "  %*s  %s\n", width, runs(end.Runs), x.ending(end.End))
+	}
+	if len(r.Table) > 0 {
+		fmt.Fprintln(w)
+		x.table()
+	}
+	for i, f := range r.Findings {
+		fmt.Fprintln(w)
+		x.finding(i+1, f)
+	}
+	fmt.Fprintln(w)
+	if len(r.Findings) == 0 {
+		fmt.Fprintf(w, "%s nothing is wrong\n", x.e.paintOut("✓", "32"))
+	} else {
+		fmt.Fprintf(w, "%s %s\n", x.e.paintOut("✗", "31"), plural(len(r.Findings), "finding"))
+	}
+}
+
+// extent says which runs were tried.
+func (x *explored) extent() string {
+	r := x.r
+	switch {
+	case r.Stopped:
+		return "stopped; what was tried until then:"
+	case r.All:
+		return "every run, however many faults at once"
+	case r.Complete < 0:
+		return "cut off before all runs without a fault were tried: raise --limit"
+	case r.Complete == 0:
+		return "every run without a fault"
+	}
+	s := fmt.Sprintf("every run with up to %s at once", plural(r.Complete, "fault"))
+	if r.Cut {
+		s += ", and some with more"
+	}
+	return s
+}
+
+func (x *explored) effort() string {
+	r := x.r
+	return fmt.Sprintf("%s from %s, told apart by %s", plural64(r.Runs, "run"), plural(len(r.Inputs), "input"), plural64(uint64(r.States), "state"))
+}
+
+func (x *explored) ending(e explore.End) string {
+	color := "31"
+	switch {
+	case e.Wrong:
+	case e.Ending == "completed":
+		color = "32"
+	case e.Ending == "degraded", e.Ending == "compensated", e.Ending == "cancelled":
+		color = "33"
+	}
+	return x.e.paintOut(e.String(), color)
+}
+
+// table prints what one fault does.
+func (x *explored) table() {
+	type line struct{ place, fault, once, stays string }
+	lines := []line{{"one fault", "", "once", "if it stays"}}
+	last := ""
+	for i, row := range x.r.Table {
+		l := line{place: row.Place, fault: row.Fault, once: ends(row.Once), stays: ends(row.Stays)}
+		if row.Place == "" {
+			l.place = "(the run)"
+		}
+		if row.Place == last && i > 0 {
+			l.place = ""
+		}
+		last = row.Place
+		lines = append(lines, l)
+	}
+	var w [3]int
+	for _, l := range lines {
+		w[0], w[1], w[2] = max(w[0], columnsOf(l.place)), max(w[1], columnsOf(l.fault)), max(w[2], columnsOf(l.once))
+	}
+	for i, l := range lines {
+		text := strings.TrimRight(fmt.Sprintf("  %s  %s  %s  %s", padded(l.place, w[0]), padded(l.fault, w[1]), padded(l.once, w[2]), l.stays), " ")
+		if i == 0 {
+			text = x.e.paintOut(text, "2")
+		}
+		fmt.Fprintln(x.e.stdout, text)
+	}
+}
+
+func padded(s string, n int) string { return s + strings.Repeat(" ", max(0, n-columnsOf(s))) }
+
+func ends(list []explore.End) string {
+	words := make([]string, len(list))
+	for i, e := range list {
+		words[i] = e.String()
+	}
+	return strings.Join(words, " or ")
+}
+
+func (x *explored) finding(n int, f *explore.Finding) {
+	w := x.e.stdout
+	how := "without any fault"
+	if f.Faults > 0 {
+		how = "by " + plural(f.Faults, "fault")
+	}
+	fmt.Fprintf(w, "%s %s\n", x.e.paintOut(fmt.Sprintf("%d.", n), "1"), x.e.paintOut(f.Title, "1"))
+	at := ""
+	if f.Place != "" {
+		at = ", at " + f.Place
+	}
+	fmt.Fprintf(w, "   %s, %s%s; the input is %s\n", f.Kind, how, at, f.Input.Label)
+	width, places := 0, 0
+	for _, l := range f.Story {
+		width = max(width, len(value.FormatDuration(l.At.Round(time.Millisecond)))+1)
+		if where, _, ok := strings.Cut(l.Text, "  "); ok && !l.Note {
+			places = max(places, columnsOf(where))
+		}
+	}
+	for _, l := range f.Story {
+		mark := " "
+		text := l.Text
+		if where, what, ok := strings.Cut(l.Text, "  "); l.Note {
+			mark, text = x.e.paintOut("▸", "33"), x.e.paintOut(l.Text, "33")
+		} else if ok {
+			text = padded(where, places) + "  " + what
+		}
+		fmt.Fprintf(w, "   %*s %s %s\n", width, "+"+value.FormatDuration(l.At.Round(time.Millisecond)), mark, text)
+	}
+	if f.Times > 0 {
+		fmt.Fprintf(w, "   and in %s more\n", plural(f.Times, "way"))
+	}
+}
+
+func runs(n uint64) string {
+	if n == ^uint64(0) {
+		return "more than " + thousands(n-1)
+	}
+	return thousands(n)
+}
+
+func plural64(n uint64, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return runs(n) + " " + word + "s"
+}
+
+// thousands writes a number with a comma between groups of three digits.
+func thousands(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// exploreVersion is the version of the JSON form.
+const exploreVersion = 1
+
+type (
+	exploredObject struct {
+		Version  int              `json:"explore_version"`
+		Workflow string           `json:"workflow"`
+		Faults   int              `json:"faults"` // of which all runs were tried; -1: of none
+		All      bool             `json:"all"`
+		Stopped  bool             `json:"stopped"`
+		Runs     string           `json:"runs"` // a number, which may be larger than JSON's
+		States   int              `json:"states"`
+		Tried    int              `json:"tried"`
+		Inputs   []exploreInput   `json:"inputs"`
+		Endings  []exploreEnding  `json:"endings"`
+		Table    []exploreRow     `json:"table"`
+		Findings []exploreFinding `json:"findings"`
+	}
+	exploreInput struct {
+		Label string `json:"label"`
+		Input any    `json:"input"`
+	}
+	exploreEnd struct {
+		Ending string `json:"ending"`
+		Code   string `json:"code,omitempty"`
+		Wrong  bool   `json:"wrong,omitempty"`
+	}
+	exploreEnding struct {
+		exploreEnd
+		Runs string `json:"runs"`
+	}
+	exploreRow struct {
+		Place string       `json:"place,omitempty"`
+		Fault string       `json:"fault"`
+		Also  []string     `json:"also,omitempty"`
+		Once  []exploreEnd `json:"once,omitempty"`
+		Stays []exploreEnd `json:"stays,omitempty"`
+	}
+	exploreFinding struct {
+		Kind   explore.Kind  `json:"kind"`
+		Title  string        `json:"title"`
+		Place  string        `json:"place,omitempty"`
+		Faults int           `json:"faults"`
+		More   int           `json:"more"`
+		Input  exploreInput  `json:"input"`
+		Story  []exploreLine `json:"story"`
+		Saved  string        `json:"saved,omitempty"`
+	}
+	exploreLine struct {
+		At   float64 `json:"at_ms"`
+		Text string  `json:"text"`
+		Note bool    `json:"note,omitempty"`
+	}
+)
+
+// json prints one object.
+func (x *explored) json() error {
+	r := x.r
+	input := func(in explore.Input) exploreInput { return exploreInput{in.Label, x.g.Input.Redact(in.Value)} }
+	end := func(list []explore.End) (out []exploreEnd) {
+		for _, e := range list {
+			out = append(out, exploreEnd(e))
+		}
+		return out
+	}
+	o := exploredObject{Version: exploreVersion, Workflow: r.Workflow, Faults: r.Complete, All: r.All, Stopped: r.Stopped, Runs: strconv.FormatUint(r.Runs, 10), States: r.States, Tried: r.Tried,
+		Inputs: []exploreInput{}, Endings: []exploreEnding{}, Table: []exploreRow{}, Findings: []exploreFinding{}}
+	for _, in := range r.Inputs {
+		o.Inputs = append(o.Inputs, input(in))
+	}
+	for _, e := range r.Ends {
+		o.Endings = append(o.Endings, exploreEnding{exploreEnd(e.End), strconv.FormatUint(e.Runs, 10)})
+	}
+	for _, row := range r.Table {
+		o.Table = append(o.Table, exploreRow{row.Place, row.Fault, row.Also, end(row.Once), end(row.Stays)})
+	}
+	for _, f := range r.Findings {
+		out := exploreFinding{Kind: f.Kind, Title: f.Title, Place: f.Place, Faults: f.Faults, More: f.Times, Input: input(f.Input), Story: []exploreLine{}}
+		for _, l := range f.Story {
+			out.Story = append(out.Story, exploreLine{float64(l.At) / float64(time.Millisecond), l.Text, l.Note})
+		}
+		o.Findings = append(o.Findings, out)
+	}
+	return writeJSON(x.e.stdout, o)
+}

@@ -1,0 +1,141 @@
+package explore
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"wf/lang"
+	"wf/lang/graph"
+)
+
+const services = `
+service bank {
+  5xx
+  operation charge { input { order string, cents int }, 201 { id string, state "paid" | "held" }, 402 { why string } }
+  operation refund { input { order string }, 200, 404 }
+  operation look idempotent { http GET "/charges/{order}", input { order string }, 200 { state "pending" | "paid" } }
+}
+service mail { operation send { input { to string }, 202, BOUNCED } }
+`
+
+func parse(t *testing.T, src string) *graph.Graph {
+	t.Helper()
+	p, problems := lang.Load(fstest.MapFS{"w.wf": {Data: []byte(services + src)}}, "w.wf", lang.Options{})
+	if problems.HasErrors() {
+		t.Fatal(problems)
+	}
+	return p.Workflows[0]
+}
+
+var definitions = map[string]string{
+	"one call": `workflow w { step a { call mail.send { to: "ada" }, on BOUNCED { degrade nil } } }`,
+	"retried": `workflow w {
+  retry 3 attempts, backoff 1s
+  timeout 2s
+  step a { call mail.send { to: "ada" }, on BOUNCED { degrade nil } }
+}`,
+	"side by side": `workflow w {
+  retry 2 attempts
+  step a { call mail.send { to: "ada" }, on BOUNCED { degrade nil } }
+  step b { call mail.send { to: "bob" }, on BOUNCED { return nil } }
+  step c after a, b { call bank.refund { order: "1" } }
+}`,
+	"a saga": `workflow w {
+  step pay {
+    timeout 1s
+    call bank.charge { order: "1", cents: 10 }
+    on 201 when body.state == "held" { fail HELD }
+    on 402 { fail REFUSED body.why }
+    undo { retry 2 attempts, call bank.refund { order: "1" }, on 404 { return nil } }
+  }
+  step tell after pay { call mail.send { to: "ada" }, on BOUNCED { fail NO_ADDRESS } }
+}`,
+	"polled": `workflow w {
+  step a {
+    call bank.look { order: "1" }
+    on 200 when body.state == "pending" { retry 3 attempts, backoff 5s }
+  }
+}`,
+	"the first": `workflow w {
+  step a {
+    first 1
+    step x { call mail.send { to: "x" }, on BOUNCED { fail B } }
+    step y { call mail.send { to: "y" }, on BOUNCED { fail B } }
+  }
+}`,
+	"each": `workflow w {
+  step a for to in ["x", "y"] { call mail.send { to: to }, on BOUNCED { degrade nil } }
+}`,
+}
+
+// TestMerging holds that equal states are equal: counted run by run there are as many of
+// each ending as counted by states, and the findings are the same.
+func TestMerging(t *testing.T) {
+	merged := 0
+	for _, name := range slices.Sorted(maps.Keys(definitions)) {
+		t.Run(name, func(t *testing.T) {
+			g := parse(t, definitions[name])
+			for faults := range 3 {
+				opts := Options{Faults: faults, Cancel: true, Crash: true, Exact: true, Limit: 1 << 30}
+				if testing.Short() && faults > 1 {
+					continue
+				}
+				states, err := Run(g, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				opts.noMerging = true
+				runs, err := Run(g, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a, b := told(t, states), told(t, runs); a != b {
+					t.Errorf("up to %d faults, by states:\n%s\nrun by run:\n%s", faults, a, b)
+				}
+				merged += runs.States - states.States
+			}
+		})
+	}
+	if merged == 0 {
+		t.Error("no states were equal")
+	}
+}
+
+// told is what a report says that does not depend on how it was found out.
+func told(t *testing.T, r *Report) string {
+	t.Helper()
+	var b strings.Builder
+	for _, e := range r.Ends {
+		fmt.Fprintln(&b, e.Runs, e.End)
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintln(&b, f.Kind, f.Title, f.Faults)
+	}
+	return b.String()
+}
+
+// TestWorkers holds that what comes out does not depend on who works.
+func TestWorkers(t *testing.T) {
+	g := parse(t, definitions["a saga"])
+	var first string
+	for _, workers := range []int{1, 2, 7} {
+		r, err := Run(g, Options{Faults: 2, Cancel: true, Crash: true, Workers: workers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprint(r.Tried, r.States, r.Runs, r.Table) + told(t, r)
+		for _, f := range r.Findings {
+			text += fmt.Sprintln(f.Story)
+		}
+		if first == "" {
+			first = text
+		}
+		if text != first {
+			t.Errorf("%d workers:\n%s\none:\n%s", workers, text, first)
+		}
+	}
+}

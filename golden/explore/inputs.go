@@ -1,0 +1,48 @@
+package explore
+
+import (
+	"slices"
+
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/suite"
+	"wf/mocks"
+)
+
+// Inputs lists the inputs with which the tests of a file run a workflow, as far as they
+// need nothing but the names of the file.
+func Inputs(s *suite.Suite, g *graph.Graph) []Input {
+	names, err := mocks.Names(s)
+	if err != nil {
+		return nil
+	}
+	m := expr.NewMachine()
+	var out []Input
+	for _, t := range s.Tests {
+		for _, st := range t.Body {
+			run, ok := st.(*suite.Run)
+			if !ok || run.Graph.FullName() != g.FullName() {
+				continue
+			}
+			if run.Input == nil {
+				out = add1(out, Input{Value: map[string]any{}, Label: "none", Text: " "})
+				continue
+			}
+			if slices.ContainsFunc(run.Input.Refs(), func(name string) bool { _, ok := names[name]; return !ok }) {
+				continue
+			}
+			if v, err := run.Input.Eval(m, names); err == nil {
+				out = add1(out, Input{Value: v, Label: "that of " + t.Name, Text: run.Input.String()})
+			}
+		}
+	}
+	return out
+}
+
+// add1 adds an input that is not there yet.
+func add1(list []Input, in Input) []Input {
+	if slices.ContainsFunc(list, func(k Input) bool { return same(k.Value, in.Value) }) {
+		return list
+	}
+	return append(list, in)
+}

@@ -1,0 +1,167 @@
+package explore
+
+import (
+	"strings"
+
+	"wf/interpreter/machine"
+	"wf/lang/value"
+)
+
+// breach notes that something happened that must not.
+func (w *world) breach(b breach) {
+	w.wrong = true
+	b.cause = string(b.kind) + " " + b.title + " " + anyItem(b.place)
+	w.breaks = append(w.breaks, b)
+}
+
+// anyItem leaves out which item of a loop a place is about.
+func anyItem(place string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(place, '[')
+		j := strings.IndexByte(place, ']')
+		if i < 0 || j < i {
+			b.WriteString(place)
+			return b.String()
+		}
+		b.WriteString(place[:i+1] + "…")
+		place = place[j:]
+		b.WriteString("]")
+		place = place[1:]
+	}
+}
+
+// end is how the run ended. What must not happen in any run is judged.
+func (w *world) end() End {
+	if !w.m.Done() {
+		w.breach(breach{kind: Stuck, title: "the run never ends", place: w.waitsFor()})
+		return End{Ending: "stuck", Wrong: true}
+	}
+	r := w.m.Result()
+	w.judge(r.Steps)
+	w.judge(r.Closing)
+	if r.Error != nil && r.Error.Step == "" {
+		w.failure(r.Error, "")
+	}
+	if w.undoFault <= 1 {
+		for _, st := range r.Closing {
+			if st.Ending == machine.Failed && strings.HasSuffix(st.Name, ".undo") {
+				title := "one more fault, and " + strings.TrimSuffix(anyItem(st.Name), ".undo") + " is not undone"
+				w.breach(breach{kind: Left, title: title, place: st.Name})
+			}
+		}
+	}
+	e := End{Ending: string(r.Ending), Wrong: w.wrong}
+	if r.Error != nil {
+		e.Code = r.Error.Code
+	}
+	return e
+}
+
+func (w *world) waitsFor() string {
+	for _, x := range w.m.Waiting() {
+		if x.Signal != "" {
+			return x.Place
+		}
+	}
+	return ""
+}
+
+func (w *world) judge(steps []machine.StepResult) {
+	for i := range steps {
+		st := &steps[i]
+		if st.Error != nil {
+			w.failure(st.Error, st.Name)
+		}
+		w.judge(st.Steps)
+	}
+}
+
+// failure judges one: some are of the definition's making.
+func (w *world) failure(e *machine.RunError, step string) {
+	switch e.Code {
+	case machine.CodeExpression, machine.CodeArgument, machine.CodeSameKey:
+		w.breach(breach{kind: Expression, title: e.Code + ": " + e.Message, place: step})
+	}
+}
+
+// digest is the state that the world is in: what goes on alike has the same.
+func (w *world) digest(of *machine.Hasher) value.Digest {
+	var h value.Hash
+	h.Digest(of.Digest(w.m))
+	var set value.Digest
+	add := func(one value.Hash) {
+		d := one.Sum()
+		set[0], set[1] = set[0]+d[0], set[1]+d[1]
+	}
+	for i := range w.plans {
+		p := &w.plans[i]
+		var one value.Hash
+		switch {
+		case p.call != nil:
+			one.Int(1)
+			one.Text(p.id.Place)
+			one.Int(p.id.Attempt)
+			one.Bool(p.effect)
+		case p.signal != nil:
+			one.Int(2)
+			one.Text(p.signal.place)
+			one.Int(p.signal.attempt)
+		default:
+			continue // the machine knows its timers
+		}
+		one.Int(int(p.at - w.now))
+		add(one)
+	}
+	for place, r := range w.requests {
+		var one value.Hash
+		one.Int(3)
+		one.Text(place)
+		one.Int(r.attempt)
+		one.Bool(r.effect)
+		one.Bool(r.wrong)
+		if r.attempt >= w.s.opts.Attempts || strings.Contains(place, "[") {
+			one.Text(r.last.label)
+		}
+		add(one)
+	}
+	for _, of := range w.items {
+		var one value.Hash
+		one.Int(7)
+		for _, place := range of.places {
+			one.Text(place)
+		}
+		if len(of.places) == w.s.opts.Items {
+			one.Text(of.last.label)
+		}
+		add(one)
+	}
+	for k, what := range w.keys {
+		var one value.Hash
+		one.Int(4)
+		one.Text(k)
+		one.Text(what)
+		add(one)
+	}
+	for _, c := range w.missed {
+		var one value.Hash
+		one.Int(5)
+		one.Text(c.place)
+		one.Int(c.attempt)
+		add(one)
+	}
+	for _, name := range w.sent {
+		var one value.Hash
+		one.Int(6)
+		one.Text(name)
+		add(one)
+	}
+	h.Digest(set)
+	h.Bool(w.cancelled)
+	h.Bool(w.crashed)
+	h.Bool(w.afterEnd)
+	h.Bool(w.wrong)
+	h.Bool(len(w.past) == 1)
+	h.Int(min(w.undoFault, 2))
+	return h.Sum()
+}

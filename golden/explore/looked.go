@@ -1,0 +1,479 @@
+package explore
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"wf/golden"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/token"
+	"wf/lang/value"
+)
+
+// A call may answer one thing or another, and most of it is only handed on. What decides
+// where a run goes is read by a condition: directly, or by a name that it was given. looks
+// are those parts of inputs and answers, with the values that conditions compare them with.
+
+// looks says which parts of a value conditions look at: paths of fields, where [] stands
+// for an element of a list.
+type looks map[string][]any // path to the literals beside it
+
+// lookout follows names to what they come from.
+type lookout struct {
+	of    map[*graph.Call]looks // of answers and payloads
+	input map[*graph.Graph]looks
+	wider bool // something new was found
+}
+
+// origin is where the value of a name comes from.
+type origin struct {
+	call  *graph.Call   // its answer
+	graph *graph.Graph  // its input
+	value *expr.Program // what it was made by, as seen from names
+	steps []*expr.Program
+	elem  bool // an element of value
+	names names
+}
+
+// names is what the names mean in a place.
+type names map[string][]origin
+
+func (n names) with(name string, o ...origin) names {
+	if name == "" || len(o) == 0 {
+		return n
+	}
+	out := maps.Clone(n)
+	out[name] = o
+	return out
+}
+
+// looksOf finds what the conditions of a workflow, and of those that it calls, look at.
+func looksOf(g *graph.Graph) *lookout {
+	l := &lookout{of: map[*graph.Call]looks{}, input: map[*graph.Graph]looks{}}
+	l.graph(g)
+	for _, called := range g.Called() {
+		l.graph(called)
+	}
+	return l
+}
+
+func (l *lookout) graph(g *graph.Graph) {
+	n := names{"input": {{graph: g}}}
+	for _, st := range g.Prelude {
+		n = l.stmt(st, n, nil)
+	}
+	n = l.steps(g.Steps, n)
+	for _, b := range []*graph.Block{g.OnFailed, g.Finally} {
+		if b != nil {
+			l.steps(b.Steps, n)
+		}
+	}
+}
+
+// steps visits steps that run together. Behind them their names can be read.
+func (l *lookout) steps(steps []*graph.Step, n names) names {
+	for _, s := range steps {
+		l.condition(s.When, n)
+		var results []origin
+		inside := l.block(s.Body, n, nil, &results)
+		_ = inside
+		n = n.with(s.Name, results...)
+	}
+	return n
+}
+
+// block visits statements; results collects what they end a step with.
+func (l *lookout) block(body []graph.Stmt, n names, of *graph.Call, results *[]origin) names {
+	for _, st := range body {
+		switch st := st.(type) {
+		case *graph.Return:
+			*results = append(*results, origin{value: st.Value, names: n})
+		case *graph.Degrade:
+			*results = append(*results, origin{value: st.Value, names: n})
+		case *graph.Call:
+			n = l.call(st, n, results)
+		case *graph.Switch:
+			for _, a := range st.Arms {
+				l.condition(a.When, n)
+				n = maps.Clone(l.block(a.Body, n, of, results))
+			}
+		case *graph.Group:
+			n = l.steps(st.Steps, n)
+			l.clauses(st.Clauses, n, nil, results)
+			if st.Finally != nil {
+				l.steps(st.Finally.Steps, n)
+			}
+		case *graph.Loop:
+			l.condition(st.In, n)
+			in := n.with(st.Var, origin{value: st.In, elem: true, names: n})
+			l.steps(st.Steps, in)
+		default:
+			n = l.stmt(st, n, of)
+		}
+	}
+	return n
+}
+
+func (l *lookout) stmt(st graph.Stmt, n names, _ *graph.Call) names {
+	switch st := st.(type) {
+	case *graph.Let:
+		return n.with(st.Name, origin{value: st.Value, names: n})
+	case *graph.Ensure:
+		l.condition(st.Cond, n)
+	}
+	return n
+}
+
+func (l *lookout) call(c *graph.Call, n names, results *[]origin) names {
+	answer := origin{call: c}
+	if c.Runs != nil {
+		answer = origin{value: c.Runs.Output, names: names{}}
+	}
+	n = n.with(c.Bind, answer)
+	l.clauses(c.Clauses, n, c, results)
+	if c.Undo != nil {
+		l.steps(c.Undo.Steps, n.with("body", answer))
+	}
+	if c.Main {
+		*results = append(*results, answer)
+	}
+	return n
+}
+
+func (l *lookout) clauses(list []*graph.Clause, n names, of *graph.Call, results *[]origin) {
+	if of != nil {
+		n = n.with("body", origin{call: of})
+	}
+	for _, c := range list {
+		l.condition(c.When, n)
+		l.block(c.Body, n, of, results)
+	}
+}
+
+// condition notes what a condition looks at.
+func (l *lookout) condition(p *expr.Program, n names) {
+	if p == nil {
+		return
+	}
+	paths, literals := scan(p)
+	for _, path := range paths {
+		l.follow(path, n, literals, 0)
+	}
+}
+
+// maxHops bounds how far names are followed.
+const maxHops = 30
+
+// follow goes from a path to what it comes from.
+func (l *lookout) follow(path []string, n names, literals []any, hops int) {
+	if hops > maxHops || len(path) == 0 {
+		return
+	}
+	for _, o := range n[path[0]] {
+		switch rest := path[1:]; {
+		case o.call != nil:
+			note(at(l.of, o.call), rest, literals)
+		case o.graph != nil:
+			note(at(l.input, o.graph), rest, literals)
+		case o.value != nil:
+			if o.elem {
+				rest = append([]string{"[]"}, rest...)
+			}
+			l.into(o.value, rest, o.names, literals, hops+1)
+		}
+	}
+}
+
+// into goes from a part of a value to what that is made of.
+func (l *lookout) into(p *expr.Program, rest []string, n names, literals []any, hops int) {
+	if plain := p.Path(); plain != nil {
+		l.follow(append(slices.Clone(plain), rest...), n, literals, hops)
+		return
+	}
+	if len(rest) > 0 {
+		for _, f := range p.Fields() {
+			if f.Name == rest[0] && f.Path != nil {
+				l.follow(append(slices.Clone(f.Path), rest[1:]...), n, literals, hops)
+				return
+			}
+			if f.Name == rest[0] && f.Literal != nil {
+				return
+			}
+		}
+	}
+	paths, more := scan(p)
+	for _, path := range paths {
+		l.follow(path, n, append(slices.Clip(literals), more...), hops)
+	}
+}
+
+func at[K comparable](m map[K]looks, k K) looks {
+	if m[k] == nil {
+		m[k] = looks{}
+	}
+	return m[k]
+}
+
+func note(l looks, path []string, literals []any) {
+	key := strings.Join(path, ".")
+	for _, v := range literals {
+		if !slices.Contains(l[key], v) {
+			l[key] = append(l[key], v)
+		}
+	}
+	if l[key] == nil {
+		l[key] = []any{}
+	}
+}
+
+// scan lists the paths that an expression reads and its literals. A field that a list
+// function reads of each element is one of all lists.
+func scan(p *expr.Program) (paths [][]string, literals []any) {
+	src := p.String()
+	tokens, _, _ := token.Scan("", src)
+	word := func(i int) string {
+		if i < 0 || i >= len(tokens) {
+			return ""
+		}
+		return src[tokens[i].Start:tokens[i].End]
+	}
+	var loose [][]string
+	for i := 0; i < len(tokens); i++ {
+		switch tokens[i].Kind {
+		case token.String:
+			if s, err := strconv.Unquote(word(i)); err == nil {
+				literals = append(literals, s)
+			}
+		case token.Int:
+			if n, err := strconv.Atoi(word(i)); err == nil {
+				literals = append(literals, n)
+			}
+		case token.Float:
+			if f, err := strconv.ParseFloat(word(i), 64); err == nil {
+				literals = append(literals, f)
+			}
+		case token.Ident:
+			free := word(i-1) == "." || word(i-1) == "?."
+			if word(i+1) == "(" {
+				continue
+			}
+			path := []string{word(i)}
+			for i+1 < len(tokens) {
+				if (word(i+1) == "." || word(i+1) == "?.") && i+2 < len(tokens) && tokens[i+2].Kind == token.Ident {
+					path = append(path, word(i+2))
+					i += 2
+					continue
+				}
+				if word(i+1) == "[" {
+					depth, j := 0, i+1
+					for ; j < len(tokens); j++ {
+						if word(j) == "[" {
+							depth++
+						} else if word(j) == "]" {
+							if depth--; depth == 0 {
+								break
+							}
+						}
+					}
+					path = append(path, "[]")
+					i = j
+					continue
+				}
+				break
+			}
+			if free {
+				loose = append(loose, path)
+			} else {
+				paths = append(paths, path)
+			}
+		}
+	}
+	for _, path := range slices.Clone(paths) {
+		for _, f := range loose {
+			paths = append(paths, append(append(slices.Clone(path), "[]"), f...))
+		}
+	}
+	return paths, literals
+}
+
+// variant is a value with one thing changed.
+type variant struct {
+	value any
+	label string // "plan is pro"
+}
+
+// maxVariants bounds the values that are tried instead of one.
+const maxVariants = 12
+
+// variants lists the values of a type that conditions may tell from v, each with one
+// thing changed.
+func (l looks) variants(t *value.Type, v any) []variant {
+	var out []variant
+	for _, path := range slices.Sorted(maps.Keys(l)) {
+		var fields []string
+		if path != "" {
+			fields = strings.Split(path, ".")
+		}
+		for _, w := range instead(t, v, fields, l[path], "") {
+			if _, violations := t.Conform(w.value, nil); len(violations) > 0 || same(w.value, v) {
+				continue
+			}
+			if !slices.ContainsFunc(out, func(o variant) bool { return same(o.value, w.value) }) {
+				out = append(out, w)
+			}
+		}
+	}
+	return out[:min(len(out), maxVariants)]
+}
+
+// instead lists values that differ from v in a part.
+func instead(t *value.Type, v any, path []string, literals []any, name string) []variant {
+	if len(path) == 0 {
+		return others(t, v, literals, name)
+	}
+	switch t.Kind {
+	case value.Record:
+		f := t.Field(path[0])
+		if f == nil {
+			return nil
+		}
+		record, _ := v.(map[string]any)
+		at := strings.TrimPrefix(name+"."+f.Name, ".")
+		old, there := record[f.Name]
+		var out []variant
+		set := func(w any, label string, drop bool) {
+			c := maps.Clone(record)
+			if c == nil {
+				c = map[string]any{}
+			}
+			if c[f.Name] = w; drop {
+				delete(c, f.Name)
+			}
+			out = append(out, variant{c, label})
+		}
+		if there && f.CanOmit() {
+			set(nil, "without "+at, true)
+		}
+		if !there {
+			old = value.ExampleOf(f)
+			set(old, labelled(at, old), false)
+		}
+		for _, w := range instead(f.Type.Req(), old, path[1:], literals, at) {
+			set(w.value, w.label, false)
+		}
+		return out
+	case value.List:
+		list, _ := v.([]any)
+		if path[0] != "[]" || len(list) == 0 {
+			return others(t, v, nil, name)
+		}
+		var out []variant
+		for _, w := range instead(t.Elem, list[0], path[1:], literals, name+"[0]") {
+			c := slices.Clone(list)
+			c[0] = w.value
+			out = append(out, variant{c, w.label})
+		}
+		return out
+	}
+	return nil
+}
+
+// others lists values of a type beside v.
+func others(t *value.Type, v any, literals []any, name string) []variant {
+	var out []variant
+	add := func(w any) { out = append(out, variant{w, labelled(name, w)}) }
+	switch t.Kind {
+	case value.Bool:
+		add(v != true)
+	case value.Enum:
+		for _, w := range t.Values {
+			add(w)
+		}
+	case value.Int, value.Float:
+		for _, lit := range literals {
+			switch n := lit.(type) {
+			case int:
+				for _, d := range []int{0, 1, -1} {
+					add(n + d)
+				}
+			case float64:
+				add(n)
+			}
+		}
+		add(0)
+		if t.Rules.Min != nil {
+			add(t.Rules.Min)
+		}
+		if n, ok := v.(int); ok { // the other side of what it is compared with
+			add(n + 1)
+			add(n * 1000)
+		}
+	case value.String:
+		for _, lit := range literals {
+			if s, ok := lit.(string); ok {
+				add(s)
+			}
+		}
+		add("other")
+		add("")
+	case value.Time:
+		for _, d := range []time.Duration{-24 * time.Hour, time.Hour, 400 * 24 * time.Hour} {
+			add(golden.Start.Add(d).Format(time.RFC3339))
+		}
+	case value.Duration:
+		add("0s")
+		add("1h")
+	case value.List:
+		list, _ := v.([]any)
+		if len(list) > 0 {
+			out = append(out, variant{[]any{}, "no " + name})
+			out = append(out, variant{append(slices.Clone(list), another(t.Elem, list[len(list)-1])), strconv.Itoa(len(list)+1) + " of " + name})
+		}
+	case value.Any:
+		for _, lit := range literals {
+			add(lit)
+		}
+	}
+	return out
+}
+
+// another is a value that differs from v in its texts and numbers, as far as the type
+// allows.
+func another(t *value.Type, v any) any {
+	w := v
+	switch x := v.(type) {
+	case string:
+		w = x + "2"
+	case int:
+		w = x + 1
+	case map[string]any:
+		c := maps.Clone(x)
+		for _, f := range t.Fields {
+			if e, ok := c[f.Name]; ok {
+				c[f.Name] = another(f.Type, e)
+			}
+		}
+		w = c
+	}
+	if _, violations := t.Conform(w, nil); len(violations) > 0 {
+		return v
+	}
+	return w
+}
+
+func labelled(name string, v any) string {
+	switch v := v.(type) {
+	case map[string]any, []any:
+		return "with " + name
+	case string:
+		if v == "" {
+			return name + " is empty"
+		}
+		return name + " is " + v
+	}
+	return name + " is " + value.Literal(v)
+}

@@ -1,0 +1,358 @@
+package explore
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"wf/golden/vary"
+	"wf/lang/effect"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/value"
+)
+
+// alternative is one way in which an attempt of a call can go.
+type alternative struct {
+	kind    kind
+	status  int
+	class   string
+	headers map[string]string
+	body    any         // an example of what is answered; nil: nothing
+	other   any         // the same with something changed; nil: body is as it is
+	typ     *value.Type // of the body; nil: nothing is known
+	label   string      // "503", "201, state is used"
+	also    []string    // outcomes that go the same way, and are not tried
+	fault   bool        // something went wrong
+	effect  bool        // the service did what it was asked for
+	refusal bool        // the service says that it did not
+	outcome value.Pattern
+}
+
+// kind is how an attempt ends.
+type kind int8
+
+const (
+	answers kind = iota
+	silent       // no answer within the timeout of the attempt, or ever
+	broken       // the connection broke
+)
+
+// Labels of what is no answer.
+const (
+	labelTimeout     = "timeout"
+	labelLost        = "answer lost"
+	labelUnreachable = "unreachable"
+	labelMalformed   = "malformed"
+)
+
+// menus are the alternatives of the calls of a run.
+type menus struct {
+	looks *lookout
+	calls map[*graph.Call]*menu
+}
+
+// menu is the alternatives of one call. The first is that all is well.
+type menu struct {
+	all     []alternative
+	effects bool // its operation changes something
+}
+
+func newMenus(g *graph.Graph) *menus {
+	m := &menus{looks: looksOf(g), calls: map[*graph.Call]*menu{}}
+	for _, each := range append([]*graph.Graph{g}, g.Called()...) {
+		each.EachCall(func(c *graph.Call) {
+			if c.Runs == nil {
+				m.calls[c] = m.menu(c)
+			}
+		})
+	}
+	return m
+}
+
+// changing reports whether an operation may change something. What HTTP calls safe does
+// not (RFC 9110, 9.2.1).
+func changing(sig *value.Signature) bool {
+	if sig.Signal || sig.Route == nil {
+		return !sig.Signal
+	}
+	return !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "TRACE"}, sig.Route.Method)
+}
+
+// menu lists the alternatives of a call: its successes, each with what conditions tell
+// apart; then its failures, of those that go the same way one.
+func (m *menus) menu(c *graph.Call) *menu {
+	out := &menu{effects: changing(c.Sig)}
+	if c.Sig.Signal {
+		out.all = m.payloads(c)
+		return out
+	}
+	known := map[string]int{}
+	patterns := vary.Patterns(c.Sig)
+	slices.SortStableFunc(patterns, func(a, b value.Pattern) int { return m.rank(c, a) - m.rank(c, b) })
+	for _, p := range patterns {
+		d, _ := c.Sig.Classify(c.Policy.Rules, p.Status, p.Name)
+		good := d == value.Success
+		way := m.way(c, p, d)
+		if i, ok := known[way]; ok {
+			out.all[i].also = append(out.all[i].also, p.String())
+			continue
+		}
+		known[way] = len(out.all)
+		switch p.Name {
+		case value.Timeout:
+			out.all = append(out.all, alternative{kind: silent, class: p.Name, outcome: p, label: labelTimeout, fault: true})
+			if out.effects {
+				lost := m.first(out)
+				lost.kind, lost.label, lost.fault, lost.effect, lost.also = silent, labelLost, true, true, nil
+				out.all = append(out.all, lost)
+			}
+			continue
+		case value.Unreachable:
+			out.all = append(out.all, alternative{kind: broken, class: p.Name, outcome: p, label: labelUnreachable, fault: true})
+			continue
+		case value.Malformed:
+			ok := m.first(out)
+			if ok.typ == nil || ok.typ.Kind == value.Any {
+				continue
+			}
+			ok.body, ok.other, ok.label, ok.fault, ok.also = "<html>", nil, labelMalformed, true, nil
+			ok.outcome = p
+			out.all = append(out.all, ok)
+			continue
+		}
+		t, _ := c.Sig.Body(p.Status, p.Name)
+		a := alternative{status: p.Status, class: p.Name, typ: t, outcome: p, label: p.String(), fault: !good, effect: good && out.effects, refusal: !good && !value.Doubtful(p.Status, p.Name)}
+		if t != nil && t.Kind != value.Any {
+			a.body = value.Example(t)
+		}
+		out.all = append(out.all, a)
+		for _, v := range m.variants(c, t, a.body) {
+			b := a
+			b.other, b.label, b.also = v.value, a.label+", "+v.label, nil
+			out.all = append(out.all, b)
+		}
+		if d == value.Retryable && retries(c) && (p.Status == 429 || p.Status == 503) {
+			b := a
+			b.headers, b.label, b.also = map[string]string{"retry-after": "3600"}, a.label+", retry after 1h", nil
+			out.all = append(out.all, b)
+		}
+	}
+	return out
+}
+
+// rank puts successes first, then what a service answers, then what it does not.
+func (m *menus) rank(c *graph.Call, p value.Pattern) int {
+	d, _ := c.Sig.Classify(c.Policy.Rules, p.Status, p.Name)
+	switch {
+	case d == value.Success:
+		return 0
+	case slices.Contains(value.Unconditional, p.Name):
+		return 2
+	}
+	return 1
+}
+
+// first is the answer when all is well.
+func (*menus) first(of *menu) alternative {
+	if len(of.all) == 0 || of.all[0].fault { // it declares no success
+		return alternative{status: 200, outcome: value.Pattern{Status: 200}, effect: of.effects}
+	}
+	return of.all[0]
+}
+
+// way names what becomes of an outcome: outcomes of one way need not all be tried.
+func (m *menus) way(c *graph.Call, p value.Pattern, d value.Disposition) string {
+	if slices.Contains(value.Unconditional, p.Name) || byStatus(c) {
+		return p.String()
+	}
+	var b strings.Builder
+	fmt.Fprint(&b, d, value.Doubtful(p.Status, p.Name), p.Name != "")
+	t, declared := c.Sig.Body(p.Status, p.Name)
+	fmt.Fprintf(&b, " %p %v", t, declared)
+	if t != nil {
+		b.WriteString(t.String())
+	}
+	if d == value.Success {
+		b.WriteString(" success")
+	}
+	var ways func([]effect.Way)
+	ways = func(list []effect.Way) {
+		for _, w := range list {
+			fmt.Fprintf(&b, " %d/%d", w.Sort, w.Number)
+			ways(w.Then)
+		}
+	}
+	ways(effect.Of(c, p))
+	if d == value.Permanent && c.Sig.Handler == false && exact(c.Sig, p) && len(effect.Of(c, p)) > 0 && effect.Of(c, p)[0].Sort == effect.Fails {
+		b.WriteString(p.String()) // its code is how the run ends
+	}
+	return b.String()
+}
+
+// exact reports whether a service declares an outcome itself, and not its class.
+func exact(sig *value.Signature, p value.Pattern) bool {
+	return slices.ContainsFunc(sig.Outcomes, func(o value.Outcome) bool { return o.Pattern == p })
+}
+
+// retries reports whether a call can be tried again.
+func retries(c *graph.Call) bool {
+	if c.Policy.Attempts != nil {
+		return true
+	}
+	return slices.ContainsFunc(c.Clauses, func(cl *graph.Clause) bool { return effect.Ends(cl.Body)&effect.Again != 0 })
+}
+
+// byStatus reports whether a clause of a call, or what stands in it, looks at which
+// outcome it was.
+func byStatus(c *graph.Call) bool {
+	looks := func(p *expr.Program) bool {
+		return p != nil && (slices.Contains(p.Refs(), "status") || slices.Contains(p.Refs(), "error"))
+	}
+	yes := false
+	for _, cl := range c.Clauses {
+		yes = yes || looks(cl.When)
+		graph.EachStmt(cl.Body, func(st graph.Stmt) {
+			switch st := st.(type) {
+			case *graph.Ensure:
+				yes = yes || looks(st.Cond)
+			case *graph.Let:
+				yes = yes || looks(st.Value)
+			case *graph.Switch:
+				for _, a := range st.Arms {
+					yes = yes || looks(a.When)
+				}
+			}
+		})
+	}
+	return yes
+}
+
+// variants lists other bodies of an answer that conditions may tell from one.
+func (m *menus) variants(c *graph.Call, t *value.Type, body any) []variant {
+	if t == nil || body == nil {
+		return nil
+	}
+	return m.looks.of[c].variants(t, body)
+}
+
+// payloads are what a signal can say.
+func (m *menus) payloads(c *graph.Call) []alternative {
+	t, _ := c.Sig.Body(0, value.Received)
+	a := alternative{class: value.Received, typ: t, label: value.Received, outcome: value.Pattern{Name: value.Received}}
+	if t != nil && t.Kind == value.Record {
+		a.body = value.Example(t)
+	}
+	out := []alternative{a}
+	for _, v := range m.variants(c, t, a.body) {
+		b := a
+		b.other, b.label = v.value, a.label+", "+v.label
+		out = append(out, b)
+	}
+	return out
+}
+
+// said is the body of an answer to certain arguments: fields that bear the name of what
+// was asked for, or of what the run was told, have their values.
+func (a *alternative) said(args, known map[string]any) any {
+	if a.kind == answers && a.label == labelMalformed || a.body == nil || a.typ == nil {
+		return a.body
+	}
+	v := echo(a.typ, fresh(a.body), args, known)
+	if a.other != nil {
+		v = changed(a.body, a.other, v)
+	}
+	return v
+}
+
+// leaves lists the fields of records by name, outer ones first.
+func leaves(record, out map[string]any, depth int) {
+	if depth > 5 {
+		return
+	}
+	names := slices.Sorted(maps.Keys(record))
+	for _, name := range names {
+		if _, known := out[name]; !known && record[name] != nil {
+			out[name] = record[name]
+		}
+	}
+	for _, name := range names {
+		if in, ok := record[name].(map[string]any); ok {
+			leaves(in, out, depth+1)
+		}
+	}
+}
+
+// echo gives fields of a body the values of fields of the same name, of the arguments
+// before all others.
+func echo(t *value.Type, v any, args, known map[string]any) any {
+	record, ok := v.(map[string]any)
+	if !ok || t.Kind != value.Record {
+		return v
+	}
+	for _, f := range t.Fields {
+		old, there := record[f.Name]
+		if !there {
+			continue
+		}
+		if f.Type.Kind == value.Record {
+			record[f.Name] = echo(f.Type, old, args, known)
+			continue
+		}
+		given, ok := args[f.Name]
+		if !ok || given == nil {
+			given, ok = known[f.Name]
+		}
+		if ok {
+			if _, violations := f.Type.Conform(given, nil); len(violations) == 0 {
+				record[f.Name] = given
+			}
+		}
+	}
+	return record
+}
+
+// fresh copies records, which are written to.
+func fresh(v any) any {
+	record, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	out := maps.Clone(record)
+	for k, e := range out {
+		out[k] = fresh(e)
+	}
+	return out
+}
+
+// changed makes in v the change that tells to from from.
+func changed(from, to, v any) any {
+	was, ok1 := from.(map[string]any)
+	is, ok2 := to.(map[string]any)
+	now, ok3 := v.(map[string]any)
+	if !ok1 || !ok2 || !ok3 {
+		return to
+	}
+	for k := range was {
+		if _, kept := is[k]; !kept {
+			delete(now, k)
+		}
+	}
+	for k, e := range is {
+		old, there := was[k]
+		switch {
+		case !there:
+			now[k] = e
+		case !same(old, e):
+			now[k] = changed(old, e, now[k])
+		}
+	}
+	return now
+}
+
+func same(a, b any) bool {
+	x, err1 := value.EncodeJSON(a, "")
+	y, err2 := value.EncodeJSON(b, "")
+	return err1 == nil && err2 == nil && string(x) == string(y)
+}

@@ -1,0 +1,527 @@
+package explore
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"wf/golden"
+	"wf/interpreter"
+	"wf/interpreter/machine"
+	"wf/lang/expr"
+	"wf/lang/graph"
+	"wf/lang/value"
+)
+
+// search is the exploration of one workflow.
+type search struct {
+	graph    *graph.Graph
+	opts     Options
+	menus    *menus
+	waits    map[string]*graph.Call // a wait for each signal
+	sendable []string
+	signals  bool // the run waits for some
+	hashers  sync.Pool
+	timed    bool // some invariant reads how late it is
+
+	roots    []*root
+	nodes    []node
+	known    map[value.Digest]int32
+	edges    []edge
+	labels   []label
+	labelAt  map[label]int32
+	also     map[int32][]string // by label: outcomes that go the same way
+	ends     []End
+	endAt    map[End]int32
+	findings map[string]*found
+	order    []string // of findings
+	tried    int
+}
+
+// root is where runs begin: an input.
+type root struct {
+	input map[string]any // complete
+	known map[string]any // its fields by name, wherever they stand
+	given any
+	label string
+	named string // as a test writes it; "": it is made up
+	node  int32
+}
+
+// node is a state at which something is open.
+type node struct {
+	parent int32 // by which it was found; -1: its root
+	root   int32
+	path   []uint16 // from the parent
+	faults int32    // the fewest on a way to it
+	done   bool     // what can happen in it was tried
+	edges  []int32
+}
+
+// edge is a choice and where it leads.
+type edge struct {
+	to    int32 // a node; -1-n: an end
+	label int32
+	fault bool // one begins
+	again bool // one goes on
+}
+
+// label is what a choice was about.
+type label struct{ place, text string }
+
+// found is a finding with the path to it.
+type found struct {
+	Finding
+	root  *root
+	path  []uint16
+	times int
+}
+
+// grown is what came of one choice.
+type grown struct {
+	path   []uint16
+	option option
+	key    value.Digest
+	end    *End
+	faults int32
+	breaks []breach
+	err    error
+}
+
+// breach is something that must not happen.
+type breach struct {
+	kind  Kind
+	cause string // the same for findings of one cause
+	title string
+	place string
+	more  string
+}
+
+func newSearch(g *graph.Graph, opts Options) *search {
+	s := &search{graph: g, opts: opts, menus: newMenus(g), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
+	for _, each := range append([]*graph.Graph{g}, g.Called()...) {
+		each.EachCall(func(c *graph.Call) {
+			if c.Sig.Signal && s.waits[c.Sig.Operation] == nil {
+				s.waits[c.Sig.Operation] = c
+			}
+		})
+	}
+	for _, sg := range g.Sendable() {
+		s.sendable = append(s.sendable, sg.Name)
+	}
+	s.signals = len(s.waits) > 0
+	return s
+}
+
+// begin makes the roots: the inputs of the tests, an example, and what differs from the
+// first of them in what conditions read.
+func (s *search) begin() error {
+	add := func(in Input) {
+		done, violations := interpreter.Prepare(s.graph, fresh(in.Value), runID, golden.Start)
+		if len(violations) > 0 || slices.ContainsFunc(s.roots, func(r *root) bool { return same(r.input, done) }) {
+			return
+		}
+		known := map[string]any{}
+		leaves(done, known, 0)
+		s.roots = append(s.roots, &root{input: done, known: known, given: in.Value, label: in.Label, named: in.Text})
+	}
+	for _, in := range s.opts.Inputs {
+		add(in)
+	}
+	if len(s.roots) == 0 || s.opts.Examples {
+		add(Input{Value: value.Example(s.graph.Input), Label: "an example"})
+	}
+	if len(s.roots) > 0 {
+		s.usual(s.roots[0])
+		s.unlike()
+	}
+	if len(s.roots) == 0 {
+		return fmt.Errorf("no input of %s is known, and an example does not fit it: give one", s.graph.FullName())
+	}
+	if s.opts.Examples {
+		base := s.roots[0]
+		for _, v := range s.menus.looks.input[s.graph].variants(s.graph.Input, base.given) {
+			add(Input{Value: v.value, Label: v.label})
+		}
+	}
+	return nil
+}
+
+// usual finds the answers that calls have when all is well: those with which a run ends
+// best, and soonest. A poll that says "pending" is not well for ever.
+func (s *search) usual(r *root) {
+	type score struct{ rank, events int }
+	try := func() (score, []*graph.Call) {
+		w := s.newWorld(r, nil)
+		w.begin(nil)
+		calls := s.finish(w)
+		if w.err != nil {
+			return score{100, 0}, nil
+		}
+		return score{rank(w.end()), len(w.past)}, calls
+	}
+	best, calls := try()
+	for again := true; again && best.rank > 0; {
+		again = false
+		for _, c := range calls {
+			m := s.menus.calls[c]
+			for j := 1; j < len(m.all) && !m.all[j].fault; j++ {
+				m.all[0], m.all[j] = m.all[j], m.all[0]
+				if now, seen := try(); now.rank < best.rank || now.rank == best.rank && now.events < best.events {
+					best, calls, again = now, seen, true
+					break
+				}
+				m.all[0], m.all[j] = m.all[j], m.all[0]
+			}
+		}
+	}
+}
+
+// unlike keeps of the roots those that go ways of their own when all is well.
+func (s *search) unlike() {
+	var known []reaches
+	s.roots = slices.DeleteFunc(s.roots, func(r *root) bool {
+		seen := reaches{}
+		w := s.newWorld(r, nil)
+		cfg := w.config(nil)
+		cfg.Cover = seen
+		w.m = machine.New(s.graph, r.input, cfg)
+		w.tell(machine.Started{})
+		s.finish(w)
+		if slices.ContainsFunc(known, func(k reaches) bool { return maps.Equal(k, seen) }) {
+			return true
+		}
+		known = append(known, seen)
+		return false
+	})
+}
+
+// reaches is what a run comes by.
+type reaches map[reached]bool
+
+type reached struct {
+	part any
+	what string
+}
+
+// Reached notes a part of the definition.
+func (r reaches) Reached(part any, what string) { r[reached{part, what}] = true }
+
+// Evaluated does nothing.
+func (reaches) Evaluated(*expr.Program, map[string]any) {}
+
+// run explores level by level: first all runs without a fault, then those with one, and so on.
+func (s *search) run() (*Report, error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	limit := s.opts.Limit
+	rep := &Report{Workflow: s.graph.FullName(), Complete: -1}
+	level := []int32{}
+	for _, r := range s.roots {
+		r.node = int32(len(s.nodes))
+		s.nodes = append(s.nodes, node{parent: -1, root: r.node})
+		level = append(level, r.node)
+	}
+	var next []int32
+	for faults := 0; ; faults++ {
+		for len(level) > 0 {
+			n := min(len(level), batch)
+			now := slices.DeleteFunc(slices.Clone(level[:n]), func(id int32) bool { return s.nodes[id].done })
+			results := s.expand(now)
+			for i, id := range now {
+				s.nodes[id].done = true
+				for _, g := range results[i] {
+					if g.err != nil {
+						return nil, g.err
+					}
+					to, isNew := s.merge(id, &g)
+					if !isNew {
+						continue
+					}
+					if int(s.nodes[to].faults) > faults {
+						next = append(next, to)
+					} else {
+						level = append(level, to)
+					}
+				}
+			}
+			level = level[n:]
+			if s.opts.Progress != nil {
+				s.opts.Progress(Progress{Faults: faults, States: len(s.nodes), Waiting: len(level) + len(next), Tried: s.tried})
+			}
+			if s.opts.Stop != nil && s.opts.Stop() {
+				rep.Stopped = true
+				return s.report(rep), nil
+			}
+			if s.tried >= limit && (s.opts.Faults < 0 && faults > 2 || s.tried >= limit*hard) {
+				rep.Cut = true
+				return s.report(rep), nil
+			}
+		}
+		rep.Complete = faults
+		if len(next) == 0 {
+			rep.All = true
+			return s.report(rep), nil
+		}
+		if s.opts.Faults >= 0 && faults >= s.opts.Faults || s.opts.Faults < 0 && faults >= 2 && s.tried >= limit {
+			return s.report(rep), nil
+		}
+		level, next = next, nil
+	}
+}
+
+// batch is how many states are taken at once, the same however many workers there are.
+const batch = 512
+
+// hard is how many times the limit a search may take for what it was asked for.
+const hard = 5
+
+// expand tries all that can happen in some states.
+func (s *search) expand(ids []int32) [][]grown {
+	out := make([][]grown, len(ids))
+	workers := min(s.opts.Workers, len(ids))
+	if workers <= 1 {
+		for i, id := range ids {
+			out[i] = s.grow(id)
+		}
+	} else {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		at := 0
+		for range workers {
+			wg.Go(func() {
+				for {
+					mu.Lock()
+					from := at
+					at += 8
+					mu.Unlock()
+					if from >= len(ids) {
+						return
+					}
+					for i := from; i < min(from+8, len(ids)); i++ {
+						out[i] = s.grow(ids[i])
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+	for _, g := range out {
+		s.tried += len(g)
+	}
+	return out
+}
+
+// pathTo is the choices that lead to a node.
+func (s *search) pathTo(id int32) (*root, []uint16) {
+	n := 0
+	at := id
+	for ; s.nodes[at].parent >= 0; at = s.nodes[at].parent {
+		n += len(s.nodes[at].path)
+	}
+	r := s.roots[s.nodes[at].root]
+	path := make([]uint16, n, n+4)
+	for at = id; s.nodes[at].parent >= 0; at = s.nodes[at].parent {
+		p := s.nodes[at].path
+		n -= len(p)
+		copy(path[n:], p)
+	}
+	return r, path
+}
+
+// grow tries all that can happen in a state.
+func (s *search) grow(id int32) []grown {
+	r, prefix := s.pathTo(id)
+	w := s.replay(r, prefix)
+	all := w.options(nil)
+	if w.err != nil || w.m.Done() || len(all) == 0 { // of a root: nothing is open in it
+		return []grown{s.result(w)}
+	}
+	var out []grown
+	for i := range all {
+		inner := []uint16{uint16(i)}
+		for inner != nil {
+			if w == nil {
+				w = s.replay(r, prefix)
+				all = w.options(all[:0])
+			}
+			w.mark(append(slices.Clone(prefix), inner...), len(prefix)+1)
+			o := all[i]
+			w.take(&o)
+			w.advance()
+			g := s.result(w)
+			g.option = o
+			for n, c := range w.made {
+				if n+1 == len(inner) {
+					inner = append(inner, uint16(c.chosen))
+				}
+			}
+			g.path = inner
+			out = append(out, g)
+			inner = following(inner, w.made)
+			w = nil
+		}
+	}
+	return out
+}
+
+// following is the next way through the choices behind the first one; nil if there is none.
+func following(path []uint16, made []open) []uint16 {
+	for i := len(made) - 1; i >= 0; i-- {
+		if made[i].chosen+1 < made[i].of {
+			next := slices.Clone(path[:i+2])
+			next[i+1]++
+			return next
+		}
+	}
+	return nil
+}
+
+// replay leads a world along a path to a state where something is open.
+func (s *search) replay(r *root, path []uint16) *world {
+	w := s.newWorld(r, path)
+	w.begin(nil)
+	s.follow(w)
+	return w
+}
+
+// follow takes the choices of the path.
+func (s *search) follow(w *world) {
+	var room [16]option
+	for w.err == nil {
+		w.settle()
+		all := w.options(room[:0])
+		if len(all) == 0 || w.m.Done() {
+			return
+		}
+		if len(all) > 1 && w.at >= len(w.path) {
+			return
+		}
+		i := 0
+		if len(all) > 1 {
+			i = w.choose(len(all))
+		}
+		w.take(&all[i])
+	}
+}
+
+// finish takes the choices of the path, then the first ways, to the end. It lists the calls
+// that were answered.
+func (s *search) finish(w *world) (calls []*graph.Call) {
+	var room [16]option
+	for w.err == nil && !w.m.Done() {
+		w.settle()
+		all := w.options(room[:0])
+		if len(all) == 0 {
+			break
+		}
+		o := &all[w.choose(len(all))]
+		if o.plan >= 0 && w.plans[o.plan].call != nil {
+			if c := w.plans[o.plan].call.Call; !slices.Contains(calls, c) {
+				calls = append(calls, c)
+			}
+		}
+		w.take(o)
+	}
+	return calls
+}
+
+// advance goes on to where something is open.
+func (w *world) advance() {
+	var room [16]option
+	for w.err == nil && !w.m.Done() {
+		w.settle()
+		all := w.options(room[:0])
+		if len(all) != 1 {
+			return
+		}
+		w.take(&all[0])
+	}
+}
+
+// result is the state that a world is in.
+func (s *search) result(w *world) grown {
+	g := grown{faults: int32(w.faults), err: w.err}
+	if w.err != nil {
+		return g
+	}
+	if _, ok := w.due(); w.m.Done() || !ok {
+		end := w.end()
+		g.end, g.breaks = &end, w.breaks
+		return g
+	}
+	g.key, g.breaks = s.digest(w), w.breaks
+	return g
+}
+
+// digest is the state of a world.
+func (s *search) digest(w *world) value.Digest {
+	h, ok := s.hashers.Get().(*machine.Hasher)
+	if !ok {
+		h = machine.NewHasher(s.graph)
+		h.Coarse(s.opts.coarse)
+	}
+	defer s.hashers.Put(h)
+	return w.digest(h)
+}
+
+// merge adds what came of a choice to what is known.
+func (s *search) merge(from int32, g *grown) (to int32, isNew bool) {
+	e := edge{fault: g.option.fault, again: g.option.again, label: s.label(&g.option)}
+	switch {
+	case g.end != nil:
+		at, ok := s.endAt[*g.end]
+		if !ok {
+			at = int32(len(s.ends))
+			s.ends = append(s.ends, *g.end)
+			s.endAt[*g.end] = at
+		}
+		e.to = -1 - at
+	default:
+		at, ok := s.known[g.key]
+		switch {
+		case !ok || s.opts.noMerging:
+			at, isNew = int32(len(s.nodes)), true
+			s.known[g.key] = at
+			s.nodes = append(s.nodes, node{parent: from, root: s.nodes[from].root, path: g.path, faults: g.faults})
+		case s.nodes[at].faults > g.faults: // a shorter way to one that waits for its turn
+			n := &s.nodes[at]
+			n.parent, n.root, n.path, n.faults, isNew = from, s.nodes[from].root, g.path, g.faults, true
+		}
+		e.to = at
+	}
+	s.nodes[from].edges = append(s.nodes[from].edges, int32(len(s.edges)))
+	s.edges = append(s.edges, e)
+	for _, b := range g.breaks {
+		s.breach(from, g, b)
+	}
+	return e.to, isNew
+}
+
+func (s *search) label(o *option) int32 {
+	l := label{o.place, o.label}
+	at, ok := s.labelAt[l]
+	if !ok {
+		at = int32(len(s.labels))
+		s.labels = append(s.labels, l)
+		s.labelAt[l] = at
+		if o.alt != nil && len(o.alt.also) > 0 {
+			s.also[at] = o.alt.also
+		}
+	}
+	return at
+}
+
+// breach notes a finding, the first of its cause: states come in the order of their faults.
+func (s *search) breach(from int32, g *grown, b breach) {
+	f := s.findings[b.cause]
+	if f == nil {
+		r, path := s.pathTo(from)
+		f = &found{Finding: Finding{Kind: b.kind, Title: b.title, Place: b.place, Faults: int(g.faults)}, root: r, path: append(path, g.path...)}
+		s.findings[b.cause] = f
+		s.order = append(s.order, b.cause)
+	}
+	f.times++
+}

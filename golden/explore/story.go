@@ -1,0 +1,161 @@
+package explore
+
+import (
+	"strings"
+	"time"
+
+	"wf/interpreter/machine"
+)
+
+// story collects what happened in one run.
+type story struct {
+	lines []Line
+	calls []Call // how they were answered, in order
+	deeds []Deed
+	died  bool // the process did: a test cannot say that
+	quiet bool // what is read again was told before
+}
+
+// Scenario is a run as a test can say it.
+type Scenario struct {
+	Input Input
+	Calls []Call
+	Deeds []Deed
+	Died  bool // the process died in it, which a test cannot say
+}
+
+// Call is an attempt and how it was answered.
+type Call struct {
+	Call  *machine.Call
+	Alt   *alternative
+	Body  any
+	After time.Duration
+}
+
+// Deed is something done from outside.
+type Deed struct {
+	At      time.Duration
+	Signal  string // "": the run is cancelled
+	Payload any
+}
+
+func (s *story) note(at time.Duration, text string) {
+	s.lines = append(s.lines, Line{At: at, Text: text, Note: true})
+}
+
+func (s *story) trace(e machine.Entry) {
+	if s.quiet {
+		return
+	}
+	s.lines = append(s.lines, Line{At: e.At, Text: e.Line()})
+}
+
+func (s *story) givenUp(w *world, c *machine.Call, took bool) {
+	if took {
+		s.note(w.now, c.Call.Sig.Name()+" at "+c.Place+" took effect all the same")
+	} else {
+		s.note(w.now, c.Call.Sig.Name()+" at "+c.Place+" did not take effect")
+	}
+}
+
+func (s *story) effect(w *world, c *machine.Call, a *alternative) {
+	if a.label == labelLost {
+		s.note(w.now, c.Call.Sig.Name()+" takes effect, and its answer is lost")
+	}
+}
+
+func (s *story) takes(w *world, o *option) {
+	switch o.deed {
+	case cancels:
+		s.deeds = append(s.deeds, Deed{At: w.soon()})
+		s.note(w.soon(), "the run is cancelled")
+	case crashes:
+		s.died = true
+		s.note(w.now, "the process dies, and another one takes over")
+	}
+	if o.plan < 0 {
+		return
+	}
+	p := &w.plans[o.plan]
+	if p.signal != nil && o.alt == nil {
+		s.note(w.now, "no signal "+p.signal.signal+" comes")
+	}
+	if p.call != nil {
+		s.calls = append(s.calls, Call{Call: p.call, Alt: o.alt, Body: o.alt.said(p.call.Args, w.root.known), After: latency})
+	}
+}
+
+func (s *story) refused(w *world, name string, err error) {
+	s.note(w.now, strings.TrimPrefix(err.Error(), "signal "))
+}
+
+// resumed is the machine that takes over, with the story's ear on it.
+func (s *story) resumed(w *world, past []machine.Event) *machine.Machine {
+	s.quiet = true
+	m := machine.New(w.s.graph, w.root.input, w.config(s.trace))
+	for _, ev := range past {
+		if _, err := m.Apply(ev); err != nil {
+			w.err = err
+		}
+	}
+	s.quiet = false
+	return m
+}
+
+// tell runs a path to its end, and tells what happened.
+func (s *search) tell(r *root, path []uint16) *world {
+	w := s.newWorld(r, path)
+	w.story = &story{}
+	w.begin(w.story.trace)
+	s.finish(w)
+	if w.err == nil {
+		w.end()
+	}
+	return w
+}
+
+// shrink makes the path of a finding simpler, as long as the finding stays: of each choice
+// it tries the first way.
+func (s *search) shrink(f *found, cause string) {
+	good := func(r *root, path []uint16) bool {
+		w := s.newWorld(r, path)
+		w.begin(nil)
+		s.finish(w)
+		if w.err != nil {
+			return false
+		}
+		w.end()
+		for _, b := range w.breaks {
+			if b.cause == cause {
+				return w.faults <= f.Faults
+			}
+		}
+		return false
+	}
+	if r := s.roots[0]; f.root != r && good(r, f.path) {
+		f.root = r
+	}
+	for again := true; again; {
+		again = false
+		for i := len(f.path) - 1; i >= 0; i-- {
+			if f.path[i] == 0 {
+				continue
+			}
+			for _, c := range [][]uint16{f.path[:i:i], with(f.path, i, 0)} {
+				if good(f.root, c) {
+					f.path, again = c, true
+					break
+				}
+			}
+			if again {
+				break
+			}
+		}
+	}
+}
+
+func with(path []uint16, i int, to uint16) []uint16 {
+	out := append([]uint16{}, path...)
+	out[i] = to
+	return out
+}

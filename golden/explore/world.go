@@ -1,0 +1,620 @@
+package explore
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"wf/golden"
+	"wf/interpreter/machine"
+	"wf/interpreter/sim"
+	"wf/lang/graph"
+	"wf/lang/value"
+)
+
+// latency of an answer, as of mocks that say nothing else.
+const latency = 10 * time.Millisecond
+
+// planned is something that will happen: a timer, or a call whose fate is open.
+type planned struct {
+	at     time.Duration
+	seq    int
+	id     machine.ID
+	call   *machine.Call // nil: a timer, or a signal
+	signal *chance       // somebody waits for a signal
+	effect bool          // of a call: an earlier attempt of the request took effect
+}
+
+// chance is a wait that a signal may end.
+type chance struct {
+	place   string
+	attempt int
+	signal  string
+	key     any
+	call    *graph.Call
+}
+
+// request is a call that is tried again.
+type request struct {
+	attempt int          // the last one
+	last    *alternative // what came of it
+	wrong   bool         // that was unusual, and may pass
+	effect  bool         // some attempt took effect
+}
+
+// items are the calls of one place in the items of a loop.
+type items struct {
+	places []string     // of those that may go any way
+	last   *alternative // of the last answer to one of these
+}
+
+// world is one run of a workflow with everything around it. What is open is decided by a
+// path of choices.
+type world struct {
+	s     *search
+	root  *root
+	m     *machine.Machine
+	now   time.Duration
+	plans []planned
+	seq   int
+	err   error
+
+	path   []uint16 // choices to make
+	at     int      // the next of them
+	made   []open   // choices since the mark
+	breaks []breach // what must not happen, since the mark
+	wrong  bool     // something of that has happened
+
+	past      []machine.Event // what the run was told, for a crash
+	cancelled bool
+	crashed   bool
+	afterEnd  bool                // the deadline of the run has passed
+	sent      []string            // signals that were sent out of turn
+	missed    []chance            // waits that no signal ended
+	requests  map[string]*request // by place of the call
+	items     map[string]*items   // by place, with […] for the key of an item
+	keys      map[string]string   // of requests whose definition says the key: what was asked for
+	undoFault int                 // attempts of undos that went wrong
+	faults    int
+	story     *story // nil: nobody listens
+	watch     watcher
+}
+
+// open is a choice that was made for the time being.
+type open struct{ chosen, of int }
+
+// watcher judges invariants while a run goes on.
+type watcher interface {
+	digest() uint64
+}
+
+// option is one thing that may happen next.
+type option struct {
+	plan  int // index in plans; -1: something else
+	alt   *alternative
+	deed  deed
+	label string
+	place string // whose call it is about; "" for none
+	fault bool   // it is unusual: a fault, or another answer than the first
+	again bool   // it was unusual before, and goes on
+	text  string // of a signal
+}
+
+// deed is what happens from outside.
+type deed int8
+
+const (
+	nothing deed = iota
+	cancels
+	crashes
+	sends // a signal out of turn
+)
+
+func (s *search) newWorld(r *root, path []uint16) *world {
+	w := &world{s: s, root: r, path: path, requests: map[string]*request{}}
+	return w
+}
+
+// begin starts the run.
+func (w *world) begin(trace func(machine.Entry)) {
+	w.m = machine.New(w.s.graph, w.root.input, w.config(trace))
+	w.tell(machine.Started{})
+}
+
+func (w *world) config(trace func(machine.Entry)) machine.Config {
+	return machine.Config{RunID: runID, CorrelationID: sim.CorrelationID(w.root.input), Seed: 1, Start: golden.Start, Trace: trace}
+}
+
+const runID = "run_1"
+
+// maxEvents bounds a single run.
+const maxEvents = 10_000
+
+// tell hands an event to the machine and carries out what comes of it.
+func (w *world) tell(ev machine.Event) {
+	w.now = machine.At(ev)
+	if w.past = append(w.past, ev); len(w.past) > maxEvents {
+		w.err = fmt.Errorf("a single run has more than %d events, which is too long to be explored: begin with a smaller input", maxEvents)
+		return
+	}
+	commands, err := w.m.Apply(ev)
+	if err != nil {
+		w.err = fmt.Errorf("at +%s: %w", value.FormatDuration(w.now), err)
+		return
+	}
+	w.carryOut(commands)
+	if w.s.signals {
+		w.chances()
+	}
+}
+
+func (w *world) carryOut(commands []machine.Command) {
+	for _, c := range commands {
+		switch c := c.(type) {
+		case machine.Call:
+			w.called(&c)
+		case machine.SetTimer:
+			w.plan(planned{at: c.At, id: c.ID})
+		case machine.CancelCall:
+			w.givenUp(c.ID)
+		case machine.CancelTimer:
+			if c.ID.Kind == machine.KindBackoff {
+				delete(w.requests, c.ID.Place)
+			}
+			w.forget(c.ID)
+		}
+	}
+}
+
+func (w *world) plan(p planned) {
+	p.seq = w.seq
+	w.seq++
+	w.plans = append(w.plans, p)
+}
+
+func (w *world) forget(id machine.ID) {
+	w.plans = slices.DeleteFunc(w.plans, func(p planned) bool { return p.signal == nil && p.id == id })
+}
+
+// called plans the answer of a call.
+func (w *world) called(c *machine.Call) {
+	w.plan(planned{at: w.now + latency, id: c.ID, call: c, effect: w.tookEffect(c)})
+	if (w.cancelled || w.afterEnd) && !atTheEnd(c.Place) {
+		w.breach(breach{kind: AfterEnd, title: c.Call.Sig.Name() + " is called after the run was over", place: c.Place})
+	}
+	if c.Call.Key != nil {
+		what := c.Call.Sig.Name() + " " + text(c.Args)
+		if known, ok := w.keys[c.Key]; !ok {
+			if w.keys == nil {
+				w.keys = map[string]string{}
+			}
+			w.keys[c.Key] = what
+		} else if known != what {
+			w.breach(breach{kind: OneKey, title: "two different requests have the key " + c.Key, place: c.Place})
+		}
+	}
+}
+
+func text(v any) string {
+	b, _ := value.EncodeJSON(v, "")
+	return string(b)
+}
+
+// atTheEnd reports whether a call is made by what a run does at its end.
+func atTheEnd(place string) bool {
+	return strings.Contains(place, ".undo") || strings.Contains(place, "run.on_failed") || strings.Contains(place, "run.finally") || strings.Contains(place, ".finally")
+}
+
+func (w *world) tookEffect(c *machine.Call) bool {
+	t := w.requests[c.ID.Place]
+	return t != nil && t.effect
+}
+
+// givenUp is told that nobody waits for an answer any more. Whether the service did what
+// it was asked for stays open.
+func (w *world) givenUp(id machine.ID) {
+	i := slices.IndexFunc(w.plans, func(p planned) bool { return p.call != nil && p.id == id })
+	if i < 0 {
+		return
+	}
+	p := w.plans[i]
+	w.plans = slices.Delete(w.plans, i, i+1)
+	delete(w.requests, id.Place)
+	if p.effect || !w.s.menus.calls[p.call.Call].effects {
+		return
+	}
+	took := w.choose(2) == 0
+	if took {
+		w.affected(p.call, &w.s.menus.calls[p.call.Call].all[0])
+	}
+	if w.story != nil {
+		w.story.givenUp(w, p.call, took)
+	}
+}
+
+// affected notes that a call took effect.
+func (w *world) affected(c *machine.Call, a *alternative) {
+	if w.story != nil {
+		w.story.effect(w, c, a)
+	}
+}
+
+// choose takes one of n ways: as the path says, and beyond it the first.
+func (w *world) choose(n int) int {
+	if n == 1 {
+		return 0
+	}
+	c := 0
+	if w.at < len(w.path) {
+		c = min(int(w.path[w.at]), n-1)
+		w.at++
+	}
+	w.made = append(w.made, open{c, n})
+	return c
+}
+
+// mark gives the world another path, of which it has come so far.
+func (w *world) mark(path []uint16, at int) {
+	w.path, w.at, w.made, w.breaks = path, at, w.made[:0], nil
+}
+
+// chances plans the signals that the run has begun to wait for, and forgets those that it
+// does not wait for any more.
+func (w *world) chances() {
+	waiting := slices.DeleteFunc(w.m.Waiting(), func(x machine.Waiting) bool { return x.Signal == "" })
+	w.plans = slices.DeleteFunc(w.plans, func(p planned) bool {
+		return p.signal != nil && !slices.ContainsFunc(waiting, p.signal.of)
+	})
+	for _, x := range waiting {
+		known := slices.ContainsFunc(w.plans, func(p planned) bool { return p.signal != nil && p.signal.of(x) }) ||
+			slices.ContainsFunc(w.missed, func(c chance) bool { return c.of(x) })
+		if !known {
+			w.plan(planned{at: w.now + latency, signal: &chance{place: x.Place, attempt: x.Attempt, signal: x.Signal, key: x.Key, call: w.s.waits[x.Signal]}})
+		}
+	}
+}
+
+func (c *chance) of(x machine.Waiting) bool { return c.place == x.Place && c.attempt == x.Attempt }
+
+// settle forgets requests that are over.
+func (w *world) settle() {
+	for place := range w.requests {
+		if !slices.ContainsFunc(w.plans, func(p planned) bool { return p.signal == nil && p.id.Place == place }) {
+			delete(w.requests, place)
+		}
+	}
+	for name, of := range w.items { // of loops that are over
+		loop := of.places[0][:strings.IndexByte(of.places[0], '[')+1]
+		if !slices.ContainsFunc(w.plans, func(p planned) bool { return p.signal == nil && strings.HasPrefix(p.id.Place, loop) }) {
+			delete(w.items, name)
+		}
+	}
+}
+
+// due is when something happens next; ok is false if nothing ever does.
+func (w *world) due() (at time.Duration, ok bool) {
+	for i := range w.plans {
+		if !ok || w.plans[i].at < at {
+			at, ok = w.plans[i].at, true
+		}
+	}
+	return at, ok
+}
+
+// options lists what may happen next. The first is that all is well.
+func (w *world) options(out []option) []option {
+	at, ok := w.due()
+	if ok {
+		var first [8]int
+		now := first[:0]
+		for i := range w.plans {
+			if w.plans[i].at == at {
+				now = append(now, i)
+			}
+		}
+		slices.SortFunc(now, func(a, b int) int { return cmp.Compare(w.plans[a].seq, w.plans[b].seq) })
+		for n, i := range now {
+			p := &w.plans[i]
+			if p.call != nil && slices.ContainsFunc(now[:n], func(j int) bool { return w.plans[j].call != nil && w.plans[j].call.Call == p.call.Call }) {
+				continue // items of a loop are alike
+			}
+			out = w.ways(out, i)
+		}
+	}
+	if w.m.Done() || w.settled() {
+		return out
+	}
+	if w.s.opts.Signals && w.s.signals {
+		out = w.outOfTurn(out)
+	}
+	if w.s.opts.Cancel && !w.cancelled && len(w.past) > 0 {
+		out = append(out, option{plan: -1, deed: cancels, label: "cancelled", fault: true})
+	}
+	if w.s.opts.Crash && !w.crashed && slices.ContainsFunc(w.plans, func(p planned) bool { return p.call != nil }) {
+		out = append(out, option{plan: -1, deed: crashes, label: "the process dies", fault: true})
+	}
+	return out
+}
+
+// settled reports whether a call goes on as it did: what may happen meanwhile was tried
+// before.
+func (w *world) settled() bool {
+	for _, r := range w.requests {
+		if r.attempt >= w.s.opts.Attempts {
+			return true
+		}
+	}
+	return false
+}
+
+// ways lists what may come of something that is planned.
+func (w *world) ways(out []option, i int) []option {
+	p := &w.plans[i]
+	switch {
+	case p.signal != nil:
+		menu := w.s.menus.calls[p.signal.call]
+		for j := range menu.all {
+			out = append(out, option{plan: i, alt: &menu.all[j], place: p.signal.place, label: menu.all[j].label, fault: j > 0})
+		}
+		return append(out, option{plan: i, place: p.signal.place, label: "no signal " + p.signal.signal, fault: true})
+	case p.call == nil:
+		return append(out, option{plan: i})
+	}
+	menu := w.s.menus.calls[p.call.Call]
+	r := w.requests[p.id.Place]
+	again := r != nil && r.wrong && r.attempt == p.id.Attempt-1
+	forced := r != nil && p.id.Attempt > w.s.opts.Attempts
+	like, alike := w.alike(p.call.Place)
+	for j := range menu.all {
+		a := &menu.all[j]
+		if forced && a != r.last {
+			continue // by now it goes on as it did
+		}
+		if alike && j > 0 && a != like && (r == nil || a != r.last) {
+			continue
+		}
+		if p.effect && !w.s.opts.WithoutKeys && !forced {
+			if a.refusal && a.status != 409 {
+				continue // it did what was asked for already, and knows the key
+			}
+			if a.label == labelTimeout {
+				continue // the same as an answer that is lost
+			}
+		}
+		o := option{plan: i, alt: a, place: p.call.Place, label: a.label, fault: j > 0 || a.fault}
+		if o.fault && again && (!a.fault || w.passing(p.call.Call, a)) {
+			o.fault, o.again = false, true
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// alike reports whether a call is one of an item of a loop, of which others went any way
+// already: it goes well, or like the last of these.
+func (w *world) alike(place string) (like *alternative, yes bool) {
+	if !strings.Contains(place, "[") {
+		return nil, false
+	}
+	of := w.items[anyItem(place)]
+	if of == nil || len(of.places) < w.s.opts.Items || slices.Contains(of.places, place) {
+		return nil, false
+	}
+	return of.last, true
+}
+
+// went notes which way a call of an item goes.
+func (w *world) went(place string, a *alternative) {
+	if !strings.Contains(place, "[") {
+		return
+	}
+	if w.items == nil {
+		w.items = map[string]*items{}
+	}
+	name := anyItem(place)
+	of := w.items[name]
+	if of == nil {
+		of = &items{}
+		w.items[name] = of
+	}
+	known := slices.Contains(of.places, place)
+	if !known && len(of.places) < w.s.opts.Items {
+		of.places, known = append(of.places, place), true
+	}
+	if known {
+		of.last = a
+	}
+}
+
+// passing reports whether an outcome of a call may pass: a call that is in trouble stays
+// so without a further fault.
+func (w *world) passing(c *graph.Call, a *alternative) bool {
+	if a.kind != answers || a.label == labelMalformed {
+		return true
+	}
+	d, _ := c.Sig.Classify(c.Policy.Rules, a.status, a.class)
+	return d == value.Retryable
+}
+
+// outOfTurn lists signals that come before anybody waits, or when nobody does any more.
+func (w *world) outOfTurn(out []option) []option {
+	for _, sg := range w.s.sendable {
+		if slices.Contains(w.sent, sg) {
+			continue
+		}
+		call := w.s.waits[sg]
+		if call == nil {
+			continue
+		}
+		early := len(w.past) == 1
+		late := slices.ContainsFunc(w.missed, func(c chance) bool { return c.signal == sg })
+		if !early && !late || slices.ContainsFunc(w.plans, func(p planned) bool { return p.signal != nil && p.signal.signal == sg }) {
+			continue
+		}
+		when := "early"
+		if late {
+			when = "late"
+		}
+		menu := w.s.menus.calls[call]
+		out = append(out, option{plan: -1, deed: sends, alt: &menu.all[0], text: sg, label: "signal " + sg + " comes " + when, fault: true})
+	}
+	return out
+}
+
+// take makes something happen.
+func (w *world) take(o *option) {
+	if o.fault {
+		w.faults++
+	}
+	if w.story != nil {
+		w.story.takes(w, o)
+	}
+	switch o.deed {
+	case cancels:
+		w.cancel()
+		return
+	case crashes:
+		w.crash()
+		return
+	case sends:
+		w.sent = append(w.sent, o.text)
+		w.signal(w.soon(), o.text, o.alt, nil, w.s.waits[o.text])
+		return
+	}
+	p := w.plans[o.plan]
+	w.plans = slices.Delete(w.plans, o.plan, o.plan+1)
+	switch {
+	case p.signal != nil:
+		if o.alt == nil {
+			w.missed = append(w.missed, *p.signal)
+			return
+		}
+		w.signal(p.at, p.signal.signal, o.alt, p.signal.key, p.signal.call)
+	case p.call == nil:
+		if p.id.Kind == machine.KindRunWithin {
+			w.afterEnd = true
+		}
+		w.tell(machine.TimerFired{At: p.at, ID: p.id})
+	default:
+		w.answer(&p, o)
+	}
+}
+
+// soon is a moment before the next thing happens.
+func (w *world) soon() time.Duration {
+	at, ok := w.due()
+	if soon := w.now + time.Millisecond; !ok || soon < at {
+		return soon
+	}
+	return at
+}
+
+func (w *world) cancel() {
+	w.cancelled = true
+	w.tell(machine.CancelRequested{At: w.soon()})
+}
+
+// crash lets another machine take over from what was written down: calls that are under
+// way are made again.
+func (w *world) crash() {
+	w.crashed = true
+	past := w.past
+	m := machine.New(w.s.graph, w.root.input, w.config(nil))
+	for _, ev := range past {
+		if _, err := m.Apply(ev); err != nil {
+			w.err = fmt.Errorf("what was written down cannot be read again: %w", err)
+			return
+		}
+	}
+	if w.story != nil {
+		m = w.story.resumed(w, past)
+	}
+	if m.Now() != w.m.Now() || w.s.digest(w) != w.s.digest(w.with(m)) {
+		w.err = fmt.Errorf("a run that is read again is in another state than before")
+		return
+	}
+	w.m = m
+	under := w.plans
+	w.plans = slices.DeleteFunc(slices.Clone(under), func(p planned) bool { return p.signal == nil })
+	for _, c := range m.Pending() {
+		switch c := c.(type) {
+		case machine.Call:
+			i := slices.IndexFunc(under, func(p planned) bool { return p.call != nil && p.id == c.ID })
+			effect := false
+			switch {
+			case i < 0: // nobody answers it any more, and its timeout comes
+				continue
+			case under[i].effect:
+				effect = true
+			case w.s.menus.calls[c.Call].effects:
+				if effect = w.choose(2) == 1; effect {
+					w.affected(&c, &w.s.menus.calls[c.Call].all[0])
+				}
+			}
+			w.plan(planned{at: w.now + latency, id: c.ID, call: &c, effect: effect})
+		case machine.SetTimer:
+			w.plan(planned{at: c.At, id: c.ID})
+		}
+	}
+}
+
+// with is the world with another machine.
+func (w *world) with(m *machine.Machine) *world {
+	c := *w
+	c.m = m
+	return &c
+}
+
+// signal sends a signal.
+func (w *world) signal(at time.Duration, name string, a *alternative, key any, call *graph.Call) {
+	payload := a.said(nil, w.root.known)
+	if record, ok := payload.(map[string]any); ok && key != nil {
+		if sg := w.s.graph.SendableAs(name); sg != nil && sg.Key != "" {
+			record[sg.Key] = key
+		}
+	}
+	w.now = at
+	ev := machine.SignalReceived{At: at, Name: name, Payload: payload}
+	commands, err := w.m.Apply(ev)
+	if err != nil { // refused, and the run is as it was
+		if w.story != nil {
+			w.story.refused(w, name, err)
+		}
+		return
+	}
+	w.past = append(w.past, ev)
+	w.carryOut(commands)
+	w.chances()
+}
+
+// answer ends an attempt.
+func (w *world) answer(p *planned, o *option) {
+	a, c := o.alt, p.call
+	w.went(c.Place, a)
+	if a.fault && atTheEnd(c.Place) {
+		w.undoFault++
+	}
+	effect := a.effect && (!p.effect || w.s.opts.WithoutKeys && !c.Call.Sig.Idempotent)
+	if effect {
+		w.affected(c, a)
+	}
+	w.requests[p.id.Place] = &request{attempt: p.id.Attempt, last: a, wrong: a != &w.s.menus.calls[c.Call].all[0] && (!a.fault || w.passing(c.Call, a)), effect: p.effect || a.effect}
+	w.now = p.at
+	timed := c.Call.Policy.Timeout != nil
+	var ev machine.Event
+	switch {
+	case a.kind == silent && timed: // the timeout tells
+		return
+	case a.kind == silent && a.label == labelLost:
+		ev = machine.CallFailed{At: p.at, ID: p.id, Class: value.Unreachable, Message: "the connection broke before the answer"}
+	case a.kind == silent:
+		ev = machine.CallFailed{At: p.at, ID: p.id, Class: value.Timeout, Message: "the connection timed out; the call itself has no timeout"}
+	case a.kind == broken:
+		ev = machine.CallFailed{At: p.at, ID: p.id, Class: value.Unreachable}
+	default:
+		ev = machine.CallReturned{At: p.at, ID: p.id, Status: a.status, Class: a.class, Headers: a.headers, Body: a.said(c.Args, w.root.known)}
+	}
+	w.tell(ev)
+}
