@@ -45,8 +45,8 @@ func (w *world) end() End {
 	}
 	if w.undoFault <= 1 {
 		for _, st := range r.Closing {
-			if st.Ending == machine.Failed && strings.HasSuffix(st.Name, ".undo") {
-				title := "one more fault, and " + strings.TrimSuffix(anyItem(st.Name), ".undo") + " is not undone"
+			if st.Ending == machine.Failed && strings.HasSuffix(st.Name, ".undo") && !ownMaking(st.Error) {
+				title := strings.TrimSuffix(anyItem(st.Name), ".undo") + " is not undone: its undo fails"
 				w.breach(breach{kind: Left, title: title, place: st.Name})
 			}
 		}
@@ -79,10 +79,21 @@ func (w *world) judge(steps []machine.StepResult) {
 
 // failure judges one: some are of the definition's making.
 func (w *world) failure(e *machine.RunError, step string) {
-	switch e.Code {
-	case machine.CodeExpression, machine.CodeArgument, machine.CodeSameKey:
+	if ownMaking(e) {
 		w.breach(breach{kind: Expression, title: e.Code + ": " + e.Message, place: step})
 	}
+}
+
+// ownMaking reports whether a definition fails by itself, whatever services do.
+func ownMaking(e *machine.RunError) bool {
+	if e == nil {
+		return false
+	}
+	switch e.Code {
+	case machine.CodeExpression, machine.CodeArgument, machine.CodeSameKey:
+		return true
+	}
+	return false
 }
 
 // digest is the state that the world is in: what goes on alike has the same.
@@ -120,6 +131,8 @@ func (w *world) digest(of *machine.Hasher) value.Digest {
 		one.Int(r.attempt)
 		one.Bool(r.effect)
 		one.Bool(r.wrong)
+		one.Bool(r.held)
+		one.Text(r.key)
 		if r.attempt >= w.s.opts.Attempts || strings.Contains(place, "[") {
 			one.Text(r.last.label)
 		}
@@ -141,6 +154,7 @@ func (w *world) digest(of *machine.Hasher) value.Digest {
 		one.Int(4)
 		one.Text(k)
 		one.Text(what)
+		one.Bool(w.done[k])
 		add(one)
 	}
 	for _, c := range w.missed {

@@ -26,7 +26,6 @@ type looks map[string][]any // path to the literals beside it
 type lookout struct {
 	of    map[*graph.Call]looks // of answers and payloads
 	input map[*graph.Graph]looks
-	wider bool // something new was found
 }
 
 // origin is where the value of a name comes from.
@@ -34,8 +33,7 @@ type origin struct {
 	call  *graph.Call   // its answer
 	graph *graph.Graph  // its input
 	value *expr.Program // what it was made by, as seen from names
-	steps []*expr.Program
-	elem  bool // an element of value
+	elem  bool          // an element of value
 	names names
 }
 
@@ -133,7 +131,7 @@ func (l *lookout) call(c *graph.Call, n names, results *[]origin) names {
 	if c.Runs != nil {
 		answer = origin{value: c.Runs.Output, names: names{}}
 	}
-	n = n.with(c.Bind, answer)
+	n = n.with("body", answer).with(c.Bind, answer)
 	l.clauses(c.Clauses, n, c, results)
 	if c.Undo != nil {
 		l.steps(c.Undo.Steps, n.with("body", answer))

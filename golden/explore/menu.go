@@ -185,7 +185,7 @@ func (m *menus) way(c *graph.Call, p value.Pattern, d value.Disposition) string 
 		}
 	}
 	ways(effect.Of(c, p))
-	if d == value.Permanent && c.Sig.Handler == false && exact(c.Sig, p) && len(effect.Of(c, p)) > 0 && effect.Of(c, p)[0].Sort == effect.Fails {
+	if d == value.Permanent && !c.Sig.Handler && exact(c.Sig, p) && len(effect.Of(c, p)) > 0 && effect.Of(c, p)[0].Sort == effect.Fails {
 		b.WriteString(p.String()) // its code is how the run ends
 	}
 	return b.String()

@@ -23,7 +23,6 @@ type search struct {
 	sendable []string
 	signals  bool // the run waits for some
 	hashers  sync.Pool
-	timed    bool // some invariant reads how late it is
 
 	roots    []*root
 	nodes    []node
@@ -95,7 +94,6 @@ type breach struct {
 	cause string // the same for findings of one cause
 	title string
 	place string
-	more  string
 }
 
 func newSearch(g *graph.Graph, opts Options) *search {
@@ -339,6 +337,10 @@ func (s *search) grow(id int32) []grown {
 	if w.err != nil || w.m.Done() || len(all) == 0 { // of a root: nothing is open in it
 		return []grown{s.result(w)}
 	}
+	var begun []breach // before anything was open
+	if s.nodes[id].parent < 0 {
+		begun = w.breaks
+	}
 	var out []grown
 	for i := range all {
 		inner := []uint16{uint16(i)}
@@ -359,6 +361,7 @@ func (s *search) grow(id int32) []grown {
 				}
 			}
 			g.path = inner
+			g.breaks, begun = append(begun, g.breaks...), nil
 			out = append(out, g)
 			inner = following(inner, w.made)
 			w = nil

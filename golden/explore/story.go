@@ -110,6 +110,9 @@ func (s *search) tell(r *root, path []uint16) *world {
 	s.finish(w)
 	if w.err == nil {
 		w.end()
+		if !w.m.Done() {
+			w.story.note(w.now, "nothing can happen any more: the run goes on for ever")
+		}
 	}
 	return w
 }

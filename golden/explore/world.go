@@ -38,10 +38,12 @@ type chance struct {
 
 // request is a call that is tried again.
 type request struct {
+	key     string
 	attempt int          // the last one
 	last    *alternative // what came of it
 	wrong   bool         // that was unusual, and may pass
 	effect  bool         // some attempt took effect
+	held    bool         // its next attempt waits for a limit or a breaker
 }
 
 // items are the calls of one place in the items of a loop.
@@ -76,19 +78,14 @@ type world struct {
 	requests  map[string]*request // by place of the call
 	items     map[string]*items   // by place, with […] for the key of an item
 	keys      map[string]string   // of requests whose definition says the key: what was asked for
+	done      map[string]bool     // of these: took effect
 	undoFault int                 // attempts of undos that went wrong
 	faults    int
 	story     *story // nil: nobody listens
-	watch     watcher
 }
 
 // open is a choice that was made for the time being.
 type open struct{ chosen, of int }
-
-// watcher judges invariants while a run goes on.
-type watcher interface {
-	digest() uint64
-}
 
 // option is one thing that may happen next.
 type option struct {
@@ -145,9 +142,19 @@ func (w *world) tell(ev machine.Event) {
 		return
 	}
 	w.carryOut(commands)
+	if fired, ok := ev.(machine.TimerFired); ok && fired.ID.Kind == machine.KindBackoff {
+		if r := w.requests[fired.ID.Place]; r != nil {
+			r.held = !w.underWay(fired.ID.Place)
+		}
+	}
 	if w.s.signals {
 		w.chances()
 	}
+}
+
+// underWay reports whether something is planned for a place.
+func (w *world) underWay(place string) bool {
+	return slices.ContainsFunc(w.plans, func(p planned) bool { return p.signal == nil && p.id.Place == place })
 }
 
 func (w *world) carryOut(commands []machine.Command) {
@@ -207,9 +214,13 @@ func atTheEnd(place string) bool {
 	return strings.Contains(place, ".undo") || strings.Contains(place, "run.on_failed") || strings.Contains(place, "run.finally") || strings.Contains(place, ".finally")
 }
 
+// tookEffect reports whether the request that a call makes took effect before.
 func (w *world) tookEffect(c *machine.Call) bool {
-	t := w.requests[c.ID.Place]
-	return t != nil && t.effect
+	r := w.requests[c.ID.Place]
+	if r != nil {
+		r.held = false
+	}
+	return r != nil && r.key == c.Key && r.effect || w.done[c.Key]
 }
 
 // givenUp is told that nobody waits for an answer any more. Whether the service did what
@@ -236,6 +247,12 @@ func (w *world) givenUp(id machine.ID) {
 
 // affected notes that a call took effect.
 func (w *world) affected(c *machine.Call, a *alternative) {
+	if c.Call.Key != nil {
+		if w.done == nil {
+			w.done = map[string]bool{}
+		}
+		w.done[c.Key] = true
+	}
 	if w.story != nil {
 		w.story.effect(w, c, a)
 	}
@@ -280,8 +297,8 @@ func (c *chance) of(x machine.Waiting) bool { return c.place == x.Place && c.att
 
 // settle forgets requests that are over.
 func (w *world) settle() {
-	for place := range w.requests {
-		if !slices.ContainsFunc(w.plans, func(p planned) bool { return p.signal == nil && p.id.Place == place }) {
+	for place, r := range w.requests {
+		if !r.held && !w.underWay(place) {
 			delete(w.requests, place)
 		}
 	}
@@ -306,22 +323,23 @@ func (w *world) due() (at time.Duration, ok bool) {
 // options lists what may happen next. The first is that all is well.
 func (w *world) options(out []option) []option {
 	at, ok := w.due()
-	if ok {
-		var first [8]int
-		now := first[:0]
-		for i := range w.plans {
-			if w.plans[i].at == at {
-				now = append(now, i)
-			}
+	if !ok {
+		return out
+	}
+	var first [8]int
+	now := first[:0]
+	for i := range w.plans {
+		if w.plans[i].at == at {
+			now = append(now, i)
 		}
-		slices.SortFunc(now, func(a, b int) int { return cmp.Compare(w.plans[a].seq, w.plans[b].seq) })
-		for n, i := range now {
-			p := &w.plans[i]
-			if p.call != nil && slices.ContainsFunc(now[:n], func(j int) bool { return w.plans[j].call != nil && w.plans[j].call.Call == p.call.Call }) {
-				continue // items of a loop are alike
-			}
-			out = w.ways(out, i)
+	}
+	slices.SortFunc(now, func(a, b int) int { return cmp.Compare(w.plans[a].seq, w.plans[b].seq) })
+	for n, i := range now {
+		p := &w.plans[i]
+		if p.call != nil && slices.ContainsFunc(now[:n], func(j int) bool { return w.plans[j].call != nil && w.plans[j].call.Call == p.call.Call }) {
+			continue // items of a loop are alike
 		}
+		out = w.ways(out, i)
 	}
 	if w.m.Done() || w.settled() {
 		return out
@@ -342,7 +360,7 @@ func (w *world) options(out []option) []option {
 // before.
 func (w *world) settled() bool {
 	for _, r := range w.requests {
-		if r.attempt >= w.s.opts.Attempts {
+		if r.attempt >= w.s.opts.Attempts && !r.held {
 			return true
 		}
 	}
@@ -364,7 +382,7 @@ func (w *world) ways(out []option, i int) []option {
 	}
 	menu := w.s.menus.calls[p.call.Call]
 	r := w.requests[p.id.Place]
-	again := r != nil && r.wrong && r.attempt == p.id.Attempt-1
+	again := r != nil && r.wrong
 	forced := r != nil && p.id.Attempt > w.s.opts.Attempts
 	like, alike := w.alike(p.call.Place)
 	for j := range menu.all {
@@ -384,7 +402,7 @@ func (w *world) ways(out []option, i int) []option {
 			}
 		}
 		o := option{plan: i, alt: a, place: p.call.Place, label: a.label, fault: j > 0 || a.fault}
-		if o.fault && again && (!a.fault || w.passing(p.call.Call, a)) {
+		if o.fault && (forced || again && (!a.fault || w.passing(p.call.Call, a))) {
 			o.fault, o.again = false, true
 		}
 		out = append(out, o)
@@ -554,8 +572,8 @@ func (w *world) crash() {
 				}
 			}
 			w.plan(planned{at: w.now + latency, id: c.ID, call: &c, effect: effect})
-		case machine.SetTimer:
-			w.plan(planned{at: c.At, id: c.ID})
+		case machine.SetTimer: // a deadline that has passed, and no longer matters, comes again at once
+			w.plan(planned{at: max(c.At, w.now), id: c.ID})
 		}
 	}
 }
@@ -600,7 +618,7 @@ func (w *world) answer(p *planned, o *option) {
 	if effect {
 		w.affected(c, a)
 	}
-	w.requests[p.id.Place] = &request{attempt: p.id.Attempt, last: a, wrong: a != &w.s.menus.calls[c.Call].all[0] && (!a.fault || w.passing(c.Call, a)), effect: p.effect || a.effect}
+	w.requests[p.id.Place] = &request{key: c.Key, attempt: p.id.Attempt, last: a, wrong: a != &w.s.menus.calls[c.Call].all[0] && (!a.fault || w.passing(c.Call, a)), effect: p.effect || a.effect}
 	w.now = p.at
 	timed := c.Call.Policy.Timeout != nil
 	var ev machine.Event

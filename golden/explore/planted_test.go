@@ -1,0 +1,138 @@
+package explore_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"golang.org/x/tools/txtar"
+
+	"wf/golden"
+	"wf/golden/explore"
+	"wf/lang"
+	"wf/lang/graph"
+	"wf/lang/value"
+)
+
+// TestPlanted explores workflows with one error of design each: it is found, with as few
+// faults as it takes, and in the corrected version nothing is. An archive has both, the tests
+// and invariants of both, what is to be found as KIND FAULTS, and what is told of it.
+func TestPlanted(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) < 3 {
+		t.Fatal("archives are missing", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			planted(t, file)
+		})
+	}
+}
+
+func planted(t *testing.T, file string) {
+	ar, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := map[string]string{}
+	for _, f := range ar.Files {
+		section[f.Name] = string(f.Data)
+	}
+	services, err := os.ReadFile("testdata/services.wf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(name string) *explore.Report {
+		fsys := fstest.MapFS{"services.wf": {Data: services}, "flow.wf": {Data: []byte(section[name])}}
+		if test := section["flow_test.wf"]; test != "" {
+			fsys["flow_test.wf"] = &fstest.MapFile{Data: []byte(test)}
+		}
+		return explored(t, fsys, strings.Fields(section["options"]))
+	}
+	wrong, right := run("wrong.wf"), run("right.wf")
+	var want []string
+	for _, f := range wrong.Findings {
+		want = append(want, fmt.Sprintf("%s %d", f.Kind, f.Faults))
+	}
+	if got := strings.Join(want, "\n") + "\n"; got != section["want"] {
+		t.Errorf("found %q, not %q", got, section["want"])
+	}
+	if len(right.Findings) > 0 {
+		t.Errorf("found in the corrected version:\n%s", stories(right))
+	}
+	out := stories(wrong)
+	if out == section["out/findings"] {
+		return
+	}
+	if os.Getenv("WF_UPDATE") == "" {
+		t.Fatalf("what is told differs; WF_UPDATE=1 writes it:\n%s", out)
+	}
+	ar.Files = slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return strings.HasPrefix(f.Name, "out/") })
+	ar.Files = append(ar.Files, txtar.File{Name: "out/findings", Data: []byte(out)})
+	if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// explored explores flow.wf as wf explore does.
+func explored(t *testing.T, fsys fstest.MapFS, options []string) *explore.Report {
+	t.Helper()
+	p, problems := lang.Load(fsys, "flow.wf", lang.Options{})
+	if problems.HasErrors() {
+		t.Fatal(problems)
+	}
+	g, err := p.Workflow("flow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := explore.Options{Faults: 2, Examples: true, Cancel: true, Crash: true, Signals: true, WithoutKeys: slices.Contains(options, "without-keys")}
+	if slices.Contains(options, "faults") { // it would take long to find nothing in the corrected version
+		o.Faults = 1
+	}
+	if fsys["flow_test.wf"] != nil {
+		p, problems := lang.Load(fsys, "flow_test.wf", lang.Options{})
+		if problems.HasErrors() {
+			t.Fatal(problems)
+		}
+		known := golden.Workflows(p.Suite)
+		if i := slices.IndexFunc(known, func(w *graph.Graph) bool { return w.FullName() == g.FullName() }); i >= 0 {
+			g = known[i]
+		}
+		o.Inputs = explore.Inputs(p.Suite, g)
+	}
+	r, err := explore.Run(g, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Cut {
+		t.Errorf("%s is too large: %d choices", t.Name(), r.Tried)
+	}
+	return r
+}
+
+func stories(r *explore.Report) string {
+	var b strings.Builder
+	for i, f := range r.Findings {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "%s\n%s", f.Title, f.Kind)
+		if f.Place != "" {
+			fmt.Fprintf(&b, " at %s", f.Place)
+		}
+		fmt.Fprintf(&b, ", %d faults, %s\n", f.Faults, f.Input.Label)
+		for _, l := range f.Story {
+			mark := " "
+			if l.Note {
+				mark = ">"
+			}
+			fmt.Fprintf(&b, "%9s %s %s\n", "+"+value.FormatDuration(l.At), mark, l.Text)
+		}
+	}
+	return b.String()
+}
