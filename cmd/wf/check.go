@@ -28,6 +28,7 @@ type checkCmd struct {
 	Diff         bool     `help:"With --fix: change nothing; print what would change."`
 	StubHandlers bool     `help:"YAML: take any handler_class as registered."`
 	Environment  string   `help:"YAML: which of its environments to apply." placeholder:"NAME"`
+	Against      string   `help:"A store: tell which of its runs that have not ended could not go on with these definitions." placeholder:"FILE" predictor:"file"`
 }
 
 // Help is shown by wf check --help.
@@ -38,11 +39,16 @@ func (checkCmd) Help() string {
 where there is but one; what it did goes to standard error. A change that would lead to
 more errors is not made, and files that are only imported are left alone.
 
+--against plays each run of a store that has not ended again on the definition, and says where that
+asks for something else than what the run was told; then the exit status is 1. The runs themselves go
+on with the definition they began with.
+
 Examples:
   wf check workflows
   wf check flow.wf --strict --format json
   wf check flow.wf --effects
   wf check flow.wf --fix --diff
+  wf check workflows/payment_refund.wf --against runs.db
   wf check tasker.yaml --stub-handlers`
 }
 
@@ -55,6 +61,9 @@ func (c *checkCmd) Run(e *env) error {
 	opts := lang.Options{Catalog: services(1), Environment: c.Environment, StubHandlers: c.StubHandlers, Thorough: c.Strict}
 	if c.Effects && c.Format == "sarif" {
 		return wrong("effects have no SARIF form").hinted("--format text or json")
+	}
+	if c.Against != "" && (c.Effects || c.Fix || c.Format == "sarif") {
+		return wrong("--against goes with --format text or json, and neither with --effects nor with --fix")
 	}
 	if c.Diff && !c.Fix {
 		return wrong("--diff shows what --fix would change").hinted("wf check --fix --diff …")
@@ -92,6 +101,9 @@ func (c *checkCmd) Run(e *env) error {
 	}
 	if all.HasErrors() {
 		return &exit{status: exitWrong}
+	}
+	if c.Against != "" {
+		return c.against(e, programs, files)
 	}
 	return nil
 }
