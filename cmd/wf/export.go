@@ -34,7 +34,7 @@ notices when a change of the definition makes the run take another way. What the
 secret is made up in it.
 
 Examples:
-  wf export refund-7 --store runs.db -o incident`
+  wf export refund-9 --store runs.db -o incident`
 }
 
 // Run writes the test.
