@@ -134,6 +134,7 @@ type checker struct {
 	used      map[syntax.Decl]bool         // declarations that something reads
 	mocked    map[string]bool              // handlers that a test file mocks
 	once      map[string]*repeated         // of addOnce
+	reading   map[string][]chain           // of chains
 	workflows map[*syntax.Workflow]*called // that have been checked
 	depths    map[*graph.Graph]int         // of those
 	stack     []calling                    // workflows that are being checked, each called by the one before

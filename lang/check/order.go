@@ -49,7 +49,7 @@ func (f *flow) stepNames() []string {
 }
 
 func (f *flow) dataEdges(st *stepInfo, e *syntax.Expr) {
-	for _, ch := range chains(e.Text) {
+	for _, ch := range f.chains(e.Text) {
 		if to := f.steps[ch.root]; to != nil {
 			st.edges = append(st.edges, edge{to, e.Span, false})
 		}

@@ -263,6 +263,20 @@ type chain struct {
 	whole  bool // the expression is this chain and nothing else
 }
 
+// chains lists what an expression reads, which is asked several times of each. The list is
+// shared, and not written to.
+func (c *checker) chains(text string) []chain {
+	list, known := c.reading[text]
+	if !known {
+		list = chains(text)
+		if c.reading == nil {
+			c.reading = map[string][]chain{}
+		}
+		c.reading[text] = list
+	}
+	return list
+}
+
 // chains lists what an expression reads. It works on tokens, so that it is known
 // before any type is, and it sees into interpolated strings too.
 func chains(text string) []chain {

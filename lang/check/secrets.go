@@ -37,7 +37,7 @@ func (s *stepFlow) passedSecret(sig *value.Signature, f *value.Field, a expr.Fie
 // readsSecret reports whether a text reads a secret itself, and not only something that is
 // made of a list or record which has one.
 func (s *scope) readsSecret(text string) bool {
-	for _, ch := range chains(text) {
+	for _, ch := range s.flow.chains(text) {
 		b := s.find(ch.root)
 		if b == nil || len(ch.fields) == 0 { // a let may be made of a list that has one
 			continue

@@ -93,7 +93,7 @@ func (w *switchFlow) judge(e *syntax.Expr, sc *scope) {
 		return
 	}
 	w.subject, w.text = p, "("+e.Text+")"
-	if all := chains(e.Text); len(all) == 1 && all[0].whole {
+	if all := w.chains(e.Text); len(all) == 1 && all[0].whole {
 		w.text = e.Text
 	}
 	t := p.Type()

@@ -389,7 +389,7 @@ func (f *flow) expectIn(e *syntax.Expr, sc *scope, want *value.Type, what string
 // reads notes the parts of the input an expression uses. A let that merely names
 // a part of the input does not use it; who reads the let does.
 func (f *flow) reads(text string, sc *scope) {
-	for _, ch := range chains(text) {
+	for _, ch := range f.chains(text) {
 		if path, ok := f.inputPath(ch, sc); ok {
 			f.noteRead(path)
 		}
@@ -421,7 +421,7 @@ func (f *flow) inputPath(ch chain, sc *scope) (string, bool) {
 
 // aliasOf is the input path an expression stands for, nil if it is more than that.
 func (f *flow) aliasOf(text string, sc *scope) *string {
-	all := chains(text)
+	all := f.chains(text)
 	if len(all) != 1 || !all[0].whole || len(all[0].fields) == 0 && all[0].root == "input" {
 		return nil
 	}
