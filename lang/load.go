@@ -11,6 +11,7 @@ import (
 
 	"wf/lang/check"
 	"wf/lang/diag"
+	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/suite"
 	"wf/lang/syntax"
@@ -27,6 +28,7 @@ type Options struct {
 	Index        bool          // make an index of the names, for editors
 	Typed        diag.Span     // with Index: where a name stands that is being typed, see Program.Known
 	Parsed       Parsed        // files that were read before and are not read again; nil: none
+	Cache        *expr.Cache   // of expressions, for those who load nearly the same again and again; nil: none
 	Thorough     bool          // warn also of what a sketch may leave out, and what runs in earnest may not: bounds in time
 }
 
@@ -113,7 +115,7 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	}
 	p.Tree = l.unit.Main
 	lost := l.lost()
-	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe, Index: opts.Index, Typed: opts.Typed, Thorough: opts.Thorough})
+	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe, Index: opts.Index, Typed: opts.Typed, Thorough: opts.Thorough, Cache: opts.Cache})
 	p.known(opts.Typed, slices.Concat(problems, l.problems))
 	for _, d := range problems {
 		if lost.leads(d) {

@@ -32,11 +32,12 @@ type Unit struct {
 // Options of [Check]. The zero value knows no registered services.
 type Options struct {
 	Catalog      Catalog
-	StubHandlers bool      // take any handler class as registered
-	Probe        bool      // compile the expressions of workflows with probes, for coverage
-	Index        bool      // make an index of the names
-	Typed        diag.Span // with Index: where a name stands that is being typed
-	Thorough     bool      // warn of what a sketch may leave out: bounds in time
+	StubHandlers bool        // take any handler class as registered
+	Probe        bool        // compile the expressions of workflows with probes, for coverage
+	Index        bool        // make an index of the names
+	Typed        diag.Span   // with Index: where a name stands that is being typed
+	Cache        *expr.Cache // of expressions, for many checks of nearly the same; nil: none
+	Thorough     bool        // warn of what a sketch may leave out: bounds in time
 }
 
 // Service is a service declared in a .wf file.

@@ -127,6 +127,9 @@ func failuresOf(l *graph.Loop) *value.Type {
 // Probe reports whether expressions are compiled with probes.
 func (s *scope) Probe() bool { return s.flow.opts.Probe }
 
+// Cache is what is known of expressions; nil: they are all read.
+func (s *scope) Cache() *expr.Cache { return s.flow.opts.Cache }
+
 // Unknown explains a name that is not in scope.
 func (s *scope) Unknown(name string, span diag.Span) *diag.Diagnostic {
 	if st := s.flow.steps[name]; st != nil && s.early {

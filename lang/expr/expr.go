@@ -142,25 +142,20 @@ func (p *Program) Parsed() bool { return p.parsed }
 // that is known all the same, with any for what is not, and must not be evaluated.
 func Compile(src Source, scope Scope) (*Program, diag.List) {
 	p := &Program{span: src.Span, text: src.Text, typ: value.TUnknown}
-	out, segments, problems := rewrite(src, hasFacts(scope))
-	if problems.HasErrors() {
-		touch(src.Text, scope)
-		return p, problems
+	cache := cacheOf(scope)
+	r := cache.reading(src.Text)
+	if r == nil {
+		var problems diag.List
+		if r, problems = read(src, scope); r == nil {
+			touch(src.Text, scope)
+			return p, problems
+		}
 	}
-	place := placer(src, out, segments)
-	tree, err := parser.ParseWithConfig(out, base())
-	if err != nil {
-		touch(src.Text, scope)
-		return p, diag.List{syntaxProblem(err, src, scope, place)}
-	}
-	p.parsed = true
-	if path := trail(tree.Node); path != nil {
-		p.path = Path(path[len(path)-1])
-	}
-	p.text = canonical(tree.Node)
-	p.ifTrue, p.ifFalse = facts(tree.Node, true), facts(tree.Node, false)
+	tree, place := r.tree, placer(src, r.out, r.segments)
+	p.parsed, p.path, p.text, p.ifTrue, p.ifFalse = true, r.path, r.text, r.ifTrue, r.ifFalse
 	c := newInferrer(scope, src, place)
 	p.typ = c.infer(&tree.Node)
+	cache.keep(src.Text, r, c.patched)
 	p.text = c.spelled(p.text)
 	slices.Sort(c.roots)
 	p.refs, p.secret = c.roots, c.secret
@@ -172,6 +167,7 @@ func Compile(src Source, scope Scope) (*Program, diag.List) {
 		return p, c.problems
 	}
 	b := &builder{scope: scope, place: place, span: src.Span, roots: c.roots}
+	var err error
 	if p.plan, err = b.build(tree.Node); err != nil && c.unknown {
 		return p, c.problems // the error is told where the type got lost
 	} else if err != nil {

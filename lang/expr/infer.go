@@ -28,6 +28,7 @@ type inferrer struct {
 	secrets  map[ast.Node]bool // values that are one, or have one in them
 	unknown  bool              // something of an unknown type is computed with
 	printed  []string          // pairs: how a reference is printed, and how it is written
+	patched  bool              // the tree was changed
 	witness  Witness           // nil: nobody wants to be told
 }
 
@@ -370,7 +371,7 @@ func (c *inferrer) slice(at *ast.Node, n *ast.SliceNode) *value.Type {
 		if to == nil {
 			to = &ast.NilNode{}
 		}
-		call(at, "__slice", n.Node, from, to)
+		c.call(at, "__slice", n.Node, from, to)
 	}
 	if t.Kind == value.Enum { // a part of a literal is another string
 		t = textLike(t)
@@ -607,11 +608,12 @@ func (c *inferrer) function(at *ast.Node, name string, args []ast.Node, n ast.No
 	case "sort":
 		if isTemporal(elem(types[0])) {
 			key := &ast.CallNode{Callee: &ast.IdentifierNode{Value: "__instant"}, Arguments: []ast.Node{&ast.PointerNode{}}}
+			c.patched = true
 			ast.Patch(at, &ast.BuiltinNode{Name: "sortBy", Arguments: []ast.Node{args[0], &ast.PredicateNode{Node: key}}})
 		}
 	case "sortBy":
 		if p, ok := args[1].(*ast.PredicateNode); ok && isTemporal(types[1]) {
-			call(&p.Node, "__instant", p.Node)
+			c.call(&p.Node, "__instant", p.Node)
 		}
 	}
 	return out
@@ -669,6 +671,7 @@ func (c *inferrer) reference(at *ast.Node, name string, args []ast.Node) *value.
 		c.printed = append(c.printed, was, text)
 	}
 	loc := (*at).Location()
+	c.patched = true
 	ast.Patch(at, &ast.IdentifierNode{Value: text})
 	(*at).SetLocation(loc)
 	return t
@@ -743,6 +746,7 @@ func (c *inferrer) literalDuration(at *ast.Node, args []ast.Node) {
 		c.add(diag.Errorf(CodeArguments, c.span(s), "%v", err))
 		return
 	}
+	c.patched = true
 	ast.Patch(at, &ast.StringNode{Value: value.FormatDuration(d)})
 }
 

@@ -141,17 +141,19 @@ func wayOut(operator string, l, r *value.Type) string {
 }
 
 // call replaces an operator by a function call.
-func call(at *ast.Node, name string, args ...ast.Node) {
+func (c *inferrer) call(at *ast.Node, name string, args ...ast.Node) {
+	c.patched = true
 	ast.Patch(at, &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args})
 }
 
 // compareBy replaces l OP r by name(l, r) OP 0.
-func compareBy(n *ast.BinaryNode, name string) {
-	c := &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: []ast.Node{n.Left, n.Right}}
-	c.SetLocation(n.Location())
+func (c *inferrer) compareBy(n *ast.BinaryNode, name string) {
+	c.patched = true
+	compared := &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: []ast.Node{n.Left, n.Right}}
+	compared.SetLocation(n.Location())
 	zero := &ast.IntegerNode{Value: 0}
 	zero.SetLocation(n.Location())
-	n.Left, n.Right = c, zero
+	n.Left, n.Right = compared, zero
 }
 
 func (c *inferrer) ordered(_ *ast.Node, n *ast.BinaryNode, l, r *value.Type) bool {
@@ -159,10 +161,10 @@ func (c *inferrer) ordered(_ *ast.Node, n *ast.BinaryNode, l, r *value.Type) boo
 	case isAny(l) && isAny(r):
 		return true
 	case l.Kind == value.Duration && (r.Kind == value.Duration || isAny(r)), r.Kind == value.Duration && isAny(l):
-		compareBy(n, "__dur_cmp")
+		c.compareBy(n, "__dur_cmp")
 		return true
 	case l.Kind == value.Time && (r.Kind == value.Time || isAny(r)), r.Kind == value.Time && isAny(l):
-		compareBy(n, "__time_cmp")
+		c.compareBy(n, "__time_cmp")
 		return true
 	case isNumber(l) || isNumber(r):
 		return (isAny(l) || isNumber(l)) && (isAny(r) || isNumber(r))
@@ -231,34 +233,34 @@ func (c *inferrer) temporal(at *ast.Node, n *ast.BinaryNode, l, r *value.Type) *
 	minus := &ast.BoolNode{Value: true}
 	switch fmt.Sprintf("%s %s %s", l.Kind, n.Operator, r.Kind) {
 	case "time + duration":
-		call(at, "__time_add", n.Left, n.Right)
+		c.call(at, "__time_add", n.Left, n.Right)
 		return value.TTime
 	case "duration + time":
-		call(at, "__time_add", n.Right, n.Left)
+		c.call(at, "__time_add", n.Right, n.Left)
 		return value.TTime
 	case "time - duration":
-		call(at, "__time_add", n.Left, n.Right, minus)
+		c.call(at, "__time_add", n.Left, n.Right, minus)
 		return value.TTime
 	case "time - time":
-		call(at, "__time_sub", n.Left, n.Right)
+		c.call(at, "__time_sub", n.Left, n.Right)
 		return value.TDuration
 	case "duration + duration":
-		call(at, "__dur_add", n.Left, n.Right)
+		c.call(at, "__dur_add", n.Left, n.Right)
 		return value.TDuration
 	case "duration - duration":
-		call(at, "__dur_add", n.Left, n.Right, minus)
+		c.call(at, "__dur_add", n.Left, n.Right, minus)
 		return value.TDuration
 	case "duration * int", "duration * float":
-		call(at, "__dur_scale", n.Left, n.Right)
+		c.call(at, "__dur_scale", n.Left, n.Right)
 		return value.TDuration
 	case "int * duration", "float * duration":
-		call(at, "__dur_scale", n.Right, n.Left)
+		c.call(at, "__dur_scale", n.Right, n.Left)
 		return value.TDuration
 	case "duration / int", "duration / float":
-		call(at, "__dur_scale", n.Left, n.Right, minus)
+		c.call(at, "__dur_scale", n.Left, n.Right, minus)
 		return value.TDuration
 	case "duration / duration":
-		call(at, "__dur_ratio", n.Left, n.Right)
+		c.call(at, "__dur_ratio", n.Left, n.Right)
 		return value.TFloat
 	}
 	return nil
@@ -286,9 +288,9 @@ func (c *inferrer) equality(_ *ast.Node, n *ast.BinaryNode, l, r *value.Type) {
 	}
 	switch {
 	case l.Kind == value.Duration && r.Kind == value.Duration:
-		compareBy(n, "__dur_cmp")
+		c.compareBy(n, "__dur_cmp")
 	case l.Kind == value.Time && r.Kind == value.Time:
-		compareBy(n, "__time_cmp")
+		c.compareBy(n, "__time_cmp")
 	}
 }
 

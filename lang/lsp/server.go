@@ -14,6 +14,7 @@ import (
 	"go.lsp.dev/uri"
 
 	"wf/lang"
+	"wf/lang/expr"
 )
 
 // Server is one session with an editor.
@@ -43,7 +44,7 @@ var ErrNoShutdown = errors.New("the editor sent exit without shutdown")
 // Serve answers an editor on a stream until it ends the session or closes the stream.
 // version is that of the program, for the editor to show.
 func Serve(ctx context.Context, stream io.ReadWriteCloser, host Host, opts lang.Options, version string) error {
-	opts.Index = true
+	opts.Index, opts.Cache = true, &expr.Cache{} // it is used in turns
 	s := &Server{host: host, options: opts, version: version, analyses: map[string]*analysis{}, texts: map[string]*text{}, published: map[string]*published{}}
 	s.turns.moved.L = &s.turns.mu
 	s.now.Store(&state{server: s, docs: map[string]*document{}, saved: map[string]int{}, closed: &closed{}})
