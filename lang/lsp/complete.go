@@ -89,7 +89,10 @@ func (t *typing) source() {
 	text := token.Text{Source: t.line, Tokens: tokens}
 	last := text.Word(len(tokens) - 2)
 	begins := last == "" || last == "{" || last == "," || last == "}"
+	inner := t.inner(text, around)
+	t.words(inner)
 	switch {
+	case len(inner) > 0 && last != ",": // nothing else stands there
 	case begins && (around == "operation" || around == "service"): // where any name is an outcome
 		t.words(words)
 		t.outcomes()
