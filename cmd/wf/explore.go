@@ -45,9 +45,9 @@ expression fails, every run ends, what is undone is undone even under one more f
 call is made after the end, no two requests have one key.
 
 Examples:
-  wf explore workflows/checkout.wf
+  wf explore workflows/expense_approval.wf
   wf explore workflows/user_registration.wf --faults 1
-  wf explore workflows/checkout.wf --without-keys --save found`
+  wf explore workflows/payment_refund.wf --faults 1 --without-keys --format json`
 }
 
 // Run explores.

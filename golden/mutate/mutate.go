@@ -53,8 +53,8 @@ func Mutants(f *syntax.File, src []byte, kinds []string) []Mutant {
 		}
 		return true
 	})
-	for i := range Kinds {
-		if p.kind = &Kinds[i]; kinds == nil || slices.Contains(kinds, p.kind.Name) {
+	for _, kind := range Kinds {
+		if p.kind = &kind; kinds == nil || slices.Contains(kinds, p.kind.Name) {
 			p.kind.plant(p, f)
 		}
 	}

@@ -39,7 +39,8 @@ type graphFacts struct {
 type surveyor struct {
 	graphs map[*graph.Graph]*graphFacts
 	steps  map[*graph.Step]*facts
-	told   bool // some expression reads a message
+	order  []*graph.Step // the same, as they were found
+	told   bool          // some expression reads a message
 }
 
 func survey(g *graph.Graph) *surveyor {
@@ -69,7 +70,7 @@ func blockSteps(b *graph.Block) []*graph.Step {
 // step makes the facts of a step and of those inside it, but for clock.
 func (s *surveyor) step(st *graph.Step) {
 	f := &facts{}
-	s.steps[st] = f
+	s.steps[st], s.order = f, append(s.order, st)
 	st.EachProgram(func(p *expr.Program) { f.reads = append(f.reads, p.Refs()...) })
 	slices.Sort(f.reads)
 	f.reads = slices.Compact(f.reads)
@@ -137,7 +138,8 @@ func (s *surveyor) clocks(all []*graph.Graph) {
 			})
 		}
 	}
-	for st, f := range s.steps {
+	for _, st := range s.order {
+		f := s.steps[st]
 		graph.EachStmt(st.Body, func(st graph.Stmt) { f.clock = f.clock || s.shows(st, clocked) })
 	}
 }

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -127,7 +126,13 @@ func (m *Machine) same(cs *callState, before, now any) bool {
 	if cs.call.Sig.Handler && m.renewed {
 		return false
 	}
-	return reflect.DeepEqual(before, now)
+	return digestOf(before) == digestOf(now)
+}
+
+func digestOf(v any) value.Digest {
+	var h value.Hash
+	h.Value(v)
+	return h.Sum()
 }
 
 // anew reports whether a step is, or is in, one that had not failed and is done anew all
