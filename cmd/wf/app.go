@@ -96,6 +96,7 @@ type cli struct {
 	Test       testCmd       `cmd:"" help:"Run the test files beside the definitions." group:"author"`
 	Mutate     mutateCmd     `cmd:"" help:"Plant defects in definitions, and tell those that their tests do not notice." group:"author"`
 	Explore    exploreCmd    `cmd:"" help:"Try every way in which a workflow can go and fail." group:"author"`
+	Diff       diffCmd       `cmd:"" help:"Compare what two versions of a workflow do." group:"author"`
 	Graph      graphCmd      `cmd:"" help:"Draw the step graph of a workflow." group:"author"`
 	Fmt        fmtCmd        `cmd:"" help:"Lay files out in the one style." group:"author"`
 	Convert    convertCmd    `cmd:"" help:"Write a definition in the other syntax: .wf or YAML." group:"author"`

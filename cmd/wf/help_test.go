@@ -73,6 +73,7 @@ func TestHelpExamples(t *testing.T) {
 				for name, text := range helpFiles {
 					write(t, filepath.Join(dir, name), text)
 				}
+				write(t, filepath.Join(dir, "main", "flow.wf"), helpFiles["flow.wf"]) // of another checkout
 				if strings.Contains(command, "runs.db") {
 					if strings.Contains(command, "expense-7") {
 						command = waitingRun + command

@@ -64,7 +64,7 @@ func newMenus(g *graph.Graph) *menus {
 	for _, each := range append([]*graph.Graph{g}, g.Called()...) {
 		each.EachCall(func(c *graph.Call) {
 			if c.Runs == nil {
-				m.calls[c] = m.menu(c)
+				m.calls[c] = m.menu(c, vary.Patterns(c.Sig), func(p value.Pattern) string { return m.way(c, p) })
 			}
 		})
 	}
@@ -82,24 +82,24 @@ func changing(sig *value.Signature) bool {
 
 // menu lists the alternatives of a call: its successes, each with what conditions tell
 // apart; then its failures, of those that go the same way one.
-func (m *menus) menu(c *graph.Call) *menu {
+func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pattern) string) *menu {
 	out := &menu{effects: changing(c.Sig)}
 	if c.Sig.Signal {
 		out.all = m.payloads(c)
 		return out
 	}
 	known := map[string]int{}
-	patterns := vary.Patterns(c.Sig)
+	patterns = slices.Clone(patterns)
 	slices.SortStableFunc(patterns, func(a, b value.Pattern) int { return m.rank(c, a) - m.rank(c, b) })
 	for _, p := range patterns {
 		d, _ := c.Sig.Classify(c.Policy.Rules, p.Status, p.Name)
 		good := d == value.Success
-		way := m.way(c, p, d)
-		if i, ok := known[way]; ok {
+		on := way(p)
+		if i, ok := known[on]; ok {
 			out.all[i].also = append(out.all[i].also, p.String())
 			continue
 		}
-		known[way] = len(out.all)
+		known[on] = len(out.all)
 		switch p.Name {
 		case value.Timeout:
 			out.all = append(out.all, alternative{kind: silent, class: p.Name, outcome: p, label: labelTimeout, fault: true})
@@ -163,7 +163,8 @@ func (*menus) first(of *menu) alternative {
 }
 
 // way names what becomes of an outcome: outcomes of one way need not all be tried.
-func (m *menus) way(c *graph.Call, p value.Pattern, d value.Disposition) string {
+func (m *menus) way(c *graph.Call, p value.Pattern) string {
+	d, _ := c.Sig.Classify(c.Policy.Rules, p.Status, p.Name)
 	if slices.Contains(value.Unconditional, p.Name) || byStatus(c) {
 		return p.String()
 	}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+// TestDiffOfEdits compares shipped workflows with edited ones, and what wf diff says with
+// testdata/diff.txt: one that changes the text alone shows nothing, and every other one as
+// few lines as it takes to tell what it does.
+func TestDiffOfEdits(t *testing.T) {
+	edits := []struct {
+		name, file string
+		replace    []string // old and new text, in turn
+	}{
+		{"the name of a step", "user_registration.wf", []string{"setup_billing_profile", "make_billing"}},
+		{"the name of a let", "user_registration.wf", []string{"let who =", "let person =", "who.", "person."}},
+		{"a policy that has got a name", "user_registration.wf", []string{"  retry   3 attempts, backoff 1s to 30s, jitter 10%", "  use patient", "workflow blog", "policy patient { retry 3 attempts, backoff 1s to 30s, jitter 10% }\n\nworkflow blog"}},
+		{"clauses that never meet, in another order", "checkout.wf", []string{"    on 202     { return \"sent\" }\n    on BOUNCED { degrade \"bounced\" }\n", "    on BOUNCED { degrade \"bounced\" }\n    on 202     { return \"sent\" }\n"}},
+		{"no retry", "user_registration.wf", []string{"retry   3 attempts", "retry   1 attempts"}},
+		{"one attempt more", "user_registration.wf", []string{"retry 2 attempts", "retry 3 attempts"}},
+		{"no fallback", "user_registration.wf", []string{"    on exhausted { degrade { profile_id: nil, plan: \"free\", status: \"pending\" } }\n", ""}},
+		{"another fallback", "user_registration.wf", []string{"status: \"pending\"", "status: \"later\""}},
+		{"a narrower clause", "user_registration.wf", []string{"on failed { degrade { preferences_id", "on exhausted { degrade { preferences_id"}},
+		{"nobody waits", "user_registration.wf", []string{" after initialize_preferences", ""}},
+		{"a shorter timeout", "user_registration.wf", []string{"timeout who.plan == \"enterprise\" ? 45s : 30s", "timeout 3s"}},
+		{"a deadline that is near", "user_registration.wf", []string{"within  10m", "within  5s"}},
+		{"an ensure that asks for less", "user_registration.wf", []string{"found.name == who.name and ", ""}},
+		{"an argument", "user_registration.wf", []string{"status: \"registration_complete\"", "status: \"complete\""}},
+		{"a field of the output", "user_registration.wf", []string{"source: who.source, scheduled", "scheduled"}},
+		{"another text", "user_registration.wf", []string{"an enterprise plan needs a company", "which company?"}},
+		{"no refund", "checkout.wf", []string{"      call card.refund { charge_id: charge_id, reason: \"no order\" }\n      on ALREADY_REFUNDED { fail ORDER_FAILED \"${why}; the money was given back before\" }\n      on failed { fail REFUND_BY_HAND \"${charge_id} was taken and not given back, and there is no order (${why})\" }\n", ""}},
+		{"polling that gives up early", "checkout.wf", []string{"retry 40 attempts", "retry 10 attempts"}},
+	}
+	var out strings.Builder
+	shipped := os.DirFS("../../workflows")
+	for _, e := range edits {
+		dir := t.TempDir()
+		old, fresh := filepath.Join(dir, "old"), filepath.Join(dir, "new")
+		for _, to := range []string{old, fresh} {
+			if err := os.CopyFS(to, shipped); err != nil {
+				t.Fatal(err)
+			}
+		}
+		name := filepath.Join(fresh, e.file)
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(e.replace); i += 2 {
+			if !strings.Contains(string(text), e.replace[i]) {
+				t.Fatalf("%s: nothing of %s is %q", e.name, e.file, e.replace[i])
+			}
+			text = []byte(strings.ReplaceAll(string(text), e.replace[i], e.replace[i+1]))
+		}
+		write(t, name, string(text))
+		_, said, wrong := invoke("", "diff", filepath.Join(old, e.file), name, "--jobs", "1")
+		if said == "" {
+			t.Fatalf("%s: %s", e.name, wrong)
+		}
+		_, again, _ := invoke("", "diff", filepath.Join(old, e.file), name, "--jobs", "3")
+		if again != said {
+			t.Errorf("%s: with three workers it says\n%s\nand with one\n%s", e.name, again, said)
+		}
+		out.WriteString("#### " + e.name + "\n\n" + said + "\n")
+	}
+	const file = "testdata/diff.txt"
+	want, err := os.ReadFile(file)
+	switch {
+	case err == nil && string(want) == out.String():
+	case update:
+		write(t, file, out.String())
+	default:
+		t.Errorf("WF_UPDATE=1 go test ./cmd/wf -run DiffOfEdits rewrites it:\n%s", diff.Diff(file, want, "said", []byte(out.String())))
+	}
+}
