@@ -38,7 +38,7 @@ func TestDiffOfEdits(t *testing.T) {
 	}
 	var out strings.Builder
 	shipped := os.DirFS("../../workflows")
-	for _, e := range edits {
+	for i, e := range edits {
 		dir := t.TempDir()
 		old, fresh := filepath.Join(dir, "old"), filepath.Join(dir, "new")
 		for _, to := range []string{old, fresh} {
@@ -62,9 +62,10 @@ func TestDiffOfEdits(t *testing.T) {
 		if said == "" {
 			t.Fatalf("%s: %s", e.name, wrong)
 		}
-		_, again, _ := invoke("", "diff", filepath.Join(old, e.file), name, "--jobs", "3")
-		if again != said {
-			t.Errorf("%s: with three workers it says\n%s\nand with one\n%s", e.name, again, said)
+		if i%5 == 4 {
+			if _, again, _ := invoke("", "diff", filepath.Join(old, e.file), name, "--jobs", "3"); again != said {
+				t.Errorf("%s: with three workers it says\n%s\nand with one\n%s", e.name, again, said)
+			}
 		}
 		out.WriteString("#### " + e.name + "\n\n" + said + "\n")
 	}

@@ -336,7 +336,11 @@ func (d *differ) change(jobs []*job) *Change {
 	for i, t := range ahead {
 		c.When[0].Calls[0] += " after " + d.sites[t.site].name + " " + listed(paths[i], "or")
 	}
-	if came := d.came[j.script.sites()]; len(entries) < len(came) {
+	for i := range d.came[j.script.sites()] {
+		if entries[i] {
+			continue
+		}
+		c.Inputs = nil
 		for i, e := range d.entries {
 			if entries[i] {
 				c.Inputs = append(c.Inputs, e.input.Label)
