@@ -250,6 +250,11 @@ func (m *Machine) pauseFor(x *exec, st *graph.Wait) (stop bool) {
 	if due <= m.now {
 		return false
 	}
+	if _, depth := x.clause(); depth > 0 { // what was answered means the same behind the wait
+		for _, name := range answerNames {
+			m.bind(x, name, m.env[name])
+		}
+	}
 	x.pauses++
 	x.paused, x.until = true, due
 	m.emit(SetTimer{m.pauseID(x), due})
