@@ -344,7 +344,7 @@ func (h *digester) machine(m *Machine) (clock bool) {
 	}
 	h.Word(hashEnd)
 	for i := range m.root.states {
-		clock = clock || m.root.states[i].ending == "" && g.steps[i].clock
+		clock = clock || g.steps[i].clock && m.may(i)
 	}
 	return clock
 }
@@ -510,8 +510,14 @@ func (h *digester) readable(m *Machine, s *scope, i int) bool {
 		return true
 	}
 	g := h.graphs[m.g]
-	unended := func(j int) bool { return s.states[j].ending == "" }
-	return g.kept[i] || slices.ContainsFunc(g.readers[i], unended) || slices.ContainsFunc(g.handlers, unended)
+	return g.kept[i] || slices.ContainsFunc(g.readers[i], m.may) || slices.ContainsFunc(g.handlers, m.may)
+}
+
+// may reports whether a step of a workflow may still do something: it has not ended, or was
+// not run, and a person may resolve what kept it from that.
+func (m *Machine) may(step int) bool {
+	ending := m.root.states[step].ending
+	return ending == "" || ending == NotRun && m.of == nil && !m.concluding && !m.stopped
 }
 
 // inside writes how the steps inside a step ended. Of the workflows that a call made one
