@@ -175,7 +175,7 @@ func (m *Machine) retry(name string) error {
 		}
 	}
 	m.remember()
-	m.renewed = false
+	m.renewed, m.pasts = false, nil
 	for _, i := range from {
 		anew := m.root.states[i].ending != Failed
 		m.renewed = m.renewed || anew

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"wf/builtins"
+	"wf/interpreter/machine"
 	"wf/interpreter/sim"
 	"wf/lang"
 	"wf/lang/graph"
@@ -105,6 +106,33 @@ step_templates:
 		if knew[step] != want {
 			t.Errorf("%s knew %s, not %s", step, knew[step], want)
 		}
+	}
+}
+
+// TestHandlersKnowWhatIsDoneAnew holds that a handler sees the new result of a step that was
+// run again.
+func TestHandlersKnowWhatIsDoneAnew(t *testing.T) {
+	g, _ := handlerChain(t, 2, func(context.Context, builtins.Call) (builtins.Answer, error) { return builtins.Answer{}, nil })
+	m := machine.New(g, map[string]any{}, machine.Config{RunID: "r"})
+	apply := func(ev machine.Event) machine.Call {
+		commands, err := m.Apply(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range commands {
+			if call, ok := c.(machine.Call); ok {
+				return call
+			}
+		}
+		return machine.Call{}
+	}
+	first := apply(machine.Started{})
+	second := apply(machine.CallReturned{ID: first.ID, Status: 200, Body: "old"})
+	apply(machine.CallReturned{ID: second.ID, Status: 200, Body: "old"})
+	first = apply(machine.StepRetried{Step: g.Steps[0].Name})
+	second = apply(machine.CallReturned{ID: first.ID, Status: 200, Body: "new"})
+	if got, _ := second.Context.Past.Result(g.Steps[0].Name); got != "new" {
+		t.Errorf("the step behind one that is done anew knows its result as %v", got)
 	}
 }
 
