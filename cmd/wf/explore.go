@@ -13,9 +13,11 @@ import (
 
 	"wf/golden"
 	"wf/golden/explore"
+	"wf/golden/invariant"
 	"wf/lang"
 	"wf/lang/graph"
 	"wf/lang/value"
+	"wf/mocks"
 )
 
 type exploreCmd struct {
@@ -74,7 +76,7 @@ func (c *exploreCmd) Run(e *env) error {
 	if err != nil {
 		return wrong("%s: %v", c.File, err)
 	}
-	if err := c.inputs(e, g, &opts); err != nil {
+	if g, err = c.inputs(e, g, &opts); err != nil {
 		return err
 	}
 	ctx, stop := e.interrupt(context.Background())
@@ -105,23 +107,23 @@ func (c *exploreCmd) Run(e *env) error {
 }
 
 // inputs finds where runs begin: the input that is given, or those of the tests.
-func (c *exploreCmd) inputs(e *env, g *graph.Graph, opts *explore.Options) error {
+func (c *exploreCmd) inputs(e *env, g *graph.Graph, opts *explore.Options) (*graph.Graph, error) {
 	if c.Input != "" {
 		src, err := (&runCmd{Input: c.Input}).read(e)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		v, err := value.DecodeJSON(src)
 		if err != nil {
-			return wrong("%s is not usable as input: %v", c.Input, err)
+			return nil, wrong("%s is not usable as input: %v", c.Input, err)
 		}
 		opts.Inputs = []explore.Input{{Value: v, Label: c.Input}}
-		return nil
+		return g, nil
 	}
 	opts.Examples = true
 	names, err := golden.TestFiles(hostFS{}, path.Dir(path.Clean(c.File)))
 	if err != nil {
-		return nil // there are none to be read
+		return g, nil // there are none to be read
 	}
 	for _, name := range names {
 		if path.Dir(name) != path.Dir(path.Clean(c.File)) {
@@ -133,9 +135,18 @@ func (c *exploreCmd) inputs(e *env, g *graph.Graph, opts *explore.Options) error
 		}) {
 			continue
 		}
+		if opts.Invariants == nil {
+			names, err := mocks.Names(p.Suite)
+			for _, inv := range p.Suite.Invariants {
+				if w := inv.Graph; err == nil && w.FullName() == g.FullName() && w.Span.File == g.Span.File {
+					g, opts.Invariants = w, invariant.New(p.Suite.Invariants, w, names)
+					break
+				}
+			}
+		}
 		opts.Inputs = append(opts.Inputs, explore.Inputs(p.Suite, g)...)
 	}
-	return nil
+	return g, nil
 }
 
 // exploreProgress is a line on the terminal that says how far a search is.

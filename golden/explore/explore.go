@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"time"
 
+	"wf/golden/invariant"
 	"wf/lang/graph"
 )
 
@@ -30,7 +31,8 @@ type Options struct {
 	Progress    func(Progress)
 	Stop        func() bool // asked often; true ends the search; nil: never
 
-	Exact bool // tell states apart whose deadlines are nearly as far away; else by a 16th of their length
+	Invariants *invariant.Set // of the workflow; nil: none
+	Exact      bool           // tell states apart whose deadlines are nearly as far away; else by a 16th of their length
 
 	noMerging bool // of equal states, for tests
 	coarse    int

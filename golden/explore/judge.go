@@ -10,7 +10,10 @@ import (
 // breach notes that something happened that must not.
 func (w *world) breach(b breach) {
 	w.wrong = true
-	b.cause = string(b.kind) + " " + b.title + " " + anyItem(b.place)
+	b.cause = string(b.kind) + " " + b.title
+	if b.kind != Invariant {
+		b.cause += " " + anyItem(b.place)
+	}
 	w.breaks = append(w.breaks, b)
 }
 
@@ -38,6 +41,10 @@ func (w *world) end() End {
 		return End{Ending: "stuck", Wrong: true}
 	}
 	r := w.m.Result()
+	if w.monitor != nil {
+		w.monitor.RunEnded(r)
+		w.judged()
+	}
 	w.judge(r.Steps)
 	w.judge(r.Closing)
 	if r.Error != nil && r.Error.Step == "" {
@@ -100,6 +107,12 @@ func ownMaking(e *machine.RunError) bool {
 func (w *world) digest(of *machine.Hasher) value.Digest {
 	var h value.Hash
 	h.Digest(of.Digest(w.m))
+	if w.monitor != nil {
+		h.Word(w.monitor.Digest())
+		if w.s.opts.Invariants.ReadsTime() {
+			h.Int(int(w.now))
+		}
+	}
 	var set value.Digest
 	add := func(one value.Hash) {
 		d := one.Sum()

@@ -13,9 +13,11 @@ import (
 
 	"wf/golden"
 	"wf/golden/explore"
+	"wf/golden/invariant"
 	"wf/lang"
 	"wf/lang/graph"
 	"wf/lang/value"
+	"wf/mocks"
 )
 
 // TestPlanted explores workflows with one error of design each: it is found, with as few
@@ -23,7 +25,7 @@ import (
 // and invariants of both, what is to be found as KIND FAULTS, and what is told of it.
 func TestPlanted(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) < 3 {
+	if err != nil || len(files) < 38 {
 		t.Fatal("archives are missing", err)
 	}
 	for _, file := range files {
@@ -100,10 +102,21 @@ func explored(t *testing.T, fsys fstest.MapFS, options []string) *explore.Report
 			t.Fatal(problems)
 		}
 		known := golden.Workflows(p.Suite)
+		for _, inv := range p.Suite.Invariants {
+			known = append(known, inv.Graph)
+		}
 		if i := slices.IndexFunc(known, func(w *graph.Graph) bool { return w.FullName() == g.FullName() }); i >= 0 {
 			g = known[i]
 		}
 		o.Inputs = explore.Inputs(p.Suite, g)
+		names, err := mocks.Names(p.Suite)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Invariants = invariant.New(p.Suite.Invariants, g, names)
+		if o.Invariants == nil && len(p.Suite.Invariants) > 0 {
+			t.Fatal("invariants of another")
+		}
 	}
 	r, err := explore.Run(g, o)
 	if err != nil {

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"wf/builtins"
 	"wf/golden"
+	"wf/golden/invariant"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
 	"wf/lang/graph"
@@ -81,7 +83,10 @@ type world struct {
 	done      map[string]bool     // of these: took effect
 	undoFault int                 // attempts of undos that went wrong
 	faults    int
-	story     *story // nil: nobody listens
+	monitor   *invariant.Monitor // nil: there are no invariants
+	reading   bool               // what is read again was judged before
+	seen      int                // violations
+	story     *story             // nil: nobody listens
 }
 
 // open is a choice that was made for the time being.
@@ -117,11 +122,19 @@ func (s *search) newWorld(r *root, path []uint16) *world {
 // begin starts the run.
 func (w *world) begin(trace func(machine.Entry)) {
 	w.m = machine.New(w.s.graph, w.root.input, w.config(trace))
+	if w.s.opts.Invariants != nil {
+		w.monitor = w.s.opts.Invariants.Monitor()
+		w.monitor.Begin(invariant.Run{ID: runID, CorrelationID: sim.CorrelationID(w.root.input), Start: golden.Start, Input: w.root.input})
+	}
 	w.tell(machine.Started{})
 }
 
 func (w *world) config(trace func(machine.Entry)) machine.Config {
-	return machine.Config{RunID: runID, CorrelationID: sim.CorrelationID(w.root.input), Seed: 1, Start: golden.Start, Trace: trace}
+	return machine.Config{Ended: func(st machine.StepResult) {
+		if w.monitor != nil && !w.reading {
+			w.monitor.StepEnded(st)
+		}
+	}, RunID: runID, CorrelationID: sim.CorrelationID(w.root.input), Seed: 1, Start: golden.Start, Trace: trace}
 }
 
 const runID = "run_1"
@@ -136,12 +149,16 @@ func (w *world) tell(ev machine.Event) {
 		w.err = fmt.Errorf("a single run has more than %d events, which is too long to be explored: begin with a smaller input", maxEvents)
 		return
 	}
+	if w.monitor != nil {
+		w.monitor.Moment(w.now)
+	}
 	commands, err := w.m.Apply(ev)
 	if err != nil {
 		w.err = fmt.Errorf("at +%s: %w", value.FormatDuration(w.now), err)
 		return
 	}
 	w.carryOut(commands)
+	w.judged()
 	if fired, ok := ev.(machine.TimerFired); ok && fired.ID.Kind == machine.KindBackoff {
 		if r := w.requests[fired.ID.Place]; r != nil {
 			r.held = !w.underWay(fired.ID.Place)
@@ -155,6 +172,22 @@ func (w *world) tell(ev machine.Event) {
 // underWay reports whether something is planned for a place.
 func (w *world) underWay(place string) bool {
 	return slices.ContainsFunc(w.plans, func(p planned) bool { return p.signal == nil && p.id.Place == place })
+}
+
+// judged notes the rules that are broken by now.
+func (w *world) judged() {
+	if w.monitor == nil {
+		return
+	}
+	w.monitor.Settled()
+	all := w.monitor.Violations()
+	for _, v := range all[w.seen:] {
+		w.breach(breach{kind: Invariant, title: v.Invariant.Name + ": " + v.Rule.Text, place: v.Call})
+		if w.story != nil {
+			w.story.note(w.now, "this breaks the invariant: "+v.Why)
+		}
+	}
+	w.seen = len(all)
 }
 
 func (w *world) carryOut(commands []machine.Command) {
@@ -187,22 +220,29 @@ func (w *world) forget(id machine.ID) {
 
 // called plans the answer of a call.
 func (w *world) called(c *machine.Call) {
+	if w.monitor != nil {
+		w.monitor.Called(*c)
+	}
 	w.plan(planned{at: w.now + latency, id: c.ID, call: c, effect: w.tookEffect(c)})
 	if (w.cancelled || w.afterEnd) && !atTheEnd(c.Place) {
 		w.breach(breach{kind: AfterEnd, title: c.Call.Sig.Name() + " is called after the run was over", place: c.Place})
 	}
 	if c.Call.Key != nil {
-		what := c.Call.Sig.Name() + " " + text(c.Args)
-		if known, ok := w.keys[c.Key]; !ok {
+		what := text(c.Args)
+		if known, ok := w.keys[keyOf(c)]; !ok {
 			if w.keys == nil {
 				w.keys = map[string]string{}
 			}
-			w.keys[c.Key] = what
+			w.keys[keyOf(c)] = what
 		} else if known != what {
 			w.breach(breach{kind: OneKey, title: "two different requests have the key " + c.Key, place: c.Place})
 		}
 	}
 }
+
+// keyOf is what a request is known by: what different operations do with one key are
+// different requests.
+func keyOf(c *machine.Call) string { return c.Call.Sig.Name() + " " + c.Key }
 
 func text(v any) string {
 	b, _ := value.EncodeJSON(v, "")
@@ -220,7 +260,7 @@ func (w *world) tookEffect(c *machine.Call) bool {
 	if r != nil {
 		r.held = false
 	}
-	return r != nil && r.key == c.Key && r.effect || w.done[c.Key]
+	return r != nil && r.key == c.Key && r.effect || w.done[keyOf(c)]
 }
 
 // givenUp is told that nobody waits for an answer any more. Whether the service did what
@@ -247,11 +287,15 @@ func (w *world) givenUp(id machine.ID) {
 
 // affected notes that a call took effect.
 func (w *world) affected(c *machine.Call, a *alternative) {
+	if w.monitor != nil {
+		w.monitor.Answered(c.ID, builtins.Answer{Status: a.status, Class: a.class, Lost: true})
+		w.judged()
+	}
 	if c.Call.Key != nil {
 		if w.done == nil {
 			w.done = map[string]bool{}
 		}
-		w.done[c.Key] = true
+		w.done[keyOf(c)] = true
 	}
 	if w.story != nil {
 		w.story.effect(w, c, a)
@@ -539,6 +583,8 @@ func (w *world) cancel() {
 func (w *world) crash() {
 	w.crashed = true
 	past := w.past
+	w.reading = true
+	defer func() { w.reading = false }()
 	m := machine.New(w.s.graph, w.root.input, w.config(nil))
 	for _, ev := range past {
 		if _, err := m.Apply(ev); err != nil {
@@ -604,6 +650,7 @@ func (w *world) signal(at time.Duration, name string, a *alternative, key any, c
 	}
 	w.past = append(w.past, ev)
 	w.carryOut(commands)
+	w.judged()
 	w.chances()
 }
 
@@ -617,6 +664,20 @@ func (w *world) answer(p *planned, o *option) {
 	effect := a.effect && (!p.effect || w.s.opts.WithoutKeys && !c.Call.Sig.Idempotent)
 	if effect {
 		w.affected(c, a)
+	}
+	if w.monitor != nil && !effect {
+		class := a.class
+		if a.kind != answers {
+			class = value.Unreachable
+		}
+		if a.label == labelMalformed {
+			class = value.Malformed
+		}
+		ans := builtins.Answer{Status: a.status, Class: class, Body: a.said(c.Args, w.root.known)}
+		if class != a.class {
+			ans = builtins.Answer{Class: class}
+		}
+		w.monitor.Answered(c.ID, ans)
 	}
 	w.requests[p.id.Place] = &request{key: c.Key, attempt: p.id.Attempt, last: a, wrong: a != &w.s.menus.calls[c.Call].all[0] && (!a.fault || w.passing(c.Call, a)), effect: p.effect || a.effect}
 	w.now = p.at
