@@ -130,6 +130,10 @@ func TestSchemas(t *testing.T) {
 	for _, name := range []string{"user_registration", "expense_approval", "customer_refund"} {
 		_, found, _ := invoke("", "explore", "--faults", "1", "--format", "json", "../../workflows/"+name+".wf")
 		check("explore", name+" explore", found)
+		for _, other := range []string{name, "payment_refund"} {
+			_, found, _ := invoke("", "diff", "--faults", "1", "--format", "json", "../../workflows/"+name+".wf", "../../workflows/"+other+".wf")
+			check("diff", name+" diff", found)
+		}
 	}
 	for _, name := range cases {
 		if !strings.HasPrefix(filepath.Base(name), "test_") {
@@ -157,7 +161,7 @@ func TestSchemas(t *testing.T) {
 	_, services, _ := invoke("", "services", "--format", "json")
 	check("services", "services", services)
 	for name := range s {
-		if seen[name] < 10 && name != "test" && name != "coverage" && name != "explore" {
+		if seen[name] < 10 && name != "test" && name != "coverage" && name != "explore" && name != "diff" {
 			t.Errorf("schema %s was held against %d values only", name, seen[name])
 		}
 	}
