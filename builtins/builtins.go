@@ -32,7 +32,17 @@ type Call struct {
 	At                 time.Time    // now, on the clock of the run
 	Seed               uint64       // of the run
 	Guard              *value.Guard // bounds the calls of the service; nil: nothing does. The run has seen to it; drivers of many runs do for all of them
+	OperationGuard     *value.Guard // bounds those of the operation
 }
+
+// Held is the error of a function that has not made a call, because of what others do: it
+// is asked again after a while. That is no attempt.
+type Held struct {
+	For time.Duration
+	Why string
+}
+
+func (h *Held) Error() string { return "not asked for " + h.For.String() + ": " + h.Why }
 
 // Context is what a handler knows when it is called.
 type Context struct {

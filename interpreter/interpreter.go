@@ -274,6 +274,10 @@ func Stamp(ev machine.Event, at time.Duration) machine.Event {
 	case machine.CallFailed:
 		ev.At = at
 		return ev
+	case machine.CallHeld: // until so long after
+		ev.Until += at - ev.At
+		ev.At = at
+		return ev
 	case machine.TimerFired:
 		ev.At = at
 		return ev

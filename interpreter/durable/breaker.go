@@ -18,10 +18,12 @@ import (
 // breaker of a run stands before them.
 type breakers struct {
 	builtins.Services
-	store journal.Store
+	store  journal.Store
+	worker string
 
-	mu sync.Mutex
-	of map[string]*shared
+	mu   sync.Mutex
+	of   map[string]*shared
+	held map[string]time.Duration // how long calls wait that a limit keeps back
 }
 
 // shared is the breaker of one service. Its state is that of the store, as far as it is
@@ -34,7 +36,7 @@ type shared struct {
 	since    time.Time     // when the probe was made
 }
 
-// Lookup finds an operation behind the breaker of its service.
+// Lookup finds an operation behind the limits and the breaker of its service.
 func (b *breakers) Lookup(service, operation string) (*builtins.Operation, bool) {
 	op, ok := b.Services.Lookup(service, operation)
 	if !ok {
@@ -42,13 +44,19 @@ func (b *breakers) Lookup(service, operation string) (*builtins.Operation, bool)
 	}
 	guarded := *op
 	guarded.Func = func(ctx context.Context, c builtins.Call) (builtins.Answer, error) {
-		if c.Guard == nil || !c.Guard.Breaker.On() {
+		do := func() (builtins.Answer, error) {
+			if c.Guard != nil && c.Guard.Breaker.On() {
+				if a, refused := b.pass(ctx, service, c.Guard.Breaker); refused {
+					return a, nil
+				}
+			}
 			return op.Func(ctx, c)
 		}
-		if a, refused := b.pass(ctx, service, c.Guard.Breaker); refused {
-			return a, nil
+		list := quotas(service, operation, c)
+		if len(list) == 0 || c.Guard != nil && c.Guard.Breaker.On() && b.refuses(service) {
+			return do()
 		}
-		return op.Func(ctx, c)
+		return b.limited(ctx, list, c, do)
 	}
 	return &guarded, true
 }
@@ -64,6 +72,14 @@ func (b *breakers) get(service string, rule value.Breaker) *shared {
 		s.rule = rule
 	}
 	return s
+}
+
+// refuses reports whether a service is not to be called now.
+func (b *breakers) refuses(service string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.of[service]
+	return s != nil && s.State != string(machine.BreakerClosed) && time.Now().Before(s.Until)
 }
 
 // pass waits for the probe of another run, and lets a call through or refuses it.

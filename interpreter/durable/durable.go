@@ -84,7 +84,7 @@ func New(opts Options) *Worker {
 	if opts.Runs == 0 {
 		opts.Runs = DefaultRuns
 	}
-	shared := &breakers{Services: opts.Services, store: opts.Store, of: map[string]*shared{}}
+	shared := &breakers{Services: opts.Services, store: opts.Store, worker: opts.Name, of: map[string]*shared{}}
 	return &Worker{opts: opts, breakers: shared, graphs: map[string]*graph.Graph{}, active: map[string]*active{}, free: make(chan struct{}, 1)}
 }
 

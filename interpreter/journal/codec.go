@@ -9,7 +9,7 @@ import (
 	"wf/lang/value"
 )
 
-// eventJSON is an event as it is kept. Kinds: returned, failed, fired, cancel, resolved,
+// eventJSON is an event as it is kept. Kinds: returned, failed, held, fired, cancel, resolved,
 // retried, signal.
 type eventJSON struct {
 	Kind    string            `json:"kind"`
@@ -19,7 +19,8 @@ type eventJSON struct {
 	Class   string            `json:"class,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Message string            `json:"message,omitempty"`
-	Name    string            `json:"name,omitempty"` // of a step or signal
+	Until   time.Duration     `json:"until,omitempty"` // nanoseconds since the start of the run
+	Name    string            `json:"name,omitempty"`  // of a step or signal
 	Body    json.RawMessage   `json:"body,omitempty"`
 }
 
@@ -34,6 +35,8 @@ func Encode(ev machine.Event) ([]byte, error) {
 		body = ev.Body
 	case machine.CallFailed:
 		out = eventJSON{Kind: "failed", At: ev.At, ID: &ev.ID, Class: ev.Class, Message: ev.Message}
+	case machine.CallHeld:
+		out = eventJSON{Kind: "held", At: ev.At, ID: &ev.ID, Until: ev.Until, Message: ev.Why}
 	case machine.TimerFired:
 		out = eventJSON{Kind: "fired", At: ev.At, ID: &ev.ID}
 	case machine.CancelRequested:
@@ -82,6 +85,8 @@ func Decode(text []byte) (machine.Event, error) {
 		return machine.CallReturned{At: in.At, ID: id, Status: in.Status, Class: in.Class, Headers: in.Headers, Body: body}, nil
 	case "failed":
 		return machine.CallFailed{At: in.At, ID: id, Class: in.Class, Message: in.Message}, nil
+	case "held":
+		return machine.CallHeld{At: in.At, ID: id, Until: in.Until, Why: in.Message}, nil
 	case "fired":
 		return machine.TimerFired{At: in.At, ID: id}, nil
 	case "cancel":

@@ -120,6 +120,21 @@ type Breaker struct {
 	Changed time.Time
 }
 
+// Quota bounds the calls of a service or operation, whichever runs make them.
+type Quota struct {
+	Name  string        // of the service, or of the operation with its service
+	Limit int           // under way at once; 0: any number
+	Calls int           // in any stretch of time of length Per; 0: any number
+	Per   time.Duration // 0 if Calls is
+}
+
+// Permit is whether a call may be made.
+type Permit struct {
+	Granted bool
+	Until   time.Time // if not: when to ask again, for it may be made then; zero: when others have ended
+	By      Quota     // what keeps it back
+}
+
 // Message is what somebody outside tells a run: an encoded event whose moment is not
 // known yet (At is 0).
 type Message struct {
@@ -200,6 +215,13 @@ type Store interface {
 	Keep(ctx context.Context, b Breaker) error
 	// Breakers are all that were kept, by service.
 	Breakers(ctx context.Context) ([]Breaker, error)
+
+	// Permit asks whether a worker may make a call now. What a rate keeps back has a place
+	// reserved at the moment that it is told, for when it asks again. What is granted is
+	// under way until it is released, or its worker is silent.
+	Permit(ctx context.Context, worker, call string, quotas []Quota, now time.Time) (Permit, error)
+	// Release says that a call is over.
+	Release(ctx context.Context, call string) error
 
 	// Run finds one; ErrNotFound.
 	Run(ctx context.Context, id string) (Record, error)

@@ -30,7 +30,8 @@ type callState struct {
 	sent    time.Duration // when it was made
 	timeout time.Duration // when it is given up; 0: never
 	resume  time.Duration // when the next attempt is made
-	waiting bool          // between attempts
+	waiting bool          // between attempts, or held from outside
+	held    bool          // from outside: at resume the same attempt is made
 	gate    *gate         // that bounds it; nil: nothing does
 	lane    *lane         // of its operation
 	ticket  *ticket       // while it is held; nil: it is not
@@ -434,6 +435,31 @@ func (m *Machine) answered(id ID, a answer) error {
 	return nil
 }
 
+// putOff takes an attempt back that was not made: it is made when its time has come.
+func (m *Machine) putOff(ev CallHeld) error {
+	if ev.ID.Kind != KindCall {
+		return fmt.Errorf("%s is no call, so it is not held", ev.ID)
+	}
+	x, cs, err := m.current(ev.ID)
+	if err != nil || cs == nil {
+		return err
+	}
+	if cs.call.Runs != nil || cs.call.Sig.Signal {
+		return fmt.Errorf("%s calls no service, so it is not held", ev.ID)
+	}
+	if cs.timeout > 0 {
+		m.emit(CancelTimer{m.callID(x, cs, KindTimeout)})
+	}
+	cs.timeout, cs.waiting, cs.held, cs.resume = 0, true, true, max(ev.Until, m.now)
+	if m.traced() {
+		e := m.about(x, cs, EntryHeld)
+		e.Until, e.Note = cs.resume, ev.Why
+		m.trace(e)
+	}
+	m.emit(SetTimer{m.callID(x, cs, KindBackoff), cs.resume})
+	return nil
+}
+
 // fired takes a timer.
 func (m *Machine) fired(id ID) error {
 	switch id.Kind {
@@ -465,6 +491,11 @@ func (m *Machine) fired(id ID) error {
 	}
 	m.resume(x)
 	switch {
+	case cs.held:
+		cs.waiting, cs.held = false, false
+		cs.delay += m.now - cs.sent
+		m.services.entry(cs.call.Sig.Service).Held += m.now - cs.sent
+		m.send(x, cs)
 	case id.Kind == KindBackoff:
 		cs.attempt++
 		m.attempt(x, cs)
@@ -914,6 +945,7 @@ func (m *Machine) giveUp(x *exec, reason string) {
 		m.desert(x, cs, reason, nil)
 		return
 	case cs.waiting:
+		m.leaveGate(x, cs, false) // if it is held
 		m.emit(CancelTimer{m.callID(x, cs, KindBackoff)})
 		return
 	case cs.awaits != nil:

@@ -205,6 +205,8 @@ func (m *Machine) apply(ev Event) error {
 		return m.answered(ev.ID, answer{status: ev.Status, class: ev.Class, headers: ev.Headers, body: ev.Body})
 	case CallFailed:
 		return m.answered(ev.ID, answer{class: ev.Class, message: ev.Message})
+	case CallHeld:
+		return m.putOff(ev)
 	case TimerFired:
 		return m.fired(ev.ID)
 	case SignalReceived:

@@ -57,7 +57,7 @@ func (id ID) String() string {
 	return s
 }
 
-// Event is Started, CallReturned, CallFailed, TimerFired, SignalReceived, CancelRequested,
+// Event is Started, CallReturned, CallFailed, CallHeld, TimerFired, SignalReceived, CancelRequested,
 // StepResolved or StepRetried. Every event carries the time since the start of the run; it never goes back.
 type Event interface{ event() time.Duration }
 
@@ -80,6 +80,15 @@ type (
 		ID      ID
 		Class   string
 		Message string
+	}
+	// CallHeld says that an attempt was not made, and is not to be made before a time,
+	// because of what others do. It is asked for again then, under the same ID, and its
+	// timeout begins then.
+	CallHeld struct {
+		At    time.Duration
+		ID    ID
+		Until time.Duration // since the start of the run
+		Why   string
 	}
 	// TimerFired says that the time of a timer has come.
 	TimerFired struct {
@@ -116,6 +125,7 @@ type (
 func (e Started) event() time.Duration         { return e.At }
 func (e CallReturned) event() time.Duration    { return e.At }
 func (e CallFailed) event() time.Duration      { return e.At }
+func (e CallHeld) event() time.Duration        { return e.At }
 func (e TimerFired) event() time.Duration      { return e.At }
 func (e SignalReceived) event() time.Duration  { return e.At }
 func (e CancelRequested) event() time.Duration { return e.At }

@@ -53,6 +53,7 @@ func TestUnknown(t *testing.T) {
 		for _, ev := range []machine.Event{
 			machine.CallReturned{At: p.now, ID: id, Status: 200},
 			machine.CallFailed{At: p.now, ID: id, Class: "timeout"},
+			machine.CallHeld{At: p.now, ID: id, Until: p.now + 1},
 			machine.TimerFired{At: p.now, ID: with(func(to *machine.ID) { *to = id; to.Kind = machine.KindTimeout })},
 		} {
 			if commands, err := p.m.Apply(ev); err == nil || commands != nil {
@@ -65,6 +66,7 @@ func TestUnknown(t *testing.T) {
 	}
 	for _, ev := range []machine.Event{
 		machine.CallReturned{At: p.now, ID: with(func(id *machine.ID) { id.Kind = machine.KindTimeout }), Status: 200},
+		machine.CallHeld{At: p.now, ID: with(func(id *machine.ID) { id.Kind = machine.KindTimeout })},
 		machine.TimerFired{At: p.now, ID: first},
 		machine.TimerFired{At: p.now, ID: with(func(id *machine.ID) { id.Kind = 99 })},
 		machine.Started{At: p.now},
@@ -179,6 +181,8 @@ func anyEvent(rt *rapid.T, known []machine.ID) machine.Event {
 		return machine.StepResolved{At: now, Step: rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(rt, "step")}
 	case 3:
 		return machine.CallFailed{At: now, ID: id, Class: rapid.SampledFrom([]string{"timeout", "unreachable", "malformed", "failed", "exhausted", "X", ""}).Draw(rt, "class")}
+	case 8:
+		return machine.CallHeld{At: now, ID: id, Until: rapid.SampledFrom([]time.Duration{-1, 0, time.Minute, 1 << 62}).Draw(rt, "until")}
 	case 4, 5, 6:
 		body := rapid.SampledFrom([]any{nil, 1, "x", map[string]any{"id": 1}, map[string]any{"id": "x"}, make(chan int), map[string]any(nil)}).Draw(rt, "body")
 		return machine.CallReturned{At: now, ID: id, Status: rapid.SampledFrom([]int{200, 404, 503, 0, -1, 999}).Draw(rt, "status"), Body: body}

@@ -62,6 +62,7 @@ func TestRefusedEvent(t *testing.T) {
 		"answer of a step not begun":    machine.CallReturned{At: early, ID: ship, Status: 200},
 		"failure of a step not begun":   machine.CallFailed{At: early, ID: ship, Class: "timeout"},
 		"timeout before its time":       machine.TimerFired{At: early, ID: ids[machine.KindTimeout]},
+		"a step not begun is held":      machine.CallHeld{At: early, ID: ship, Until: time.Minute},
 		"step deadline before its time": machine.TimerFired{At: early, ID: ids[machine.KindStepWithin]},
 		"run deadline before its time":  machine.TimerFired{At: early, ID: ids[machine.KindRunWithin]},
 	} {

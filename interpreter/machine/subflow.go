@@ -127,6 +127,8 @@ func (m *Machine) route(ev Event) (*Machine, error) {
 		id = ev.ID
 	case CallFailed:
 		id = ev.ID
+	case CallHeld:
+		id = ev.ID
 	case TimerFired:
 		id = ev.ID
 	}

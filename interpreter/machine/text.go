@@ -56,6 +56,9 @@ func (e Entry) what() string {
 	case EntryCall:
 		return strings.TrimSuffix("call "+e.Operation+" "+e.Version, " ") + with("", e.Args) + paren(e.Note) + e.held()
 	case EntryHeld:
+		if e.Until > 0 {
+			return "held until +" + offset(e.Until) + ": " + e.Note
+		}
 		return "held: " + e.Note
 	case EntryRefused:
 		return "refused " + e.Outcome + ": " + e.Note

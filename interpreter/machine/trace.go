@@ -14,7 +14,7 @@ const (
 	EntryRunStarted  EntryKind = "run_started"  // RunID, CorrelationID, Seed, Args (the input), Note (the workflow)
 	EntryStepStarted EntryKind = "step_started" // Of (an item: how many there are)
 	EntryCall        EntryKind = "call"         // Place, Attempt, Operation, Version (of a workflow), Args, Key, Until (its timeout; 0: none), Took (how long it was held), Note (the key, if the definition says it)
-	EntryHeld        EntryKind = "held"         // Place, Attempt, Note (the limit that keeps the call back)
+	EntryHeld        EntryKind = "held"         // Place, Attempt, Note (the limit that keeps the call back), Until (0: until others have ended)
 	EntryRefused     EntryKind = "refused"      // Place, Attempt, Operation, Outcome (breaker_open), Note: the call is not made
 	EntryBreaker     EntryKind = "breaker"      // Place, Attempt (that changed it), Service, State, Until (open until), Note
 	EntryAnswer      EntryKind = "answer"       // Place, Attempt, Outcome, Body, Headers, Took, Note (what is odd about it)

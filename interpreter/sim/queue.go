@@ -30,6 +30,8 @@ func (t timed) id() machine.ID {
 		return ev.ID
 	case machine.CallFailed:
 		return ev.ID
+	case machine.CallHeld:
+		return ev.ID
 	case machine.TimerFired:
 		return ev.ID
 	}

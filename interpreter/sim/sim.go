@@ -226,7 +226,7 @@ func told(a builtins.Answer, err error) builtins.Answer {
 // Request is a call command as a service sees it.
 func Request(c machine.Call, runID, correlationID string, seed uint64, at time.Time) builtins.Call {
 	out := builtins.Call{Service: c.Call.Sig.Service, Operation: c.Call.Sig.Operation, Sig: c.Call.Sig, Args: c.Args, Place: c.Place, Key: c.Key,
-		RunID: runID, CorrelationID: correlationID, Attempt: c.ID.Attempt, At: at, Seed: seed, Guard: c.Call.Sig.ServiceGuard}
+		RunID: runID, CorrelationID: correlationID, Attempt: c.ID.Attempt, At: at, Seed: seed, Guard: c.Call.Sig.ServiceGuard, OperationGuard: c.Call.Sig.Guard}
 	if x := c.Context; x != nil {
 		out.Context = &builtins.Context{Results: x.Past}
 		out.Context.Input, _ = x.Input.(map[string]any)
@@ -270,7 +270,10 @@ func Answered(c machine.Call, at time.Duration, a builtins.Answer, err error) (e
 // failed is the event for an error of a service's function.
 func failed(id machine.ID, at time.Duration, a builtins.Answer, err error) machine.Event {
 	var named *builtins.Error
+	var held *builtins.Held
 	switch {
+	case errors.As(err, &held):
+		return machine.CallHeld{At: at, ID: id, Until: at + held.For, Why: held.Why}
 	case errors.As(err, &named):
 		return machine.CallReturned{At: at, ID: id, Class: named.Class, Headers: a.Headers, Body: map[string]any{"error": named.Message}}
 	case errors.Is(err, context.DeadlineExceeded):

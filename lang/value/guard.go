@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Guard bounds the calls of a service, or of one of its operations, in one run. The zero
+// Guard bounds the calls of a service, or of one of its operations, in one run, or in all
+// runs of a store. The zero
 // Guard bounds nothing.
 type Guard struct {
 	Limit   int     // calls under way at once; 0: any number

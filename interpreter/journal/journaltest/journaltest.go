@@ -47,6 +47,7 @@ var cases = []struct {
 	{"runs are chosen and paged", (*suite).listed},
 	{"what has ended is pruned", (*suite).pruned},
 	{"the latest state of a breaker is kept", (*suite).breakers},
+	{"calls of all runs are bounded", (*suite).permits},
 	{"many write at once", (*suite).crowd},
 }
 
@@ -428,4 +429,50 @@ func (t *suite) crowd() {
 	if len(list) != workers*runs || slices.ContainsFunc(list, func(r journal.Record) bool { return r.Events != events }) {
 		t.Errorf("the store lists %+v", list)
 	}
+}
+
+// permits: a limit counts what is under way with workers that live, a rate what was made
+// of late and what is promised.
+func (t *suite) permits() {
+	t.must(t.s.Alive(ctx, "w", epoch.Add(time.Minute)))
+	at := func(seconds int) time.Time { return epoch.Add(time.Duration(seconds) * time.Second) }
+	ask := func(call string, now time.Time, want journal.Permit, quotas ...journal.Quota) {
+		t.Helper()
+		got, err := t.s.Permit(ctx, "w", call, quotas, now)
+		t.must(err)
+		t.same(got, want)
+	}
+	granted := journal.Permit{Granted: true}
+	two := journal.Quota{Name: "mail", Limit: 2}
+	ask("r1 a#1", at(0), granted, two)
+	ask("r2 a#1", at(0), granted, two)
+	ask("r3 a#1", at(1), journal.Permit{By: two}, two)
+	ask("r2 a#1", at(1), granted, two) // whoever asks again for what is under way is not in his own way
+	t.must(t.s.Release(ctx, "r1 a#1"))
+	ask("r3 a#1", at(2), granted, two)
+	ask("r4 a#1", at(2), journal.Permit{By: two}, two)
+	ask("r4 a#1", at(61), granted, two) // the worker has been silent
+
+	t.must(t.s.Alive(ctx, "w", epoch.Add(time.Hour)))
+	rate := journal.Quota{Name: "bank", Calls: 2, Per: 10 * time.Second}
+	ask("r1 b#1", at(0), granted, rate)
+	ask("r2 b#1", at(4), granted, rate)
+	t.must(t.s.Release(ctx, "r1 b#1"))
+	ask("r3 b#1", at(5), journal.Permit{Until: at(10), By: rate}, rate)
+	ask("r4 b#1", at(5), journal.Permit{Until: at(14), By: rate}, rate)
+	ask("r5 b#1", at(5), journal.Permit{Until: at(20), By: rate}, rate)
+	ask("r3 b#1", at(6), journal.Permit{Until: at(10), By: rate}, rate) // its place is kept
+	ask("r3 b#1", at(10), granted, rate)
+	ask("r6 b#1", at(11), journal.Permit{Until: at(24), By: rate}, rate)
+	ask("r4 b#1", at(14), granted, rate)
+
+	both := journal.Quota{Name: "tax", Limit: 1, Calls: 2, Per: 10 * time.Second}
+	own := journal.Quota{Name: "tax.file", Calls: 1, Per: time.Minute}
+	ask("r1 c#1", at(0), granted, both, own)
+	ask("r2 c#1", at(1), journal.Permit{Until: at(60), By: own}, both, own)
+	ask("r3 c#1", at(1), journal.Permit{By: both}, both)
+	t.must(t.s.Release(ctx, "r1 c#1"))
+	ask("r3 c#1", at(2), granted, both)
+	t.must(t.s.Release(ctx, "r3 c#1"))
+	ask("r2 c#1", at(60), granted, both, own)
 }

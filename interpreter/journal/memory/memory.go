@@ -22,6 +22,16 @@ type Store struct {
 	workers     map[string]time.Time
 	messages    int64
 	breakers    map[string]journal.Breaker
+	permits     map[string][]permit // by name of the quota, in the order of their times
+}
+
+// permit is a call that is reserved for a time, under way, or over: that one counts for
+// rates as long as they look back.
+type permit struct {
+	call     string
+	at       time.Time
+	reserved bool
+	worker   string // who makes it; "": nobody
 }
 
 type run struct {
@@ -42,7 +52,7 @@ type attempt struct {
 
 // New makes an empty store.
 func New() *Store {
-	return &Store{runs: map[string]*run{}, definitions: map[string]journal.Definition{}, workers: map[string]time.Time{}, breakers: map[string]journal.Breaker{}}
+	return &Store{runs: map[string]*run{}, definitions: map[string]journal.Definition{}, workers: map[string]time.Time{}, breakers: map[string]journal.Breaker{}, permits: map[string][]permit{}}
 }
 
 // Close does nothing.

@@ -101,3 +101,15 @@ CREATE TABLE breaker (
   until   INTEGER,       -- when the next call may be made
   changed INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- What bounds calls of services for all runs: places that are reserved, and calls that were made.
+CREATE TABLE permit (
+  number INTEGER PRIMARY KEY,
+  name   TEXT NOT NULL,    -- of the service, or of the operation with it
+  call   TEXT NOT NULL,    -- which attempt of which run
+  at     INTEGER NOT NULL, -- when it was made, or may be
+  state  INTEGER NOT NULL, -- 0: reserved, 1: under way, 2: over
+  worker TEXT              -- who makes it
+);
+CREATE INDEX permit_name ON permit (name, at);
+CREATE INDEX permit_call ON permit (call);
