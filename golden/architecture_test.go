@@ -45,7 +45,8 @@ var arrows = map[string][]string{
 	"interpreter/journal/memory":      {"interpreter/journal"},
 	"interpreter/journal/sqlite":      {"interpreter/journal"},
 	"interpreter/journal/journaltest": {"interpreter/journal"},
-	"interpreter/durable":             {"builtins", "interpreter", "interpreter/journal", "interpreter/machine", "interpreter/sim", "lang/graph", "lang/value"},
+	"interpreter/telemetry":           {"interpreter/machine"},
+	"interpreter/durable":             {"builtins", "interpreter", "interpreter/journal", "interpreter/machine", "interpreter/sim", "interpreter/telemetry", "lang/graph", "lang/value"},
 
 	"workflows":      {},
 	"mocks":          {"builtins", "lang", "lang/check", "lang/diag", "lang/expr", "lang/graph", "lang/suite", "lang/value", "workflows"},
@@ -55,7 +56,7 @@ var arrows = map[string][]string{
 	"golden/propose": {"builtins", "golden", "golden/cover", "golden/vary", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
 	"golden/explore": {"builtins", "golden", "golden/invariant", "golden/vary", "interpreter", "interpreter/machine", "interpreter/sim", "lang/effect", "lang/expr", "lang/graph", "lang/suite", "lang/token", "lang/value", "mocks"},
 	"golden/mutate":  {"builtins", "golden", "golden/cover", "golden/propose", "lang", "lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
-	"cmd/wf":         {"builtins", "builtins/remote", "golden", "golden/cover", "golden/explore", "golden/invariant", "golden/mutate", "golden/propose", "interpreter", "interpreter/durable", "interpreter/journal", "interpreter/journal/sqlite", "interpreter/machine", "interpreter/report", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/effect", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
+	"cmd/wf":         {"builtins", "builtins/remote", "golden", "golden/cover", "golden/explore", "golden/invariant", "golden/mutate", "golden/propose", "interpreter", "interpreter/durable", "interpreter/journal", "interpreter/journal/sqlite", "interpreter/machine", "interpreter/report", "interpreter/sim", "interpreter/telemetry", "lang", "lang/check", "lang/diag", "lang/draw", "lang/effect", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 
 	"golden/invariant": {"builtins", "interpreter/machine", "lang/expr", "lang/graph", "lang/suite", "lang/value"},
 }
@@ -73,6 +74,9 @@ var owners = map[string][]string{
 	"net/http":                               {"builtins/remote"},
 
 	"github.com/ncruces/go-sqlite3": {"interpreter/journal/sqlite"},
+
+	"go.opentelemetry.io/otel/sdk":       {"cmd/wf"},
+	"go.opentelemetry.io/otel/exporters": {"cmd/wf"},
 }
 
 // module loads the packages of this module, without their tests.

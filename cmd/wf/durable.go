@@ -113,6 +113,11 @@ func (c *runCmd) durably(e *env, cast *cast, p *lang.Program, g *graph.Graph) er
 	if !fresh && (len(c.Signal) > 0 || c.Signals != "") {
 		return wrong("run %s was started before, and its signals were sent then", run.ID).hinted("wf signal %s NAME JSON --store %s sends one, and wf resume goes on", run.ID, c.Store)
 	}
+	tell, flush, err := c.telemetryFlags.start(e)
+	if err != nil {
+		return err
+	}
+	defer flush()
 	ctx, stop := e.interrupt(context.Background())
 	defer stop()
 	show := newProgress(e, g, false)
@@ -123,7 +128,7 @@ func (c *runCmd) durably(e *env, cast *cast, p *lang.Program, g *graph.Graph) er
 	var entries []machine.Entry
 	var result *machine.Result
 	var lost error
-	w := durable.New(durable.Options{Store: s, Name: workerName(e.now()), Services: cast.services, Compile: cast.compile, Key: s.key, Only: []string{run.ID}, Nap: -1,
+	w := durable.New(durable.Options{Store: s, Name: workerName(e.now()), Services: cast.services, Compile: cast.compile, Key: s.key, Only: []string{run.ID}, Nap: -1, Telemetry: tell,
 		Trace: func(_ journal.Run, t machine.Entry) {
 			entries = append(entries, t)
 			show.entry(t)
@@ -210,6 +215,7 @@ func (s *opened) replay(cast *cast, id string, trace func(machine.Entry)) (*mach
 type resumeCmd struct {
 	storeFlags
 	answers
+	telemetryFlags
 	IDs  []string `arg:"" optional:"" name:"run" help:"Runs to go on with; without any, all that have not ended."`
 	Runs int      `help:"Runs at once." default:"256" placeholder:"N"`
 }
@@ -238,12 +244,13 @@ func (c *resumeCmd) Run(e *env) error {
 		}
 		c.IDs[i] = rec.ID
 	}
-	return c.work(e, s, c.answers, durable.Options{Only: c.IDs, Runs: c.Runs}, true)
+	return c.work(e, s, c.answers, c.telemetryFlags, durable.Options{Only: c.IDs, Runs: c.Runs}, true)
 }
 
 type workerCmd struct {
 	storeFlags
 	answers
+	telemetryFlags
 	Runs  int           `help:"Runs at once." default:"256" placeholder:"N"`
 	Lease time.Duration `help:"Another worker takes the runs over if this one is silent for so long." default:"30s" placeholder:"DURATION"`
 }
@@ -265,11 +272,11 @@ func (c *workerCmd) Run(e *env) error {
 		return err
 	}
 	defer s.Close()
-	return c.work(e, s, c.answers, durable.Options{Runs: c.Runs, Lease: c.Lease}, false)
+	return c.work(e, s, c.answers, c.telemetryFlags, durable.Options{Runs: c.Runs, Lease: c.Lease}, false)
 }
 
 // work serves a store, and says which runs end.
-func (f storeFlags) work(e *env, s *opened, a answers, opts durable.Options, drain bool) error {
+func (f storeFlags) work(e *env, s *opened, a answers, tf telemetryFlags, opts durable.Options, drain bool) error {
 	cast, err := a.cast(e)
 	if err != nil {
 		return err
@@ -277,6 +284,12 @@ func (f storeFlags) work(e *env, s *opened, a answers, opts durable.Options, dra
 	if opts.Runs < 1 {
 		return wrong("--runs must be at least 1")
 	}
+	tell, flush, err := tf.start(e)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	opts.Telemetry = tell
 	ctx, stop := e.interrupt(context.Background())
 	defer stop()
 	said := newLines(e)

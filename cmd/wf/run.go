@@ -16,6 +16,7 @@ import (
 	"wf/interpreter/machine"
 	"wf/interpreter/report"
 	"wf/interpreter/sim"
+	"wf/interpreter/telemetry"
 	"wf/lang"
 	"wf/lang/diag"
 	"wf/lang/graph"
@@ -41,6 +42,7 @@ type runCmd struct {
 	StubHandlers bool   `help:"YAML: take any handler_class as registered; those that are not answer success, and nothing else."`
 	Store        string `help:"Keep the run in this store as it goes on, so that wf resume can go on with it." placeholder:"FILE" predictor:"file" group:"store"`
 	identity     `group:"store"`
+	telemetryFlags
 }
 
 // Help is shown by wf run --help.
@@ -86,6 +88,11 @@ func (c *runCmd) Run(e *env) error {
 	case c.identity.given():
 		return wrong("--id, --key, --tag, --by and --why are of runs in a store").hinted("add --store FILE")
 	}
+	tell, flush, err := c.telemetryFlags.start(e)
+	if err != nil {
+		return err
+	}
+	defer flush()
 	start := e.now()
 	if c.Virtual { // the same run, whenever it is made
 		start = time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
@@ -104,7 +111,13 @@ func (c *runCmd) Run(e *env) error {
 	var entries []machine.Entry
 	show := newProgress(e, g, c.Virtual)
 	out.later = show.screen != nil
+	var told *telemetry.Run
+	if !c.Virtual {
+		told = tell.Begin(telemetry.Info{ID: runID, Workflow: g.FullName(), Version: g.Version, Correlation: sim.CorrelationID(input), Start: start})
+		defer told.Leave()
+	}
 	trace := func(t machine.Entry) {
+		told.Entry(t, true)
 		if c.Trace != "" || c.Report != "" {
 			entries = append(entries, t)
 		}

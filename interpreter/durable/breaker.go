@@ -10,6 +10,7 @@ import (
 	"wf/builtins"
 	"wf/interpreter/journal"
 	"wf/interpreter/machine"
+	"wf/interpreter/telemetry"
 	"wf/lang/value"
 )
 
@@ -20,6 +21,8 @@ type breakers struct {
 	builtins.Services
 	store  journal.Store
 	worker string
+
+	telemetry *telemetry.Telemetry
 
 	mu   sync.Mutex
 	of   map[string]*shared
@@ -44,6 +47,7 @@ func (b *breakers) Lookup(service, operation string) (*builtins.Operation, bool)
 	}
 	guarded := *op
 	guarded.Func = func(ctx context.Context, c builtins.Call) (builtins.Answer, error) {
+		ctx = b.telemetry.Context(ctx, c.RunID, c.Key, c.Attempt)
 		do := func() (builtins.Answer, error) {
 			if c.Guard != nil && c.Guard.Breaker.On() {
 				if a, refused := b.pass(ctx, service, c.Guard.Breaker); refused {
@@ -98,6 +102,7 @@ func (b *breakers) pass(ctx context.Context, service string, rule value.Breaker)
 		case s.probe == nil || now.Sub(s.since) > s.rule.Open: // a probe that says nothing is none
 			s.State, s.probe, s.since = string(machine.BreakerHalfOpen), make(chan struct{}), now
 			b.mu.Unlock()
+			b.telemetry.Breaker(service, string(machine.BreakerHalfOpen))
 			return a, false
 		}
 		probe := s.probe
@@ -180,6 +185,7 @@ func (b *breakers) learn(ctx context.Context) error {
 		s := b.get(known.Service, value.Breaker{})
 		if known.Changed.After(s.Changed) && s.probe == nil {
 			s.Breaker = known
+			b.telemetry.Breaker(s.Service, s.State)
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"wf/interpreter/journal"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
+	"wf/interpreter/telemetry"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -45,9 +46,10 @@ type Options struct {
 	Nap   time.Duration // shorter waits are kept in memory; 0: DefaultNap; negative: all are
 	Poll  time.Duration // how often it looks for what others have left; 0: DefaultPoll
 
-	Trace func(run journal.Run, e machine.Entry)   // told what happens, of many runs at once; nil: nobody listens
-	Ended func(run journal.Run, r *machine.Result) // told of each run that ends here; nil: nobody listens
-	Lost  func(run journal.Run, err error)         // told of each run that this worker gave up; nil: nobody listens
+	Telemetry *telemetry.Telemetry                     // told what the worker and its runs do; nil: nobody
+	Trace     func(run journal.Run, e machine.Entry)   // told what happens, of many runs at once; nil: nobody listens
+	Ended     func(run journal.Run, r *machine.Result) // told of each run that ends here; nil: nobody listens
+	Lost      func(run journal.Run, err error)         // told of each run that this worker gave up; nil: nobody listens
 }
 
 // Worker runs what is in a store.
@@ -84,7 +86,7 @@ func New(opts Options) *Worker {
 	if opts.Runs == 0 {
 		opts.Runs = DefaultRuns
 	}
-	shared := &breakers{Services: opts.Services, store: opts.Store, worker: opts.Name, of: map[string]*shared{}}
+	shared := &breakers{Services: opts.Services, store: opts.Store, worker: opts.Name, telemetry: opts.Telemetry, of: map[string]*shared{}}
 	return &Worker{opts: opts, breakers: shared, graphs: map[string]*graph.Graph{}, active: map[string]*active{}, free: make(chan struct{}, 1)}
 }
 
@@ -200,6 +202,9 @@ func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
 		stop()
 		w.all.Wait()
 	}()
+	log := w.opts.Telemetry.Log().With("worker", w.opts.Name)
+	log.Info("worker begins", "runs", w.opts.Runs, "lease", w.opts.Lease)
+	defer log.Info("worker ends")
 	var alive, looked time.Time // said that, and at what others have left
 	for {
 		now := time.Now()
@@ -296,6 +301,9 @@ func (w *Worker) work(c journal.Claim, a *active) {
 	err := w.run(ctx, c, a)
 	if err != nil && !errors.Is(err, journal.ErrFenced) {
 		w.giveUp(ctx, c)
+	}
+	if err != nil {
+		w.opts.Telemetry.Log().Error("left", "worker", w.opts.Name, "run", c.Run.ID, "workflow", c.Run.Workflow, "error", err)
 	}
 	if err != nil && w.opts.Lost != nil && ctx.Err() == nil {
 		w.opts.Lost(c.Run, err)

@@ -11,6 +11,7 @@ import (
 	"wf/interpreter"
 	"wf/interpreter/journal"
 	"wf/interpreter/machine"
+	"wf/interpreter/telemetry"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -97,6 +98,14 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 			return err
 		}
 	}
+	tell := w.opts.Telemetry.Begin(telemetry.Info{ID: c.Run.ID, Workflow: c.Run.Workflow, Version: c.Run.Version, Correlation: c.Run.Correlation, Start: c.Run.Start})
+	defer tell.Leave()
+	switch {
+	case !c.Wake.IsZero():
+		tell.Taken(c.Wake, time.Now(), true)
+	case known == 0:
+		tell.Taken(c.Run.Start, time.Now(), false)
+	}
 	outside := make(chan interpreter.Outside)
 	go s.listen(ctx, a, outside)
 	live := known == 0
@@ -105,6 +114,7 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 		Replayed: func(n int) { live = n >= known },
 		Trace: func(e machine.Entry) {
 			s.shown.entry(e)
+			tell.Entry(e, live)
 			if live {
 				s.judged(e)
 			}
@@ -115,6 +125,7 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 	result, err := interpreter.Run(ctx, h.Graph, h.Input, opts)
 	switch {
 	case errors.Is(err, interpreter.ErrIdle):
+		tell.Log().Debug("sleeps", "until", s.moment())
 		return s.leave(journal.Status{State: journal.Waiting, Wake: s.moment()})
 	case errors.Is(err, interpreter.ErrLeft):
 		return s.leave(journal.Status{State: journal.Running}) // whoever claims it goes on
@@ -137,6 +148,7 @@ func (s *session) judged(e machine.Entry) {
 	}
 	service, _, _ := strings.Cut(s.shown.operation(e), ".")
 	if changed := s.w.breakers.answered(service, e.Outcome); changed != nil {
+		s.w.opts.Telemetry.Breaker(service, changed.State)
 		if err := s.w.opts.Store.Keep(context.Background(), *changed); err != nil && s.w.opts.Lost != nil {
 			s.w.opts.Lost(s.claim.Run, fmt.Errorf("the breaker of %s is not known to others: %w", service, err))
 		}

@@ -158,7 +158,8 @@ type Append struct {
 type Claim struct {
 	Run    Run
 	Fence  int64
-	Events int // how many there are
+	Events int       // how many there are
+	Wake   time.Time // when it wanted to go on, if it slept until a time; else zero
 }
 
 // Record is a run as it is listed.

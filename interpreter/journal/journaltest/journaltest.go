@@ -246,9 +246,10 @@ func (t *suite) claims() {
 	t.claim("w2", epoch.Add(time.Minute), 10)
 	t.claim("w2", epoch.Add(time.Hour-1), 1, "r3")
 	c := t.claim("w2", epoch.Add(time.Hour-1), 10, "r1")[0]
+	t.same(c.Wake, epoch.Add(3*time.Minute))
 	t.next(time.Time{})
 	t.append(c, journal.Append{Status: &journal.Status{State: journal.Running}, Leave: true})
-	t.claim("w1", epoch, 10, "r1")
+	t.same(t.claim("w1", epoch, 10, "r1")[0].Wake, time.Time{})
 	t.claim("w1", epoch, 0)
 }
 

@@ -208,7 +208,11 @@ func (s *Store) Claim(_ context.Context, worker string, now time.Time, n int, ru
 	for _, d := range list[:min(max(n, 0), len(list))] {
 		d.run.fence++
 		d.run.rec.Worker = worker
-		out = append(out, journal.Claim{Run: d.run.rec.Run, Fence: d.run.fence, Events: len(d.run.events)})
+		c := journal.Claim{Run: d.run.rec.Run, Fence: d.run.fence, Events: len(d.run.events)}
+		if d.run.rec.State == journal.Waiting {
+			c.Wake = d.at
+		}
+		out = append(out, c)
 	}
 	return out, nil
 }

@@ -640,7 +640,7 @@ func (s *Store) Claim(ctx context.Context, worker string, now time.Time, n int, 
 			}
 			if err := c.each("SELECT "+columns+", fence FROM "+tables+" WHERE number = ?", func(st *sqlite3.Stmt) error {
 				rec, err := record(st)
-				out = append(out, journal.Claim{Run: rec.Run, Events: rec.Events, Fence: st.ColumnInt64(columnCount)})
+				out = append(out, journal.Claim{Run: rec.Run, Events: rec.Events, Wake: rec.Wake, Fence: st.ColumnInt64(columnCount)})
 				return err
 			}, number); err != nil {
 				return err
@@ -705,7 +705,7 @@ func record(st *sqlite3.Stmt) (r journal.Record, err error) {
 		return r, err
 	}
 	r.Status = journal.Status{State: journal.State(st.ColumnText(12)), Wake: moment(st, 13), Ended: moment(st, 14), Code: st.ColumnText(15), Message: st.ColumnText(16), Output: blob(st, 17)}
-	if r.State != journal.Waiting {
+	if r.State != journal.Waiting || st.ColumnInt64(13) == 0 { // it wants a worker at once
 		r.Wake = time.Time{}
 	}
 	r.Events, r.Worker = st.ColumnInt(18), st.ColumnText(19)
