@@ -650,7 +650,7 @@ func (h *digester) call(m *Machine, x *exec, cs *callState, hears bool) {
 	}
 	h.Int(h.rank(cs.effect))
 	timed := current && !cs.waiting && cs.ticket == nil && cs.timeout > 0
-	h.flags(cs.waiting, cs.ticket != nil, cs.passed, cs.passed && cs.probe, cs.child != nil, cs.awaits != nil, timed)
+	h.flags(cs.waiting, cs.held, cs.ticket != nil, cs.passed, cs.passed && cs.probe, cs.child != nil, cs.awaits != nil, timed)
 	if timed {
 		h.until(cs.timeout)
 		if hears {

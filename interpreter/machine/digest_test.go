@@ -65,7 +65,7 @@ var left = map[string]map[string]string{
 	"callState": {
 		"call": derived, "place": digested, "round": derived, "args": digested, "own": digested, "given": digested, "child": digested, "context": digested,
 		"attempt": digested, "first": digested, "since": digested, "effect": digested, "counts": digested, "sent": readable, "timeout": digested,
-		"resume": digested, "waiting": digested, "gate": derived, "lane": derived, "ticket": digested, "passed": digested, "probe": digested,
+		"resume": digested, "waiting": digested, "held": digested, "gate": derived, "lane": derived, "ticket": digested, "passed": digested, "probe": digested,
 		"recall": recalled, "delay": told, "answer": readable, "by": digested, "awaits": digested, "digest": memory,
 	},
 	"ownCount": {"of": digested, "n": digested},
