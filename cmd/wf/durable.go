@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -178,7 +180,7 @@ func (s *opened) post(ctx context.Context, cast *cast, run journal.Run, out *sen
 		case o := <-signals:
 			rec, err := s.Run(ctx, run.ID)
 			if err == nil {
-				err = s.say(cast, rec, o.Event)
+				err = s.say(cast, rec, o.Event, who{run.By, run.Why})
 			}
 			if ctx.Err() == nil {
 				o.Taken(err)
@@ -337,14 +339,17 @@ func (s *opened) drained(ctx context.Context, only []string) bool {
 
 type runsCmd struct {
 	storeFlags
-	State    []string          `help:"Only runs in these states: running, waiting, or an ending." placeholder:"STATE"`
-	Workflow string            `help:"Only runs of this workflow, by its full name." placeholder:"NAME"`
-	Tag      map[string]string `help:"Only runs with this tag." placeholder:"NAME=VALUE"`
-	Key      string            `help:"Only the run with this business key." placeholder:"KEY"`
-	Since    string            `help:"Only runs that began at that moment or later: a time (2026-01-02T09:00:00Z, 2026-01-02), or how long ago (2h)." placeholder:"TIME"`
-	Limit    int               `help:"At most so many." default:"100" placeholder:"N"`
-	Oldest   bool              `help:"The oldest first; else the latest."`
-	Format   string            `help:"text, or json: one object a line." enum:"text,json" default:"text"`
+	State      []string          `help:"Only runs in these states: running, waiting, or an ending." placeholder:"STATE"`
+	Workflow   string            `help:"Only runs of this workflow, by its full name." placeholder:"NAME"`
+	Namespace  string            `help:"Only runs of workflows in this namespace." placeholder:"NAME"`
+	Definition string            `help:"Only runs of this version of the workflow." placeholder:"VERSION"`
+	Tag        map[string]string `help:"Only runs with this tag." placeholder:"NAME=VALUE"`
+	By         string            `help:"Only runs that this person started." placeholder:"WHO"`
+	Key        string            `help:"Only the run with this business key." placeholder:"KEY"`
+	Since      string            `help:"Only runs that began at that moment or later: a time (2026-01-02T09:00:00Z, 2026-01-02), or how long ago (2h)." placeholder:"TIME"`
+	Limit      int               `help:"At most so many." default:"100" placeholder:"N"`
+	Oldest     bool              `help:"The oldest first; else the latest."`
+	Format     string            `help:"text, or json: one object a line." enum:"text,json" default:"text"`
 }
 
 // Help is shown by wf runs --help.
@@ -394,7 +399,7 @@ var runStates = []string{"running", "waiting", "completed", "degraded", "failed"
 
 // filter reads the flags.
 func (c *runsCmd) filter(now time.Time) (journal.Filter, error) {
-	f := journal.Filter{Workflow: c.Workflow, Tags: c.Tag, Key: c.Key, Limit: c.Limit, Oldest: c.Oldest}
+	f := journal.Filter{Workflow: c.Workflow, Namespace: c.Namespace, Version: c.Definition, Tags: c.Tag, By: c.By, Key: c.Key, Limit: c.Limit, Oldest: c.Oldest}
 	for _, s := range c.State {
 		if err := oneOf("--state", s, runStates); err != nil {
 			return f, err
@@ -457,12 +462,16 @@ func (c *runsCmd) Run(e *env) error {
 		}
 		return nil
 	}
+	if len(list) == 0 {
+		fmt.Fprintln(e.stderr, "no runs")
+	}
+	return printRuns(e, list)
+}
+
+func printRuns(e *env, list []journal.Record) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	for _, r := range list {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Workflow, r.State, r.Start.Format(time.DateTime), remark(r, e.now()))
-	}
-	if len(list) == 0 {
-		fmt.Fprintln(e.stderr, "no runs")
 	}
 	return w.Flush()
 }
@@ -507,7 +516,16 @@ type showObject struct {
 	runRecord
 	Steps    []shownStep    `json:"steps"`
 	Attempts []shownAttempt `json:"attempts"`
+	Deeds    []shownDeed    `json:"deeds"`
 	Output   any            `json:"output,omitempty"`
+}
+
+// shownDeed is what a person did to the run.
+type shownDeed struct {
+	At   string `json:"at"`
+	What string `json:"what"`
+	By   string `json:"by,omitempty"`
+	Why  string `json:"why,omitempty"`
 }
 
 type shownStep struct {
@@ -563,8 +581,15 @@ func (c *showCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	deeds, err := s.Deeds(ctx, rec.ID)
+	if err != nil {
+		return environment(err)
+	}
 	if c.Format == "json" {
-		out := showObject{runRecord: recordObject(rec), Steps: []shownStep{}, Attempts: []shownAttempt{}, Output: output}
+		out := showObject{runRecord: recordObject(rec), Steps: []shownStep{}, Attempts: []shownAttempt{}, Deeds: []shownDeed{}, Output: output}
+		for _, d := range deeds {
+			out.Deeds = append(out.Deeds, shownDeed{stamp(d.At), d.What, d.By, d.Why})
+		}
 		for _, st := range steps {
 			out.Steps = append(out.Steps, shownStep{st.Name, st.State, st.Attempts, st.Of, stamp(st.NextRetry), stamp(st.Started), stamp(st.Ended), st.Code, st.Message, st.Needs})
 		}
@@ -573,7 +598,7 @@ func (c *showCmd) Run(e *env) error {
 		}
 		return writeJSON(e.stdout, out)
 	}
-	c.text(e, rec, steps, output)
+	c.text(e, rec, steps, deeds, output)
 	return nil
 }
 
@@ -623,7 +648,7 @@ func (s *opened) output(rec journal.Record) (any, error) {
 	return value.DecodeJSON(text)
 }
 
-func (c *showCmd) text(e *env, rec journal.Record, steps []journal.Step, output any) {
+func (c *showCmd) text(e *env, rec journal.Record, steps []journal.Step, deeds []journal.Deed, output any) {
 	out := func(format string, args ...any) { fmt.Fprintf(e.stdout, format, args...) }
 	out("%s  %s  %s\n", rec.ID, rec.Workflow, e.paintOut(string(rec.State), endingColor(machine.Ending(rec.State))))
 	out("  began %s", rec.Start.Format(time.DateTime))
@@ -663,6 +688,16 @@ func (c *showCmd) text(e *env, rec journal.Record, steps []journal.Step, output 
 	for line := range strings.Lines(table.String()) {
 		out("%s\n", strings.TrimRight(line, " \n"))
 	}
+	for _, d := range deeds {
+		out("  told at %s: %s", d.At.Format(time.DateTime), d.What)
+		if d.By != "" {
+			out(", by %s", d.By)
+		}
+		if d.Why != "" {
+			out(", %s", d.Why)
+		}
+		out("\n")
+	}
 	if output != nil {
 		if text, err := json.MarshalIndent(output, "", "  "); err == nil {
 			out("%s\n", text)
@@ -673,6 +708,7 @@ func (c *showCmd) text(e *env, rec journal.Record, steps []journal.Step, output 
 type cancelCmd struct {
 	storeFlags
 	IDs []string `arg:"" name:"run" help:"Runs, by their ids or the beginning of one."`
+	who
 }
 
 // Help is shown by wf cancel --help.
@@ -699,16 +735,22 @@ func (c *cancelCmd) Run(e *env) error {
 		if !rec.Ended.IsZero() {
 			return wrong("run %s has ended: it is %s", rec.ID, rec.State)
 		}
-		if err := s.tell(rec, machine.CancelRequested{}); err != nil {
+		if err := s.tell(rec, machine.CancelRequested{}, c.who); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// who says who does something to a run, and why.
+type who struct {
+	By  string `help:"Who does it; it is written down." placeholder:"WHO"`
+	Why string `help:"What for; it is written down." placeholder:"WHY"`
+}
+
 // tell leaves a message for a run.
-func (s *opened) tell(rec journal.Record, ev machine.Event) error {
-	return environment(durable.Tell(context.Background(), s, s.key, rec.ID, ev))
+func (s *opened) tell(rec journal.Record, ev machine.Event, w who) error {
+	return environment(durable.Tell(context.Background(), s, s.key, rec.ID, ev, w.By, w.Why))
 }
 
 type resolveCmd struct {
@@ -717,6 +759,7 @@ type resolveCmd struct {
 	ID     string `arg:"" name:"run" help:"Id of the run, or the beginning of it."`
 	Step   string `arg:"" help:"The step that failed."`
 	Result string `help:"What it should have returned, as JSON." placeholder:"JSON" required:""`
+	who
 }
 
 // Help is shown by wf resolve --help.
@@ -747,14 +790,18 @@ func (c *resolveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return s.say(cast, rec, machine.StepResolved{Step: c.Step, Result: result})
+	return s.say(cast, rec, machine.StepResolved{Step: c.Step, Result: result}, c.who)
 }
 
 type pruneCmd struct {
 	storeFlags
-	OlderThan string   `help:"Runs that ended so long ago: 30d." placeholder:"DURATION" required:""`
-	State     []string `help:"Only runs that ended like this." placeholder:"ENDING"`
-	Workflow  string   `help:"Only runs of this workflow, by its full name." placeholder:"NAME"`
+	OlderThan string            `help:"Runs that ended so long ago: 30d." placeholder:"DURATION" required:""`
+	State     []string          `help:"Only runs that ended like this." placeholder:"ENDING"`
+	Workflow  string            `help:"Only runs of this workflow, by its full name." placeholder:"NAME"`
+	Namespace string            `help:"Only runs of workflows in this namespace." placeholder:"NAME"`
+	Tag       map[string]string `help:"Only runs with this tag." placeholder:"NAME=VALUE"`
+	DryRun    bool              `help:"Forget nothing, but list what would be forgotten."`
+	who
 }
 
 // Help is shown by wf prune --help.
@@ -762,12 +809,27 @@ func (pruneCmd) Help() string {
 	return `Forgets runs that have ended, with their journals, and definitions that no run has any more.
 
 Examples:
-  wf prune --store runs.db --older-than 30d --state completed`
+  wf prune --store runs.db --older-than 30d --state completed --dry-run
+  wf prune --store runs.db --older-than 30d --state completed --by ada --why 'we keep a month'`
+}
+
+// deed is the command as it is written down.
+func (c *pruneCmd) deed(now time.Time) journal.Deed {
+	what := "prune --older-than " + c.OlderThan
+	for _, p := range []struct{ flag, value string }{{"--state", strings.Join(c.State, ",")}, {"--workflow", c.Workflow}, {"--namespace", c.Namespace}} {
+		if p.value != "" {
+			what += " " + p.flag + " " + p.value
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Tag)) {
+		what += " --tag " + name + "=" + c.Tag[name]
+	}
+	return journal.Deed{At: now, What: what, By: c.By, Why: c.Why}
 }
 
 // Run forgets them.
 func (c *pruneCmd) Run(e *env) error {
-	f := journal.Filter{Workflow: c.Workflow}
+	f := journal.Filter{Workflow: c.Workflow, Namespace: c.Namespace, Tags: c.Tag, Over: true}
 	for _, s := range c.State {
 		if err := oneOf("--state", s, runStates[2:]); err != nil {
 			return err
@@ -784,11 +846,34 @@ func (c *pruneCmd) Run(e *env) error {
 		return err
 	}
 	defer s.Close()
-	n, err := s.Prune(context.Background(), f)
+	if c.DryRun {
+		return c.list(e, s, f)
+	}
+	n, err := s.Prune(context.Background(), f, c.deed(e.now()))
 	if err != nil {
 		return environment(err)
 	}
 	fmt.Fprintf(e.stderr, "%s forgotten\n", plural(n, "run"))
+	return nil
+}
+
+// list prints what would be forgotten.
+func (c *pruneCmd) list(e *env, s *opened, f journal.Filter) error {
+	n := 0
+	for f.Oldest = true; ; {
+		page, err := s.List(context.Background(), f)
+		if err != nil {
+			return environment(err)
+		}
+		if err := printRuns(e, page); err != nil {
+			return err
+		}
+		if n += len(page); len(page) < 1000 {
+			break
+		}
+		f.After = page[len(page)-1].ID
+	}
+	fmt.Fprintf(e.stderr, "%s would be forgotten\n", plural(n, "run"))
 	return nil
 }
 
@@ -812,6 +897,7 @@ type signalCmd struct {
 	ID      string `arg:"" name:"run" help:"Id of the run, or the beginning of it."`
 	Name    string `arg:"" name:"signal" help:"The signal, as the workflow declares it."`
 	Payload string `arg:"" optional:"" help:"What it carries, as JSON."`
+	who
 }
 
 // Help is shown by wf signal --help.
@@ -848,5 +934,5 @@ func (c *signalCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return s.say(cast, rec, ev)
+	return s.say(cast, rec, ev, c.who)
 }

@@ -13,6 +13,7 @@ type retryCmd struct {
 	answers
 	ID   string `arg:"" name:"run" help:"Id of the run, or the beginning of it."`
 	From string `help:"The step to run again, failed or not, with those that need it; without it, all that failed." placeholder:"STEP"`
+	who
 }
 
 // Help is shown by wf retry --help.
@@ -41,12 +42,12 @@ func (c *retryCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return s.say(cast, rec, machine.StepRetried{Step: c.From})
+	return s.say(cast, rec, machine.StepRetried{Step: c.From}, c.who)
 }
 
 // say tells a run something that it may refuse. What the worker would refuse is refused
 // here, and not left for it.
-func (s *opened) say(cast *cast, rec journal.Record, ev machine.Event) error {
+func (s *opened) say(cast *cast, rec journal.Record, ev machine.Event, w who) error {
 	m, _, _, err := s.replay(cast, rec.ID, nil)
 	if err != nil {
 		return err
@@ -54,5 +55,5 @@ func (s *opened) say(cast *cast, rec journal.Record, ev machine.Event) error {
 	if _, err := m.Apply(interpreter.Stamp(ev, m.Now())); err != nil {
 		return wrong("run %s: %v", rec.ID, err)
 	}
-	return s.tell(rec, ev)
+	return s.tell(rec, ev, w)
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -175,13 +176,28 @@ func (w *Worker) tell() {
 }
 
 // Tell leaves an event for a run, whose moment is when the run takes it. Whoever has the
-// run, or claims it next, applies it.
-func Tell(ctx context.Context, store journal.Store, key *journal.Key, run string, ev machine.Event) error {
+// run, or claims it next, applies it. Who told it, and why, is written down beside it.
+func Tell(ctx context.Context, store journal.Store, key *journal.Key, run string, ev machine.Event, by, why string) error {
 	text, err := journal.Encode(ev)
 	if err != nil {
 		return err
 	}
-	return store.Post(ctx, run, key.Seal(text, place(run, "message")))
+	return store.Post(ctx, run, key.Seal(text, place(run, "message")), journal.Deed{At: time.Now(), What: deed(ev), By: by, Why: why})
+}
+
+// deed is an event from outside in a few words.
+func deed(ev machine.Event) string {
+	switch ev := ev.(type) {
+	case machine.CancelRequested:
+		return "cancel"
+	case machine.SignalReceived:
+		return "signal " + ev.Name
+	case machine.StepResolved:
+		return "resolve " + ev.Step
+	case machine.StepRetried:
+		return strings.TrimSpace("retry " + ev.Step)
+	}
+	panic(fmt.Sprintf("nobody tells a run %T", ev))
 }
 
 // place is what a sealed text is bound to.

@@ -174,13 +174,24 @@ type Record struct {
 type Filter struct {
 	States        []State
 	Workflow      string // full name
+	Namespace     string // of the workflow, or of one above it
+	Version       string // of the workflow
 	Tags          map[string]string
 	Key           string
+	By            string    // who started it
 	Since, Before time.Time // of the start
 	EndedBefore   time.Time // only runs that have ended
+	Over          bool      // only runs that have ended, and that nobody is about to open again
 	After         string    // id of the last run of the page before
 	Limit         int       // 0: 1000
 	Oldest        bool      // the oldest first; else the latest
+}
+
+// Deed is what a person did to a run, or to a store.
+type Deed struct {
+	At      time.Time
+	What    string // cancel, "resolve STEP", "signal NAME", "retry STEP"; of a store: "prune 3 runs"
+	By, Why string // "": nobody said
 }
 
 // Store keeps runs. Methods may be called at once. What is acknowledged with nil is
@@ -196,8 +207,10 @@ type Store interface {
 
 	// Append adds to a run that is claimed.
 	Append(ctx context.Context, a Append) error
-	// Post leaves a message for a run and wakes it; ErrNotFound.
-	Post(ctx context.Context, run string, event []byte) error
+	// Post leaves a message for a run and wakes it, and writes down whose it is; ErrNotFound.
+	Post(ctx context.Context, run string, event []byte, d Deed) error
+	// Deeds are those that were written down for a run, in their order; for the store if run is "".
+	Deeds(ctx context.Context, run string) ([]Deed, error)
 	// Told are the runs of a worker that have messages.
 	Told(ctx context.Context, worker string) ([]string, error)
 	// Inbox are the messages that a run has not taken yet, the oldest first.
@@ -232,9 +245,9 @@ type Store interface {
 	Steps(ctx context.Context, id string) ([]Step, []Attempt, error)
 	// List chooses runs.
 	List(ctx context.Context, f Filter) ([]Record, error)
-	// Prune forgets runs that have ended, and definitions that no run has; it returns how
-	// many runs.
-	Prune(ctx context.Context, f Filter) (int, error)
+	// Prune forgets runs that are over, and definitions that no run has, and writes down who
+	// did that; it returns how many runs.
+	Prune(ctx context.Context, f Filter, d Deed) (int, error)
 
 	Close() error
 }

@@ -46,6 +46,7 @@ var cases = []struct {
 	{"steps and attempts are shown as they were last", (*suite).shown},
 	{"runs are chosen and paged", (*suite).listed},
 	{"what has ended is pruned", (*suite).pruned},
+	{"who did what is written down", (*suite).deeds},
 	{"the latest state of a breaker is kept", (*suite).breakers},
 	{"calls of all runs are bounded", (*suite).permits},
 	{"many write at once", (*suite).crowd},
@@ -98,6 +99,11 @@ func (t *suite) create(r journal.Run, s journal.Status, worker string) journal.C
 	return c
 }
 
+// deed is one of somebody who told a run something.
+func deed(what string) journal.Deed {
+	return journal.Deed{At: epoch, What: what, By: "ada", Why: "a test"}
+}
+
 // running is the status of a run that is under way.
 func running() journal.Status { return journal.Status{State: journal.Running} }
 
@@ -122,7 +128,7 @@ func (t *suite) created() {
 	t.is(err, journal.ErrNotFound)
 	_, err = t.s.Definition(ctx, "h2")
 	t.is(err, journal.ErrNotFound)
-	t.is(t.s.Post(ctx, "r2", []byte("x")), journal.ErrNotFound)
+	t.is(t.s.Post(ctx, "r2", []byte("x"), deed("x")), journal.ErrNotFound)
 	t.is(t.s.Append(ctx, journal.Append{Run: "r2", Fence: 1}), journal.ErrNotFound)
 }
 
@@ -284,8 +290,8 @@ func (t *suite) messages() {
 	t.must(t.s.Alive(ctx, "w", epoch.Add(time.Hour)))
 	t.create(sample("r1"), journal.Status{State: journal.Waiting, Wake: epoch.Add(time.Hour)}, "")
 	t.create(sample("r2"), journal.Status{State: journal.Waiting}, "")
-	t.must(t.s.Post(ctx, "r1", []byte("a")))
-	t.must(t.s.Post(ctx, "r1", []byte("b")))
+	t.must(t.s.Post(ctx, "r1", []byte("a"), deed("a")))
+	t.must(t.s.Post(ctx, "r1", []byte("b"), deed("b")))
 	told := func(worker string, want ...string) {
 		t.Helper()
 		got, err := t.s.Told(ctx, worker)
@@ -303,7 +309,7 @@ func (t *suite) messages() {
 	t.append(c, journal.Append{From: 1, Events: [][]byte{[]byte("b")}, Taken: n, Status: &journal.Status{State: "failed", Ended: epoch}, Leave: true})
 	t.inbox()
 	t.claim("w", epoch.Add(time.Hour), 10)
-	t.must(t.s.Post(ctx, "r1", []byte("c"))) // it may be opened again
+	t.must(t.s.Post(ctx, "r1", []byte("c"), deed("c"))) // it may be opened again
 	t.claim("w", epoch, 10, "r1")
 }
 
@@ -334,6 +340,9 @@ func (t *suite) listed() {
 			r.Workflow, r.Key, r.Tags = "shop.refund", fmt.Sprintf("k%d", i), map[string]string{"odd": "yes", "n": fmt.Sprint(i)}
 			s = journal.Status{State: journal.Waiting, Wake: epoch.Add(time.Hour)}
 		}
+		if i == 6 {
+			r.Workflow, r.Version, r.By = "shop.eu.order", "2.0.0", "bob"
+		}
 		t.create(r, s, "")
 	}
 	list := func(f journal.Filter, want ...string) {
@@ -351,7 +360,14 @@ func (t *suite) listed() {
 	list(journal.Filter{Limit: 2, After: "r7", Oldest: true}, "r8", "r9")
 	list(journal.Filter{Oldest: true, States: []journal.State{journal.Waiting}}, "r1", "r3", "r5", "r7", "r9")
 	list(journal.Filter{States: []journal.State{journal.Waiting, journal.Running}, Limit: 1}, "r9")
-	list(journal.Filter{Workflow: "shop.order", Since: epoch.Add(4 * time.Minute)}, "r8", "r6", "r4")
+	list(journal.Filter{Workflow: "shop.order", Since: epoch.Add(4 * time.Minute)}, "r8", "r4")
+	list(journal.Filter{Namespace: "shop", Limit: 4}, "r9", "r8", "r7", "r6")
+	list(journal.Filter{Namespace: "shop.eu"}, "r6")
+	list(journal.Filter{Namespace: "sho"})
+	list(journal.Filter{Namespace: "shop.order"})
+	list(journal.Filter{Version: "2.0.0"}, "r6")
+	list(journal.Filter{By: "bob"}, "r6")
+	list(journal.Filter{Over: true})
 	list(journal.Filter{Before: epoch.Add(2 * time.Minute)}, "r1", "r0")
 	list(journal.Filter{Tags: map[string]string{"odd": "yes", "n": "5"}}, "r5")
 	list(journal.Filter{Tags: map[string]string{"odd": "no"}})
@@ -367,7 +383,12 @@ func (t *suite) pruned() {
 				Status: &journal.Status{State: "completed", Ended: epoch.Add(time.Duration(i) * time.Hour), Steps: []journal.Step{{Name: "a"}}, Attempts: []journal.Attempt{{Place: "a", Started: epoch}}}})
 		}
 	}
-	n, err := t.s.Prune(ctx, journal.Filter{EndedBefore: epoch.Add(3 * time.Hour)})
+	over, err := t.s.List(ctx, journal.Filter{Over: true})
+	t.must(err)
+	if len(over) != 3 {
+		t.Errorf("%d runs are over", len(over))
+	}
+	n, err := t.s.Prune(ctx, journal.Filter{EndedBefore: epoch.Add(3 * time.Hour)}, deed("prune"))
 	t.must(err)
 	if n != 2 {
 		t.Errorf("%d runs were pruned", n)
@@ -378,7 +399,7 @@ func (t *suite) pruned() {
 	t.must(err)
 	_, err = t.s.Definition(ctx, "h1")
 	t.must(err)
-	n, err = t.s.Prune(ctx, journal.Filter{})
+	n, err = t.s.Prune(ctx, journal.Filter{}, deed("prune"))
 	t.must(err)
 	if n != 1 {
 		t.Errorf("%d runs were pruned", n)
@@ -476,4 +497,30 @@ func (t *suite) permits() {
 	ask("r3 c#1", at(2), granted, both)
 	t.must(t.s.Release(ctx, "r3 c#1"))
 	ask("r2 c#1", at(60), granted, both, own)
+}
+
+func (t *suite) deeds() {
+	got := func(run string) []journal.Deed {
+		t.Helper()
+		list, err := t.s.Deeds(ctx, run)
+		t.must(err)
+		return list
+	}
+	c := t.create(sample("r1"), running(), "w")
+	t.create(sample("r2"), running(), "w")
+	t.same(got("r1"), []journal.Deed{})
+	t.must(t.s.Post(ctx, "r1", []byte("a"), deed("signal go")))
+	t.must(t.s.Post(ctx, "r2", []byte("a"), deed("cancel")))
+	t.must(t.s.Post(ctx, "r1", []byte("a"), deed("cancel")))
+	t.same(got("r1"), []journal.Deed{deed("signal go"), deed("cancel")})
+	messages, err := t.s.Inbox(ctx, "r1")
+	t.must(err)
+	t.append(c, journal.Append{Taken: []int64{messages[0].Number, messages[1].Number}, Status: &journal.Status{State: "cancelled", Ended: epoch}, Leave: true})
+	t.same(got("r1"), []journal.Deed{deed("signal go"), deed("cancel")}) // they stay
+	n, err := t.s.Prune(ctx, journal.Filter{}, deed("prune"))
+	t.must(err)
+	t.same(n, 1)
+	t.same(got(""), []journal.Deed{deed("prune")})
+	_, err = t.s.Deeds(ctx, "r1")
+	t.is(err, journal.ErrNotFound)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type Store struct {
 	workers     map[string]time.Time
 	messages    int64
 	breakers    map[string]journal.Breaker
+	deeds       []journal.Deed      // of the store
 	permits     map[string][]permit // by name of the quota, in the order of their times
 }
 
@@ -40,6 +42,7 @@ type run struct {
 	fence    int64
 	events   [][]byte
 	inbox    []journal.Message
+	deeds    []journal.Deed
 	due      *time.Time // from when on it wants a worker; nil: not by itself
 	steps    map[string]journal.Step
 	attempts map[attempt]journal.Attempt
@@ -148,7 +151,7 @@ func (s *Store) Append(_ context.Context, a journal.Append) error {
 }
 
 // Post leaves a message.
-func (s *Store) Post(_ context.Context, id string, event []byte) error {
+func (s *Store) Post(_ context.Context, id string, event []byte, d journal.Deed) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o, err := s.find(id)
@@ -157,6 +160,7 @@ func (s *Store) Post(_ context.Context, id string, event []byte) error {
 	}
 	s.messages++
 	o.inbox = append(o.inbox, journal.Message{Number: s.messages, Event: event})
+	o.deeds = append(o.deeds, d)
 	o.due = &time.Time{}
 	return nil
 }
@@ -312,10 +316,30 @@ func matches(f journal.Filter, r journal.Record) bool {
 			return false
 		}
 	}
+	if f.Namespace != "" && !strings.HasPrefix(r.Workflow, f.Namespace+".") || f.Version != "" && r.Version != f.Version || f.By != "" && r.By != f.By {
+		return false
+	}
 	return (len(f.States) == 0 || slices.Contains(f.States, r.State)) && (f.Workflow == "" || r.Workflow == f.Workflow) && (f.Key == "" || r.Key == f.Key) &&
 		(f.Since.IsZero() || !r.Start.Before(f.Since)) && (f.Before.IsZero() || r.Start.Before(f.Before)) &&
 		(f.EndedBefore.IsZero() || !r.Ended.IsZero() && r.Ended.Before(f.EndedBefore))
 }
+
+// Deeds are those of a run, or of the store.
+func (s *Store) Deeds(_ context.Context, id string) ([]journal.Deed, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id == "" {
+		return slices.Clone(s.deeds), nil
+	}
+	o, err := s.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(o.deeds), nil
+}
+
+// over reports whether a run has ended, and nobody is about to open it again.
+func (o *run) over() bool { return !o.rec.Ended.IsZero() && o.rec.Worker == "" && o.due == nil }
 
 // List chooses runs.
 func (s *Store) List(_ context.Context, f journal.Filter) (out []journal.Record, err error) {
@@ -329,7 +353,7 @@ func (s *Store) List(_ context.Context, f journal.Filter) (out []journal.Record,
 	beyond := f.After == ""
 	for _, o := range list {
 		r := o.record()
-		if beyond && matches(f, r) && len(out) < limit {
+		if beyond && matches(f, r) && (!f.Over || o.over()) && len(out) < limit {
 			out = append(out, r)
 		}
 		beyond = beyond || r.ID == f.After
@@ -338,12 +362,12 @@ func (s *Store) List(_ context.Context, f journal.Filter) (out []journal.Record,
 }
 
 // Prune forgets runs that have ended.
-func (s *Store) Prune(_ context.Context, f journal.Filter) (int, error) {
+func (s *Store) Prune(_ context.Context, f journal.Filter, d journal.Deed) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := len(s.order)
 	s.order = slices.DeleteFunc(s.order, func(o *run) bool {
-		gone := !o.rec.Ended.IsZero() && o.rec.Worker == "" && o.due == nil && matches(f, o.record())
+		gone := o.over() && matches(f, o.record())
 		if gone {
 			delete(s.runs, o.rec.ID)
 		}
@@ -352,5 +376,6 @@ func (s *Store) Prune(_ context.Context, f journal.Filter) (int, error) {
 	maps.DeleteFunc(s.definitions, func(hash string, _ journal.Definition) bool {
 		return !slices.ContainsFunc(s.order, func(o *run) bool { return o.rec.Definition == hash })
 	})
+	s.deeds = append(s.deeds, d)
 	return before - len(s.order), nil
 }

@@ -124,7 +124,7 @@ func TestLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told *journal.StoreError
-	if err := s.Post(ctx, "w0-r0", []byte("{}")); !errors.As(err, &told) || !strings.HasPrefix(err.Error(), file+": another process has locked the file") {
+	if err := s.Post(ctx, "w0-r0", []byte("{}"), journal.Deed{At: time.Unix(1, 0)}); !errors.As(err, &told) || !strings.HasPrefix(err.Error(), file+": another process has locked the file") {
 		t.Errorf("locked: %v", err)
 	}
 	if list, err := s.List(ctx, journal.Filter{}); err != nil || len(list) != 20 {
@@ -133,7 +133,7 @@ func TestLocked(t *testing.T) {
 	if err := other.Exec("ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Post(ctx, "w0-r0", []byte("{}")); err != nil {
+	if err := s.Post(ctx, "w0-r0", []byte("{}"), journal.Deed{At: time.Unix(1, 0)}); err != nil {
 		t.Errorf("unlocked: %v", err)
 	}
 }
@@ -234,6 +234,6 @@ func use(file string) error {
 	note(s.Next(ctx))
 	note(s.Told(ctx, "w"))
 	note(s.Breakers(ctx))
-	note(s.Prune(ctx, journal.Filter{EndedBefore: time.Now()}))
+	note(s.Prune(ctx, journal.Filter{EndedBefore: time.Now()}, journal.Deed{At: time.Unix(1, 0)}))
 	return errors.Join(errs...)
 }

@@ -1,5 +1,5 @@
 -- The store of wf. Times are nanoseconds since 1970 in tables, and ISO 8601 in views.
--- The views runs, steps, attempts, step_readiness, run_status and breaker_state are documented (docs/durable.md)
+-- The views runs, steps, attempts, step_readiness, run_status, deeds and breaker_state are documented (docs/durable.md)
 -- and keep their columns; the tables may change with a new version of the store.
 
 CREATE TABLE definition (
@@ -113,3 +113,14 @@ CREATE TABLE permit (
 );
 CREATE INDEX permit_name ON permit (name, at);
 CREATE INDEX permit_call ON permit (call);
+
+-- Who did what to a run, or to the store (run is NULL then).
+CREATE TABLE deed (
+  number INTEGER PRIMARY KEY,
+  run    INTEGER,
+  at     INTEGER NOT NULL,
+  what   TEXT NOT NULL,
+  did_by TEXT NOT NULL,
+  why    TEXT NOT NULL
+);
+CREATE INDEX deed_run ON deed (run);

@@ -560,7 +560,7 @@ func (c *conn) status(run int64, was journal.State, st journal.Status) error {
 }
 
 // Post leaves a message.
-func (s *Store) Post(_ context.Context, run string, event []byte) error {
+func (s *Store) Post(_ context.Context, run string, event []byte, d journal.Deed) error {
 	return s.update(func(c *conn) error {
 		number, err := c.number("SELECT number FROM run WHERE id = ?", run)
 		switch {
@@ -572,8 +572,38 @@ func (s *Store) Post(_ context.Context, run string, event []byte) error {
 		if err := c.exec("INSERT INTO message (run, event) VALUES (?, ?)", number, event); err != nil {
 			return err
 		}
-		return c.exec("UPDATE run SET wake = 0 WHERE number = ?", number)
+		if err := c.exec("UPDATE run SET wake = 0 WHERE number = ?", number); err != nil {
+			return err
+		}
+		return c.did(number, d)
 	})
+}
+
+// did writes a deed down; run is nil for the store.
+func (c *conn) did(run any, d journal.Deed) error {
+	return c.exec("INSERT INTO deed (run, at, what, did_by, why) VALUES (?, ?, ?, ?, ?)", run, d.At, d.What, d.By, d.Why)
+}
+
+// Deeds are those of a run, or of the store.
+func (s *Store) Deeds(ctx context.Context, run string) (out []journal.Deed, err error) {
+	err = s.view(ctx, func(c *conn) error {
+		var number any
+		if run != "" {
+			n, err := c.number("SELECT number FROM run WHERE id = ?", run)
+			switch {
+			case err != nil:
+				return err
+			case n == 0:
+				return journal.ErrNotFound
+			}
+			number = n
+		}
+		return c.each("SELECT at, what, did_by, why FROM deed WHERE run IS ? ORDER BY number", func(st *sqlite3.Stmt) error {
+			out = append(out, journal.Deed{At: moment(st, 0), What: st.ColumnText(1), By: st.ColumnText(2), Why: st.ColumnText(3)})
+			return nil
+		}, number)
+	})
+	return out, err
 }
 
 // Told are the runs of a worker that have messages.
@@ -792,6 +822,18 @@ func where(f journal.Filter) (string, []any) {
 	if f.Key != "" {
 		add("key = ?", f.Key)
 	}
+	if f.Namespace != "" {
+		add("substr(workflow, 1, length(?) + 1) = ? || '.'", f.Namespace, f.Namespace)
+	}
+	if f.Version != "" {
+		add("version = ?", f.Version)
+	}
+	if f.By != "" {
+		add("started_by = ?", f.By)
+	}
+	if f.Over {
+		add("ended IS NOT NULL AND worker IS NULL AND wake IS NULL")
+	}
 	for name, v := range f.Tags {
 		add("EXISTS (SELECT 1 FROM json_each(tags) AS tag WHERE tag.key = ? AND tag.value = ?)", name, v)
 	}
@@ -832,18 +874,19 @@ func (s *Store) List(ctx context.Context, f journal.Filter) (out []journal.Recor
 }
 
 // Prune forgets runs that have ended.
-func (s *Store) Prune(_ context.Context, f journal.Filter) (n int, err error) {
+func (s *Store) Prune(_ context.Context, f journal.Filter, d journal.Deed) (n int, err error) {
+	f.Over = true
 	cond, args := where(f)
 	for more := true; more && err == nil; { // in pieces, so that others can write meanwhile
 		err = s.update(func(c *conn) error {
 			var numbers []int64
-			if err := c.each("SELECT number FROM run WHERE ended IS NOT NULL AND worker IS NULL AND wake IS NULL AND "+cond+" LIMIT 1000",
+			if err := c.each("SELECT number FROM run WHERE "+cond+" LIMIT 1000",
 				func(st *sqlite3.Stmt) error { numbers = append(numbers, st.ColumnInt64(0)); return nil }, args...); err != nil {
 				return err
 			}
 			more = len(numbers) == 1000
 			for _, number := range numbers {
-				for _, sql := range []string{"DELETE FROM event WHERE run = ?", "DELETE FROM step WHERE run = ?", "DELETE FROM attempt WHERE run = ?", "DELETE FROM message WHERE run = ?", "DELETE FROM payload WHERE run = ?", "DELETE FROM run WHERE number = ?"} {
+				for _, sql := range []string{"DELETE FROM event WHERE run = ?", "DELETE FROM step WHERE run = ?", "DELETE FROM attempt WHERE run = ?", "DELETE FROM message WHERE run = ?", "DELETE FROM payload WHERE run = ?", "DELETE FROM deed WHERE run = ?", "DELETE FROM run WHERE number = ?"} {
 					if err := c.exec(sql, number); err != nil {
 						return err
 					}
@@ -852,6 +895,9 @@ func (s *Store) Prune(_ context.Context, f journal.Filter) (n int, err error) {
 			n += len(numbers)
 			if more {
 				return nil
+			}
+			if err := c.did(nil, d); err != nil {
+				return err
 			}
 			return c.exec("DELETE FROM definition WHERE hash NOT IN (SELECT definition FROM run)")
 		})

@@ -21,3 +21,14 @@ CREATE TABLE permit (
 );
 CREATE INDEX permit_name ON permit (name, at);
 CREATE INDEX permit_call ON permit (call);
+
+-- Who did what to a run, or to the store (run is NULL then).
+CREATE TABLE deed (
+  number INTEGER PRIMARY KEY,
+  run    INTEGER,
+  at     INTEGER NOT NULL,
+  what   TEXT NOT NULL,
+  did_by TEXT NOT NULL,
+  why    TEXT NOT NULL
+);
+CREATE INDEX deed_run ON deed (run);

@@ -6,6 +6,10 @@ SELECT service, CASE WHEN state = 'open' AND until <= unixepoch('subsec') * 1e9 
        strftime('%Y-%m-%dT%H:%M:%fZ', changed / 1e9, 'unixepoch') AS changed_at
 FROM breaker;
 
+CREATE VIEW deeds AS
+SELECT run.id AS run_id, strftime('%Y-%m-%dT%H:%M:%fZ', deed.at / 1e9, 'unixepoch') AS at, deed.what, deed.did_by, deed.why
+FROM deed LEFT JOIN run ON run.number = deed.run;
+
 CREATE VIEW runs AS
 SELECT id, workflow, version, key AS business_key, state,
        strftime('%Y-%m-%dT%H:%M:%fZ', start / 1e9, 'unixepoch') AS started_at,
