@@ -361,6 +361,7 @@ func (runsCmd) Help() string {
 
 // runRecord is a run in the JSON form of wf runs and wf show.
 type runRecord struct {
+	Version       int               `json:"version"` // of this form
 	ID            string            `json:"id"`
 	Workflow      string            `json:"workflow"`
 	WorkflowIs    string            `json:"workflow_version,omitempty"`
@@ -387,11 +388,9 @@ func stamp(t time.Time) string {
 }
 
 func recordObject(r journal.Record) runRecord {
-	out := runRecord{ID: r.ID, Workflow: r.Workflow, WorkflowIs: r.Version, Key: r.Key, State: string(r.State), StartedAt: stamp(r.Start), EndedAt: stamp(r.Ended), WakeAt: stamp(r.Wake),
+	out := runRecord{Version: 1, ID: r.ID, Workflow: r.Workflow, WorkflowIs: r.Version, Key: r.Key, State: string(r.State), StartedAt: stamp(r.Start), EndedAt: stamp(r.Ended), WakeAt: stamp(r.Wake),
 		CorrelationID: r.Correlation, Seed: r.Seed, Tags: r.Tags, By: r.By, Why: r.Why, Events: r.Events, Worker: r.Worker}
-	if r.Code != "" {
-		out.Error = &errorObject{Code: r.Code, Message: r.Message}
-	}
+	out.Error = failure(r.Code, r.Message)
 	return out
 }
 
@@ -529,27 +528,35 @@ type shownDeed struct {
 }
 
 type shownStep struct {
-	Name        string   `json:"name"`
-	State       string   `json:"state"`
-	Attempts    int      `json:"attempts"`
-	MaxAttempts int      `json:"max_attempts,omitempty"`
-	NextRetryAt string   `json:"next_retry_at,omitempty"`
-	StartedAt   string   `json:"started_at,omitempty"`
-	EndedAt     string   `json:"ended_at,omitempty"`
-	Code        string   `json:"error_code,omitempty"`
-	Message     string   `json:"error_message,omitempty"`
-	Needs       []string `json:"needs,omitempty"`
+	Name        string       `json:"name"`
+	Inner       bool         `json:"inner,omitempty"` // of a group or loop, or an undo
+	State       string       `json:"state"`
+	Attempts    int          `json:"attempts"`
+	MaxAttempts int          `json:"max_attempts,omitempty"`
+	NextRetryAt string       `json:"next_retry_at,omitempty"`
+	StartedAt   string       `json:"started_at,omitempty"`
+	EndedAt     string       `json:"ended_at,omitempty"`
+	Error       *errorObject `json:"error,omitempty"`
+	Needs       []string     `json:"needs,omitempty"`
 }
 
 type shownAttempt struct {
 	Step      string `json:"step"`
 	Place     string `json:"place"`
-	Number    int    `json:"number"`
+	Attempt   int    `json:"attempt"`
 	Operation string `json:"operation"`
 	Key       string `json:"idempotency_key"`
 	Outcome   string `json:"outcome,omitempty"`
 	StartedAt string `json:"started_at"`
 	EndedAt   string `json:"ended_at,omitempty"`
+}
+
+// failure is the error of a run or step; nil if there is none.
+func failure(code, message string) *errorObject {
+	if code == "" {
+		return nil
+	}
+	return &errorObject{Code: code, Message: message}
 }
 
 // Run shows the run.
@@ -591,7 +598,7 @@ func (c *showCmd) Run(e *env) error {
 			out.Deeds = append(out.Deeds, shownDeed{stamp(d.At), d.What, d.By, d.Why})
 		}
 		for _, st := range steps {
-			out.Steps = append(out.Steps, shownStep{st.Name, st.State, st.Attempts, st.Of, stamp(st.NextRetry), stamp(st.Started), stamp(st.Ended), st.Code, st.Message, st.Needs})
+			out.Steps = append(out.Steps, shownStep{st.Name, st.Inner, st.State, st.Attempts, st.Of, stamp(st.NextRetry), stamp(st.Started), stamp(st.Ended), failure(st.Code, st.Message), st.Needs})
 		}
 		for _, a := range attempts {
 			out.Attempts = append(out.Attempts, shownAttempt{a.Step, a.Place, a.Number, a.Operation, a.Key, a.Outcome, stamp(a.Started), stamp(a.Ended)})

@@ -160,10 +160,58 @@ func TestSchemas(t *testing.T) {
 	}
 	_, services, _ := invoke("", "services", "--format", "json")
 	check("services", "services", services)
+	stored(t, flows, check)
 	for name := range s {
 		if seen[name] < 10 && name != "test" && name != "coverage" && name != "explore" && name != "diff" {
 			t.Errorf("schema %s was held against %d values only", name, seen[name])
 		}
+	}
+}
+
+// stored holds what is shown of runs in a store: some that have not begun, and one each that
+// has ended well, failed, was cancelled by somebody, and waits.
+func stored(t *testing.T, flows []string, check func(schema, what, text string)) {
+	t.Setenv(keyVariable, strings.Repeat("0f", 32))
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "ask.wf"), "workflow ask {\n  signal go\n  step ask { wait for go }\n  step later after ask { wait 1h }\n}")
+	write(t, filepath.Join(dir, "fail.wf"), "workflow fail {\n  step a { fail NO \"no\" }\n}")
+	write(t, filepath.Join(dir, "nap.wf"), "workflow nap {\n  step a { wait 1h }\n}")
+	store := []string{"--store", filepath.Join(dir, "runs.db")}
+	do := func(args ...string) string {
+		t.Helper()
+		status, stdout, stderr := invoke("", append(args, store...)...)
+		if status > exitFailed {
+			t.Fatalf("%v: status %d\n%s", args, status, stderr)
+		}
+		return stdout
+	}
+	for _, name := range []string{"ask", "fail"} {
+		do("start", filepath.Join(dir, name+".wf"), "--id", name, "--by", "ada", "--why", "a test", "--tag", "team=sales", "--key", name)
+	}
+	do("start", filepath.Join(dir, "ask.wf"), "--id", "gone")
+	do("cancel", "gone", "--by", "bob", "--why", "a mistake")
+	do("start", "../../workflows/payment_refund.wf", "--input", "../../workflows/inputs/payment_refund.json", "--id", "good")
+	do("resume")
+	do("start", filepath.Join(dir, "nap.wf"), "--id", "nap")
+	states := do("runs", "--format", "json")
+	for _, f := range flows {
+		if input := filepath.Join(filepath.Dir(f), "inputs", strings.TrimSuffix(filepath.Base(f), ".wf")+".json"); exists(input) {
+			do("start", f, "--input", input)
+		}
+	}
+	for _, want := range []string{`"id":"ask","workflow":"ask","key":"ask","state":"waiting"`, `"state":"failed"`, `"state":"completed"`, `"state":"cancelled"`} {
+		if !strings.Contains(states, want) {
+			t.Fatalf("no run is %s\n%s", want, states)
+		}
+	}
+	all := do("runs", "--format", "json")
+	check("runs", "runs", all)
+	for line := range strings.Lines(all) {
+		var r struct{ ID string }
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		check("show", r.ID, do("show", r.ID, "--format", "json"))
 	}
 }
 

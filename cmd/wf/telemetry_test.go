@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -73,14 +70,6 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
-// wf runs a command in this process.
-func wfHere(args ...string) (status int, stdout, stderr string) {
-	var out, errs bytes.Buffer
-	e := &env{args: args, stdin: strings.NewReader(""), stdout: &out, stderr: &errs, size: func() (int, int) { return 80, 24 }, now: time.Now,
-		interrupt: func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }}
-	return run(e), out.String(), errs.String()
-}
-
 const greeting = `
 workflow demo.greeting {
   input { name string }
@@ -100,7 +89,7 @@ func TestTelemetry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCollector(t)
-			if status, _, stderr := wfHere(args...); status != 0 {
+			if status, _, stderr := invoke("", args...); status != 0 {
 				t.Fatal(status, stderr)
 			}
 			if len(c.spans)+len(c.metrics) > 0 {
@@ -108,7 +97,7 @@ func TestTelemetry(t *testing.T) {
 			}
 			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL)
 			t.Setenv("OTEL_SERVICE_NAME", "greeter")
-			status, stdout, stderr := wfHere(append(args, "--log", "json")...)
+			status, stdout, stderr := invoke("", append(args, "--log", "json")...)
 			if status != 0 || !strings.Contains(stdout, "hello ann") {
 				t.Fatal(status, stdout, stderr)
 			}
@@ -145,7 +134,7 @@ func TestTelemetryWrong(t *testing.T) {
 			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", gone.URL)
 			t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "100")
 			t.Setenv(c.variable, c.value)
-			status, _, stderr := wfHere("run", file, "--set", "name=ann")
+			status, _, stderr := invoke("", "run", file, "--set", "name=ann")
 			if status != c.status || !strings.Contains(stderr, c.want) {
 				t.Errorf("status %d, %s", status, stderr)
 			}
@@ -153,7 +142,7 @@ func TestTelemetryWrong(t *testing.T) {
 	}
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", gone.URL)
 	t.Setenv("OTEL_SDK_DISABLED", "true")
-	if status, _, stderr := wfHere("run", file, "--set", "name=ann"); status != 0 || strings.Contains(stderr, "telemetry") {
+	if status, _, stderr := invoke("", "run", file, "--set", "name=ann"); status != 0 || strings.Contains(stderr, "telemetry") {
 		t.Errorf("turned off: status %d, %s", status, stderr)
 	}
 }
