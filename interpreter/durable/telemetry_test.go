@@ -100,7 +100,7 @@ func tree(spans tracetest.SpanStubs, began time.Time) []string {
 		for _, a := range s.Attributes {
 			switch a.Key {
 			case "wf.ending", "wf.outcome", "wf.attempt", "error.type":
-				line += " " + a.Value.Emit()
+				line += " " + a.Value.String()
 			}
 		}
 		out = append(out, line+" "+s.Status.Code.String())
