@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"lang/effect":         {"lang/graph", "lang/value"},
 	"lang/draw":           {"lang/effect", "lang/graph", "lang/value"},
 	"lang/explain":        {},
-	"lang":                {"lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
+	"lang":                {"lang/check", "lang/diag", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
 	"lang/lsp":            {"lang", "lang/check", "lang/diag", "lang/effect", "lang/expr", "lang/graph", "lang/syntax", "lang/token", "lang/value"},
 	"builtins":            {"lang/value"},
 	"builtins/remote":     {"builtins", "lang/value"},
@@ -54,7 +54,7 @@ var arrows = map[string][]string{
 	"golden":         {"builtins", "golden/cover", "golden/invariant", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/draw", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/value", "mocks"},
 	"golden/vary":    {"lang/expr", "lang/graph", "lang/token", "lang/value"},
 	"golden/propose": {"builtins", "golden", "golden/cover", "golden/vary", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
-	"golden/explore": {"builtins", "golden", "golden/invariant", "golden/vary", "interpreter", "interpreter/machine", "interpreter/sim", "lang/effect", "lang/expr", "lang/graph", "lang/suite", "lang/token", "lang/value", "mocks"},
+	"golden/explore": {"builtins", "golden", "golden/invariant", "golden/propose", "golden/vary", "interpreter", "interpreter/machine", "interpreter/sim", "lang/effect", "lang/expr", "lang/graph", "lang/suite", "lang/token", "lang/value", "mocks"},
 	"golden/mutate":  {"builtins", "golden", "golden/cover", "golden/propose", "lang", "lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
 	"cmd/wf":         {"builtins", "builtins/remote", "golden", "golden/cover", "golden/explore", "golden/invariant", "golden/mutate", "golden/propose", "interpreter", "interpreter/durable", "interpreter/journal", "interpreter/journal/sqlite", "interpreter/machine", "interpreter/report", "interpreter/sim", "interpreter/telemetry", "lang", "lang/check", "lang/diag", "lang/draw", "lang/effect", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 

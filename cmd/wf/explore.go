@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"wf/golden"
 	"wf/golden/explore"
 	"wf/golden/invariant"
+	"wf/golden/propose"
 	"wf/lang"
 	"wf/lang/graph"
 	"wf/lang/value"
@@ -21,17 +23,18 @@ import (
 )
 
 type exploreCmd struct {
-	File        string `arg:"" help:"Definition, .wf or .yaml; its tests and invariants are found beside it." predictor:"definition"`
-	Workflow    string `help:"Which workflow of the file, if it has several." placeholder:"NAME" predictor:"workflow"`
-	Faults      string `help:"How many faults at once: a number, or all. If it is not given, all if that can be afforded, else two." placeholder:"N"`
-	Input       string `short:"i" help:"JSON file with the input to explore, instead of those of the tests; - reads standard input." placeholder:"FILE" predictor:"file"`
-	Limit       int    `help:"How many choices are tried before the search is content with two faults." default:"200000"`
-	WithoutKeys bool   `help:"Take services for ones that know no idempotency keys: what is asked for again is done again."`
-	NoCancel    bool   `help:"Do not cancel runs."`
-	NoCrash     bool   `help:"Do not let the process die."`
-	Save        string `help:"Write a test for each finding into this folder." placeholder:"DIR"`
-	Format      string `help:"text or json." enum:"text,json" default:"text"`
-	Jobs        int    `short:"j" help:"Workers; as many as there are processors if not given. The result is the same." placeholder:"N"`
+	File        string   `arg:"" help:"Definition, .wf or .yaml; its tests and invariants are found beside it." predictor:"definition"`
+	Workflow    string   `help:"Which workflow of the file, if it has several." placeholder:"NAME" predictor:"workflow"`
+	Faults      string   `help:"How many faults at once: a number, or all. If it is not given, all if that can be afforded, else two." placeholder:"N"`
+	Input       string   `short:"i" help:"JSON file with the input to explore, instead of those of the tests; - reads standard input." placeholder:"FILE" predictor:"file"`
+	Limit       int      `help:"How many choices are tried before the search is content with two faults." default:"200000"`
+	WithoutKeys bool     `help:"Take services for ones that know no idempotency keys: what is asked for again is done again."`
+	NoCancel    bool     `help:"Do not cancel runs."`
+	NoCrash     bool     `help:"Do not let the process die."`
+	Save        string   `help:"Write a test for each finding into this folder." placeholder:"DIR"`
+	Format      string   `help:"text or json." enum:"text,json" default:"text"`
+	tests       []string // files with the invariants
+	Jobs        int      `short:"j" help:"Workers; as many as there are processors if not given. The result is the same." placeholder:"N"`
 }
 
 // Help is shown by wf explore --help.
@@ -89,7 +92,12 @@ func (c *exploreCmd) Run(e *env) error {
 	if err != nil {
 		return wrong("%s: %v", c.File, err)
 	}
-	show := &explored{e: e, r: r, g: g}
+	show := &explored{e: e, r: r, g: g, saved: map[*explore.Finding]string{}}
+	if c.Save != "" {
+		if err := c.save(e, show); err != nil {
+			return err
+		}
+	}
 	if c.Format == "json" {
 		err = show.json()
 	} else {
@@ -130,6 +138,9 @@ func (c *exploreCmd) inputs(e *env, g *graph.Graph, opts *explore.Options) (*gra
 			continue
 		}
 		p, problems := lang.Load(hostFS{}, name, lang.Options{Catalog: services(1)})
+		if problems.HasErrors() && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(c.File), path.Ext(c.File))) {
+			fmt.Fprintf(e.stderr, "%s has errors, so its inputs and invariants are left out: wf check %s\n", name, name)
+		}
 		if problems.HasErrors() || p.Suite == nil || !slices.ContainsFunc(golden.Workflows(p.Suite), func(w *graph.Graph) bool {
 			return w.FullName() == g.FullName() && w.Span.File == g.Span.File
 		}) {
@@ -140,6 +151,7 @@ func (c *exploreCmd) inputs(e *env, g *graph.Graph, opts *explore.Options) (*gra
 			for _, inv := range p.Suite.Invariants {
 				if w := inv.Graph; err == nil && w.FullName() == g.FullName() && w.Span.File == g.Span.File {
 					g, opts.Invariants = w, invariant.New(p.Suite.Invariants, w, names)
+					c.tests = []string{name}
 					break
 				}
 			}
@@ -147,6 +159,62 @@ func (c *exploreCmd) inputs(e *env, g *graph.Graph, opts *explore.Options) (*gra
 		opts.Inputs = append(opts.Inputs, explore.Inputs(p.Suite, g)...)
 	}
 	return g, nil
+}
+
+// save writes a test of each finding that a test can say, as far as it fails.
+func (c *exploreCmd) save(e *env, x *explored) error {
+	if err := os.MkdirAll(c.Save, 0o777); err != nil {
+		return &exit{status: exitEnvironment, message: err.Error()}
+	}
+	near := func(file string) string { // as the folder is named
+		if abs, err := filepath.Abs(file); err == nil && filepath.IsAbs(c.Save) {
+			return filepath.ToSlash(abs)
+		}
+		return file
+	}
+	for _, f := range x.r.Findings {
+		name := path.Join(filepath.ToSlash(c.Save), slug(f.Title)+"_test.wf")
+		why := "a test cannot say it"
+		if f.Replay != nil && !f.Replay.Died {
+			run := f.Replay.Run
+			for i := range x.r.Findings { // names are files
+				if x.saved[x.r.Findings[i]] == name {
+					name = strings.TrimSuffix(name, "_test.wf") + "_2_test.wf"
+				}
+			}
+			run.About = []string{"Found by wf explore: " + f.Title + ".", "It fails until that is mended."}
+			if f.Kind == explore.Invariant {
+				for _, file := range c.tests {
+					rel, err := filepath.Rel(filepath.FromSlash(path.Dir(name)), filepath.FromSlash(near(file)))
+					if err == nil {
+						run.Imports = append(run.Imports, filepath.ToSlash(rel))
+					}
+				}
+			}
+			rec, err := propose.Record(hostFS{}, near(c.File), name, func() propose.Services { return services(1) }, run)
+			switch {
+			case err != nil:
+				why = err.Error()
+			case rec.Failed == nil:
+				why = "as a test it goes another way"
+			default:
+				if err := e.writeFile(name, []byte(rec.Text)); err != nil {
+					return err
+				}
+				x.saved[f] = name
+				continue
+			}
+		}
+		fmt.Fprintf(e.stderr, "not saved: %s (%s)\n", f.Title, why)
+	}
+	return nil
+}
+
+// slug is a text as a name of a file.
+func slug(s string) string {
+	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	out := strings.Join(words, "_")
+	return strings.TrimRight(out[:min(len(out), 60)], "_")
 }
 
 // exploreProgress is a line on the terminal that says how far a search is.
@@ -185,6 +253,8 @@ type explored struct {
 	e *env
 	r *explore.Report
 	g *graph.Graph
+
+	saved map[*explore.Finding]string // the files of their tests
 }
 
 func (x *explored) text() {
@@ -298,6 +368,9 @@ func (x *explored) finding(n int, f *explore.Finding) {
 		how = "by " + plural(f.Faults, "fault")
 	}
 	fmt.Fprintf(w, "%s %s\n", x.e.paintOut(fmt.Sprintf("%d.", n), "1"), x.e.paintOut(f.Title, "1"))
+	if f.Rule != "" {
+		fmt.Fprintf(w, "   %s\n", f.Rule)
+	}
 	at := ""
 	if f.Place != "" {
 		at = ", at " + f.Place
@@ -319,6 +392,9 @@ func (x *explored) finding(n int, f *explore.Finding) {
 			text = padded(where, places) + "  " + what
 		}
 		fmt.Fprintf(w, "   %*s %s %s\n", width, "+"+value.FormatDuration(l.At.Round(time.Millisecond)), mark, text)
+	}
+	if name := x.saved[f]; name != "" {
+		fmt.Fprintf(w, "   saved as %s\n", name)
 	}
 	if f.Times > 0 {
 		fmt.Fprintf(w, "   and in %s more\n", plural(f.Times, "way"))
@@ -389,6 +465,7 @@ type (
 	exploreFinding struct {
 		Kind   explore.Kind  `json:"kind"`
 		Title  string        `json:"title"`
+		Rule   string        `json:"rule,omitempty"`
 		Place  string        `json:"place,omitempty"`
 		Faults int           `json:"faults"`
 		More   int           `json:"more"`
@@ -425,8 +502,9 @@ func (x *explored) json() error {
 		o.Table = append(o.Table, exploreRow{row.Place, row.Fault, row.Also, end(row.Once), end(row.Stays)})
 	}
 	for _, f := range r.Findings {
-		out := exploreFinding{Kind: f.Kind, Title: f.Title, Place: f.Place, Faults: f.Faults, More: f.Times, Input: input(f.Input), Story: []exploreLine{}}
+		out := exploreFinding{Kind: f.Kind, Title: f.Title, Rule: f.Rule, Place: f.Place, Faults: f.Faults, More: f.Times, Input: input(f.Input), Story: []exploreLine{}}
 		for _, l := range f.Story {
+			out.Saved = x.saved[f]
 			out.Story = append(out.Story, exploreLine{float64(l.At) / float64(time.Millisecond), l.Text, l.Note})
 		}
 		o.Findings = append(o.Findings, out)

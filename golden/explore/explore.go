@@ -77,12 +77,13 @@ const (
 type Finding struct {
 	Kind   Kind
 	Title  string
+	Rule   string // of an invariant that is broken; "" for others
 	Place  string // of the call or step; "" if there is none
 	Faults int    // how many it takes
 	Times  int    // how many more choices led to the same
 	Input  Input
 	Story  []Line
-	Replay *Scenario
+	Replay *Scenario // nil: no test can say it
 }
 
 // End is how a run ended.

@@ -10,7 +10,7 @@ import (
 // breach notes that something happened that must not.
 func (w *world) breach(b breach) {
 	w.wrong = true
-	b.cause = string(b.kind) + " " + b.title
+	b.cause = string(b.kind) + " " + b.title + " " + b.rule
 	if b.kind != Invariant {
 		b.cause += " " + anyItem(b.place)
 	}

@@ -56,7 +56,7 @@ func (s *search) report(rep *Report) *Report {
 		f.Times = f.times - 1
 		f.Input = Input{Value: f.root.given, Label: f.root.label, Text: f.root.named}
 		f.Story = w.story.lines
-		f.Replay = &Scenario{Input: f.Input, Calls: w.story.calls, Deeds: w.story.deeds, Died: w.story.died}
+		f.Replay = w.scenario(&f.Finding)
 		rep.Findings = append(rep.Findings, &f.Finding)
 	}
 	return rep

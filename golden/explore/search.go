@@ -93,6 +93,7 @@ type breach struct {
 	kind  Kind
 	cause string // the same for findings of one cause
 	title string
+	rule  string // of an invariant
 	place string
 }
 
@@ -522,7 +523,7 @@ func (s *search) breach(from int32, g *grown, b breach) {
 	f := s.findings[b.cause]
 	if f == nil {
 		r, path := s.pathTo(from)
-		f = &found{Finding: Finding{Kind: b.kind, Title: b.title, Place: b.place, Faults: int(g.faults)}, root: r, path: append(path, g.path...)}
+		f = &found{Finding: Finding{Kind: b.kind, Title: b.title, Rule: b.rule, Place: b.place, Faults: int(g.faults)}, root: r, path: append(path, g.path...)}
 		s.findings[b.cause] = f
 		s.order = append(s.order, b.cause)
 	}

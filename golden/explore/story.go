@@ -3,40 +3,58 @@ package explore
 import (
 	"strings"
 	"time"
+	"unicode"
 
+	"wf/golden"
+	"wf/golden/propose"
 	"wf/interpreter/machine"
+	"wf/lang/value"
 )
 
 // story collects what happened in one run.
 type story struct {
 	lines []Line
-	calls []Call // how they were answered, in order
-	deeds []Deed
+	lost  map[machine.ID]propose.Lost
 	died  bool // the process did: a test cannot say that
 	quiet bool // what is read again was told before
 }
 
 // Scenario is a run as a test can say it.
 type Scenario struct {
-	Input Input
-	Calls []Call
-	Deeds []Deed
-	Died  bool // the process died in it, which a test cannot say
+	Run  propose.Run
+	Died bool // the process died in it, which a test cannot say
 }
 
-// Call is an attempt and how it was answered.
-type Call struct {
-	Call  *machine.Call
-	Alt   *alternative
-	Body  any
-	After time.Duration
+// scenario is the run with what a test expects of it that the finding breaks. A test knows
+// neither runs that never end nor the process, and sees nothing of keys.
+func (w *world) scenario(f *Finding) *Scenario {
+	if !w.m.Done() {
+		return nil
+	}
+	expect := ""
+	switch f.Kind {
+	case Invariant: // which the test file has that is imported
+		expect = `run.ending in ["completed", "degraded", "compensated", "failed", "cancelled"]`
+	case Expression:
+		code, _, _ := strings.Cut(f.Title, ":")
+		expect = "run.error?.code != " + value.Literal(code)
+		if isWord(f.Place) {
+			expect = "code(" + f.Place + ") != " + value.Literal(code)
+		}
+	case Left:
+		if !strings.Contains(f.Place, "[") {
+			expect = f.Place + " completed"
+		}
+	}
+	if expect == "" {
+		return nil
+	}
+	run := propose.Run{Graph: w.s.graph, Input: w.root.input, ID: runID, Seed: 1, Start: golden.Start, Events: w.past[1:], Lost: w.story.lost, Name: f.Title, Expect: []string{expect}}
+	return &Scenario{Run: run, Died: w.story.died}
 }
 
-// Deed is something done from outside.
-type Deed struct {
-	At      time.Duration
-	Signal  string // "": the run is cancelled
-	Payload any
+func isWord(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
 func (s *story) note(at time.Duration, text string) {
@@ -67,7 +85,6 @@ func (s *story) effect(w *world, c *machine.Call, a *alternative) {
 func (s *story) takes(w *world, o *option) {
 	switch o.deed {
 	case cancels:
-		s.deeds = append(s.deeds, Deed{At: w.soon()})
 		s.note(w.soon(), "the run is cancelled")
 	case crashes:
 		s.died = true
@@ -80,8 +97,11 @@ func (s *story) takes(w *world, o *option) {
 	if p.signal != nil && o.alt == nil {
 		s.note(w.now, "no signal "+p.signal.signal+" comes")
 	}
-	if p.call != nil {
-		s.calls = append(s.calls, Call{Call: p.call, Alt: o.alt, Body: o.alt.said(p.call.Args, w.root.known), After: latency})
+	if p.call != nil && o.alt.label == labelLost {
+		if s.lost == nil {
+			s.lost = map[machine.ID]propose.Lost{}
+		}
+		s.lost[p.id] = propose.Lost{Status: o.alt.status, Class: o.alt.class, Body: o.alt.said(p.call.Args, w.root.known)}
 	}
 }
 

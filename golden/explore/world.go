@@ -182,7 +182,7 @@ func (w *world) judged() {
 	w.monitor.Settled()
 	all := w.monitor.Violations()
 	for _, v := range all[w.seen:] {
-		w.breach(breach{kind: Invariant, title: v.Invariant.Name + ": " + v.Rule.Text, place: v.Call})
+		w.breach(breach{kind: Invariant, title: v.Invariant.Name, rule: v.Rule.Text, place: v.Call})
 		if w.story != nil {
 			w.story.note(w.now, "this breaks the invariant: "+v.Why)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -239,12 +240,9 @@ func echoed(t *value.Type, v any, input *value.Type) string {
 
 // relative is a file seen from a folder.
 func relative(dir, file string) string {
-	dir, file = path.Clean(dir), path.Clean(file)
-	if dir == "." {
+	rel, err := filepath.Rel(filepath.FromSlash(dir), filepath.FromSlash(file))
+	if err != nil {
 		return file
 	}
-	if rest, ok := strings.CutPrefix(file, dir+"/"); ok {
-		return rest
-	}
-	return file
+	return filepath.ToSlash(rel)
 }

@@ -30,6 +30,20 @@ type Run struct {
 	Seed          uint64
 	Start         time.Time
 	Events        []machine.Event // behind Started
+
+	// The rest is for runs that are thought up. Zero values are those of a run that took place.
+	Name    string              // of the test
+	About   []string            // lines of comment above it
+	Imports []string            // files beside the definition, as the test file names them
+	Expect  []string            // what is expected, instead of how the run ended and its trace
+	Lost    map[machine.ID]Lost // answers that nobody heard: the calls took effect
+}
+
+// Lost is an answer that nobody heard.
+type Lost struct {
+	Status int
+	Class  string
+	Body   any
 }
 
 // Recorded is a run as a test file.
@@ -39,6 +53,7 @@ type Recorded struct {
 	Golden  string // name of the file with the trace
 	Trace   string
 	MadeUp  []string // paths of the secrets in whose place something else stands
+	Failed  []string // why the test fails, as it is now; nil: it passes
 	Differs []string // where the test goes another way than the run did, and why that may be; nil: it does not
 }
 
@@ -72,6 +87,7 @@ func Record(fsys fs.FS, definition, test string, services func() Services, r Run
 	results := golden.Run(p, golden.Options{Builtins: func() builtins.Services { return services() }, Files: kept, Update: true,
 		Ran: func(_ *golden.Result, ran *golden.Ran) { again = slices.Clone(ran.Entries) }})
 	for _, f := range results[0].Failures {
+		out.Failed = append(out.Failed, f.Summary)
 		out.Differs = append(out.Differs, f.Summary)
 	}
 	out.Golden = results[0].Golden
@@ -137,6 +153,12 @@ func (rec *record) follow(commands []machine.Command) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case machine.Call:
+			if l, lost := rec.run.Lost[c.ID]; lost {
+				s := &sent{place: c.Place, sig: c.Call.Sig, now: rec.now, was: rec.was}
+				s.reply = rec.lost(s, l)
+				rec.made = append(rec.made, s)
+				continue
+			}
 			s := &sent{place: c.Place, sig: c.Call.Sig, bounded: c.Call.Policy.Timeout != nil, now: rec.now, was: rec.was}
 			rec.calls[c.ID] = s
 			rec.made = append(rec.made, s)
@@ -452,6 +474,16 @@ func (rec *record) failed(s *sent, ev machine.CallFailed) string {
 	return out + rec.after(s)
 }
 
+// lost writes an answer that nobody heard.
+func (rec *record) lost(s *sent, l Lost) string {
+	p := value.Pattern{Status: l.Status, Name: l.Class}
+	out := p.String()
+	if t, _ := s.sig.Body(l.Status, l.Class); t != nil && l.Body != nil {
+		out += " " + source(t, rec.told(t, l.Body))
+	}
+	return out + " lost"
+}
+
 // after is how long an answer took.
 func (rec *record) after(s *sent) string { return " after " + value.FormatDuration(rec.now-s.now) }
 
@@ -468,15 +500,26 @@ func (rec *record) doubt(format string, args ...any) {
 func (rec *record) file(definition string) string {
 	r, g := rec.run, rec.run.Graph
 	var b strings.Builder
-	ending := string(rec.result.Ending)
-	if rec.result.Error != nil {
-		ending += " " + rec.result.Error.Code
+	about, name := r.About, r.Name
+	if name == "" {
+		ending := string(rec.result.Ending)
+		if rec.result.Error != nil {
+			ending += " " + rec.result.Error.Code
+		}
+		name = "run " + r.ID
+		about = append(about, fmt.Sprintf("Run %s of %s, which began at %s and ended %s.", r.ID, g.FullName(), r.Start.UTC().Format(time.RFC3339), ending))
 	}
-	fmt.Fprintf(&b, "// Run %s of %s, which began at %s and ended %s.\n", comment(r.ID), g.FullName(), r.Start.UTC().Format(time.RFC3339), ending)
 	if len(rec.madeUp) > 0 {
-		fmt.Fprintf(&b, "// What it was told in secret is made up here: %s.\n", comment(strings.Join(rec.madeUp, ", ")))
+		about = append(about, fmt.Sprintf("What it was told in secret is made up here: %s.", strings.Join(rec.madeUp, ", ")))
 	}
-	fmt.Fprintf(&b, "\nimport %s\n\ntest %s {\n", text(definition), text("run "+comment(r.ID)))
+	for _, line := range about {
+		b.WriteString("// " + comment(line) + "\n")
+	}
+	b.WriteString("\n")
+	for _, file := range append([]string{definition}, r.Imports...) {
+		fmt.Fprintf(&b, "import %s\n", text(file))
+	}
+	fmt.Fprintf(&b, "\ntest %s {\n", text(comment(name)))
 	fmt.Fprintf(&b, "  seed %d\n  clock time(%s)\n", int64(r.Seed), text(r.Start.UTC().Format(time.RFC3339Nano)))
 	for _, m := range rec.mocks() {
 		b.WriteString(m)
@@ -489,6 +532,13 @@ func (rec *record) file(definition string) string {
 		b.WriteString(" " + in)
 	}
 	b.WriteString("\n")
+	for _, e := range r.Expect {
+		b.WriteString("  expect " + e + "\n")
+	}
+	if r.Expect != nil {
+		b.WriteString("}\n")
+		return b.String()
+	}
 	s := &search{graph: g}
 	for _, e := range s.expectations(rec.result) {
 		if rec.plain(e) == e { // it tells no secret
