@@ -187,12 +187,24 @@ func (rec *record) event(ev machine.Event) {
 	case machine.TimerFired:
 		due, set := rec.timers[e.ID]
 		if !set {
+			rec.letGo(e.ID, real)
 			return // it came too late to matter
 		}
 		delete(rec.timers, e.ID)
 		rec.apply(ev, due)
+	case machine.CallHeld: // by other runs, which a test does not have
 	default:
 		rec.outside(ev, real)
+	}
+}
+
+// letGo takes note that a call that was held has been made: its answer took as long as it
+// did from then on.
+func (rec *record) letGo(timer machine.ID, real time.Duration) {
+	call := timer
+	call.Kind, call.Attempt = machine.KindCall, timer.Attempt-1
+	if s := rec.calls[call]; s != nil && timer.Kind == machine.KindBackoff {
+		s.was = real
 	}
 }
 

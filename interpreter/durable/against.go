@@ -107,6 +107,16 @@ func (r *rehearsal) follow(now *rehearsal, ev machine.Event) (why string, err er
 		return r.answer(now, ev.ID, ev, func(id machine.ID) machine.Event { ev.ID = id; return ev })
 	case machine.CallFailed:
 		return r.answer(now, ev.ID, ev, func(id machine.ID) machine.Event { ev.ID = id; return ev })
+	case machine.CallHeld:
+		if err := r.apply(ev); err != nil {
+			return "", err
+		}
+		id, made := now.ids[ev.ID.String()]
+		if !made {
+			return "", nil // its answer will tell
+		}
+		ev.ID = id
+		return refusal(now.apply(ev)), nil
 	case machine.TimerFired:
 		name := ev.ID.String()
 		_, awaited := r.timers[name]

@@ -24,9 +24,10 @@ type breakers struct {
 
 	telemetry *telemetry.Telemetry
 
-	mu   sync.Mutex
-	of   map[string]*shared
-	held map[string]time.Duration // how long calls wait that a limit keeps back
+	mu       sync.Mutex
+	of       map[string]*shared
+	releases sync.WaitGroup           // of calls that are over
+	held     map[string]time.Duration // how long calls wait that a limit keeps back
 }
 
 // shared is the breaker of one service. Its state is that of the store, as far as it is

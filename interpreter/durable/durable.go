@@ -217,6 +217,7 @@ func (w *Worker) Serve(ctx context.Context, drained func() bool) error {
 		w.mu.Unlock()
 		stop()
 		w.all.Wait()
+		w.breakers.releases.Wait()
 	}()
 	log := w.opts.Telemetry.Log().With("worker", w.opts.Name)
 	log.Info("worker begins", "runs", w.opts.Runs, "lease", w.opts.Lease)

@@ -47,10 +47,10 @@ func (b *breakers) limited(ctx context.Context, list []journal.Quota, c builtins
 	b.mu.Lock()
 	delete(b.held, call)
 	b.mu.Unlock()
-	defer func() {
+	defer b.releases.Go(func() { // the answer does not wait for it
 		// if it cannot be written, it counts as long as this worker lives
 		_ = b.store.Release(context.WithoutCancel(ctx), call)
-	}()
+	})
 	if a, err = do(); a.Latency > 0 { // the call is under way as long
 		wait := time.NewTimer(a.Latency)
 		defer wait.Stop()
