@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wf/golden"
+	"wf/golden/vary"
 	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/token"
@@ -429,7 +430,7 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 		list, _ := v.([]any)
 		if len(list) > 0 {
 			out = append(out, variant{[]any{}, "no " + name})
-			out = append(out, variant{append(slices.Clone(list), another(t.Elem, list[len(list)-1])), strconv.Itoa(len(list)+1) + " of " + name})
+			out = append(out, variant{append(slices.Clone(list), vary.Another(t.Elem, list[len(list)-1])), strconv.Itoa(len(list)+1) + " of " + name})
 		}
 	case value.Any:
 		for _, lit := range literals {
@@ -437,30 +438,6 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 		}
 	}
 	return out
-}
-
-// another is a value that differs from v in its texts and numbers, as far as the type
-// allows.
-func another(t *value.Type, v any) any {
-	w := v
-	switch x := v.(type) {
-	case string:
-		w = x + "2"
-	case int:
-		w = x + 1
-	case map[string]any:
-		c := maps.Clone(x)
-		for _, f := range t.Fields {
-			if e, ok := c[f.Name]; ok {
-				c[f.Name] = another(f.Type, e)
-			}
-		}
-		w = c
-	}
-	if _, violations := t.Conform(w, nil); len(violations) > 0 {
-		return v
-	}
-	return w
 }
 
 func labelled(name string, v any) string {

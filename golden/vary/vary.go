@@ -243,18 +243,18 @@ func (p *Varier) varyList(t *value.Type, v any, path string) []Change {
 	}
 	if k := t.Elem.Kind; k == value.Int || k == value.Float {
 		for _, n := range p.numbers {
-			add([]any{n, another(t.Elem, n)}, path+" begins with "+value.Literal(n))
+			add([]any{n, Another(t.Elem, n)}, path+" begins with "+value.Literal(n))
 		}
 	}
-	for _, e := range []any{another(t.Elem, more), more} {
+	for _, e := range []any{Another(t.Elem, more), more} {
 		add(append(slices.Clone(list), e), fmt.Sprintf("%d of %s", len(list)+1, path))
 	}
 	return out
 }
 
-// another is a value that differs from v in every text and number, as far as the type
+// Another is a value that differs from v in every text and number, as far as the type
 // allows.
-func another(t *value.Type, v any) any {
+func Another(t *value.Type, v any) any {
 	w := v
 	switch x := v.(type) {
 	case string:
@@ -265,7 +265,7 @@ func another(t *value.Type, v any) any {
 		c := maps.Clone(x)
 		for _, f := range t.Fields {
 			if e, ok := c[f.Name]; ok {
-				c[f.Name] = another(f.Type, e)
+				c[f.Name] = Another(f.Type, e)
 			}
 		}
 		w = c
