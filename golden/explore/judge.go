@@ -1,9 +1,12 @@
 package explore
 
 import (
+	"slices"
 	"strings"
 
 	"wf/interpreter/machine"
+	"wf/lang/diag"
+	"wf/lang/graph"
 	"wf/lang/value"
 )
 
@@ -52,7 +55,7 @@ func (w *world) end() End {
 	}
 	if w.undoFault <= 1 {
 		for _, st := range r.Closing {
-			if st.Ending == machine.Failed && strings.HasSuffix(st.Name, ".undo") && !ownMaking(st.Error) {
+			if st.Ending == machine.Failed && strings.HasSuffix(st.Name, ".undo") && !ownMaking(st.Error) && !w.s.saysSo(st.Error) {
 				title := strings.TrimSuffix(anyItem(st.Name), ".undo") + " is not undone: its undo fails"
 				w.breach(breach{kind: Left, title: title, place: st.Name})
 			}
@@ -63,6 +66,46 @@ func (w *world) end() End {
 		e.Code = r.Error.Code
 	}
 	return e
+}
+
+// noWayBack is where undos fail because they say so of what their service declares: they
+// know that there is no way back from there. Whatever a fault can lead to does not count.
+func noWayBack(graphs []*graph.Graph) map[diag.Span]bool {
+	out := map[diag.Span]bool{}
+	for _, g := range graphs {
+		g.EachCall(func(c *graph.Call) {
+			if c.Undo == nil {
+				return
+			}
+			graph.EachCall(c.Undo.Steps[0].Body, func(c *graph.Call) {
+				for _, cl := range c.Clauses {
+					if slices.ContainsFunc(cl.On, func(p value.Pattern) bool { return !refuses(c, p) }) {
+						continue
+					}
+					graph.EachStmt(cl.Body, func(st graph.Stmt) {
+						if f, ok := st.(*graph.Fail); ok {
+							out[f.Span] = true
+						}
+					})
+				}
+			})
+		})
+	}
+	return out
+}
+
+// saysSo reports whether an undo failed where it knows that there is no way back.
+func (s *search) saysSo(e *machine.RunError) bool { return e != nil && s.noWayBack[e.Span] }
+
+// refuses reports whether a pattern is one thing by which a service can say no.
+func refuses(c *graph.Call, p value.Pattern) bool {
+	switch {
+	case p.Name == value.Exhausted || p.Name == value.Failed:
+		return false
+	case p.Name != "":
+		return !slices.Contains(c.Classes(), p.Name)
+	}
+	return p.Status >= 400 && p.Status < 500 && p.Status != 408 && p.Status != 429
 }
 
 func (w *world) waitsFor() string {

@@ -9,6 +9,7 @@ import (
 	"wf/golden"
 	"wf/interpreter"
 	"wf/interpreter/machine"
+	"wf/lang/diag"
 	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/value"
@@ -16,13 +17,14 @@ import (
 
 // search is the exploration of one workflow.
 type search struct {
-	graph    *graph.Graph
-	opts     Options
-	menus    *menus
-	waits    map[string]*graph.Call // a wait for each signal
-	sendable []string
-	signals  bool // the run waits for some
-	hashers  sync.Pool
+	graph     *graph.Graph
+	opts      Options
+	menus     *menus
+	noWayBack map[diag.Span]bool     // `fail` of undos that know so
+	waits     map[string]*graph.Call // a wait for each signal
+	sendable  []string
+	signals   bool // the run waits for some
+	hashers   sync.Pool
 
 	roots    []*root
 	nodes    []node
@@ -99,7 +101,9 @@ type breach struct {
 
 func newSearch(g *graph.Graph, opts Options) *search {
 	s := &search{graph: g, opts: opts, menus: newMenus(g), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
-	for _, each := range append([]*graph.Graph{g}, g.Called()...) {
+	graphs := append([]*graph.Graph{g}, g.Called()...)
+	s.noWayBack = noWayBack(graphs)
+	for _, each := range graphs {
 		each.EachCall(func(c *graph.Call) {
 			if c.Sig.Signal && s.waits[c.Sig.Operation] == nil {
 				s.waits[c.Sig.Operation] = c
