@@ -85,7 +85,7 @@ func (r *Run) facts() []fact {
 		took += fmt.Sprintf(", %s saved by running in parallel", short(res.Summary.Saved))
 	}
 	if r.Virtual {
-		took += " on a clock of the run's own (virtual)"
+		took += ", on a clock of the run's own (virtual)"
 	}
 	out := []fact{{"took", took}, {"started", r.Started.UTC().Format(time.RFC3339Nano)}, {"run", res.RunID}}
 	if res.CorrelationID != res.RunID {
