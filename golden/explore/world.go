@@ -664,6 +664,9 @@ func (w *world) answer(p *planned, o *option) {
 	effect := a.effect && (!p.effect || w.s.opts.WithoutKeys && !c.Call.Sig.Idempotent)
 	if effect {
 		w.affected(c, a)
+		if p.effect && !w.crashed { // services that know no keys; behind a crash nothing helps but an operation that is idempotent
+			w.breach(breach{kind: Twice, title: c.Call.Sig.Name() + " takes effect twice for one request", place: c.Place})
+		}
 	}
 	if w.monitor != nil && !effect {
 		class := a.class
