@@ -431,7 +431,7 @@ func (m *mender) headers() {
 			surplus--
 			m.report(CodeUnclosed, end, end, "the [ of the cases is missing").Hintf("write in [")
 			m.edit(end, end, " [")
-		case surplus > 0 && next.indent > l.indent && m.all[next.from].Kind != token.Op && !m.is(next.from, "else") && !m.is(next.from, "then") && !binaryWords[m.word(next.from)] && m.ends(l.to-1):
+		case surplus > 0 && next.indent > l.indent && m.all[next.from].Kind != token.Op && !m.is(next.from, "else") && !m.is(next.from, "then") && !binaryWords[m.word(next.from)] && (m.ends(l.to-1) || m.isKind(next.from, token.Ident) && m.is(next.from+1, ":")):
 			surplus--
 			m.report(CodeUnclosed, end, end, "the { of %s is missing", what).Hintf("write %s {", what)
 			m.edit(end, end, " {")
