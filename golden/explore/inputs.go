@@ -25,22 +25,22 @@ func Inputs(s *suite.Suite, g *graph.Graph) []Input {
 				continue
 			}
 			if run.Input == nil {
-				out = add1(out, Input{Value: map[string]any{}, Label: "none", Text: " "})
+				out = adding(out, Input{Value: map[string]any{}, Label: "none", Text: " "})
 				continue
 			}
 			if slices.ContainsFunc(run.Input.Refs(), func(name string) bool { _, ok := names[name]; return !ok }) {
 				continue
 			}
 			if v, err := run.Input.Eval(m, names); err == nil {
-				out = add1(out, Input{Value: v, Label: "that of " + t.Name, Text: run.Input.String()})
+				out = adding(out, Input{Value: v, Label: "that of " + t.Name, Text: run.Input.String()})
 			}
 		}
 	}
 	return out
 }
 
-// add1 adds an input that is not there yet.
-func add1(list []Input, in Input) []Input {
+// adding adds an input that is not there yet.
+func adding(list []Input, in Input) []Input {
 	if slices.ContainsFunc(list, func(k Input) bool { return same(k.Value, in.Value) }) {
 		return list
 	}
