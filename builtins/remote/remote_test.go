@@ -157,10 +157,10 @@ func TestUnreachable(t *testing.T) {
 	if _, err := call(t.Context(), services, "GET", "/x", record("token"), map[string]any{"token": "sesame"}); err == nil || strings.Contains(err.Error(), "sesame") {
 		t.Errorf("a connection that breaks is %v", err)
 	}
-	s.body = func(w http.ResponseWriter) {
+	_, services = serve(t, &shop{body: func(w http.ResponseWriter) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "{")
-	}
+	}}, "")
 	if _, err := call(t.Context(), services, "GET", "/x", record(), nil); err == nil || !strings.HasPrefix(err.Error(), "the answer broke off") {
 		t.Errorf("an answer that breaks off is %v", err)
 	}
