@@ -13,6 +13,9 @@ import (
 // testdata/diff.txt: one that changes the text alone shows nothing, and every other one as
 // few lines as it takes to tell what it does.
 func TestDiffOfEdits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compares eighteen pairs of versions")
+	}
 	edits := []struct {
 		name, file string
 		replace    []string // old and new text, in turn

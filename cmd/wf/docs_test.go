@@ -20,6 +20,9 @@ var update = os.Getenv("WF_UPDATE") != ""
 // with a copy of workflows/, each in its own. A picture in docs/pictures that a page shows
 // is the one that its commands write to pictures/.
 func TestDocs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs every page in another process")
+	}
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,9 @@ func examples(help string) []string {
 // TestHelpExamples carries out every example of every help text: it must go well, in a
 // folder with the shipped workflows and the files that the examples name.
 func TestHelpExamples(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs every example in another process")
+	}
 	helps := map[string]string{"wf": about}
 	_, text, _ := invoke("", "--help")
 	for _, line := range strings.Split(text, "\n") {

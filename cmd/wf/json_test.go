@@ -75,6 +75,9 @@ func valid(t *testing.T, s *jsonschema.Schema, what, text string) int {
 // TestSchemas holds what commands print as JSON against docs/schema: the shipped
 // workflows, every case of package golden, and every service.
 func TestSchemas(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs every case")
+	}
 	s := schemas(t)
 	seen := map[string]int{}
 	check := func(schema, what, text string) {
