@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -72,15 +73,28 @@ func TestSessions(t *testing.T) {
 
 const root = "/ws/"
 
-// host is a workspace in memory.
-type host struct{ fstest.MapFS }
-
-func (h host) Open(name string) (fs.File, error) { return h.MapFS.Open(strings.TrimPrefix(name, "/")) }
-func (h host) ReadDir(name string) ([]fs.DirEntry, error) {
-	return h.MapFS.ReadDir(strings.TrimPrefix(name, "/"))
+// host is a workspace in memory, which a session changes while the server reads it.
+type host struct {
+	mu    sync.Mutex
+	files fstest.MapFS
 }
-func (h host) Definitions(folder string) (out []string) {
-	for name := range h.MapFS {
+
+func (h *host) Open(name string) (fs.File, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.files.Open(strings.TrimPrefix(name, "/"))
+}
+
+func (h *host) ReadDir(name string) ([]fs.DirEntry, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.files.ReadDir(strings.TrimPrefix(name, "/"))
+}
+
+func (h *host) Definitions(folder string) (out []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name := range h.files {
 		if full := "/" + name; strings.HasPrefix(full, folder) && !strings.HasSuffix(name, ".json") {
 			out = append(out, full)
 		}
@@ -89,11 +103,23 @@ func (h host) Definitions(folder string) (out []string) {
 	return out
 }
 
+func (h *host) read(name string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return string(h.files[name].Data)
+}
+
+func (h *host) write(name, text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.files[name] = &fstest.MapFile{Data: []byte(text)}
+}
+
 // session is an editor of few features.
 type session struct {
 	protocol.UnimplementedClient
 	t      testing.TB
-	disk   host
+	disk   *host
 	server protocol.Server
 	conn   jsonrpc2.Conn
 	texts  map[string]string // of the files as the editor has them
@@ -111,7 +137,7 @@ type mark struct {
 }
 
 func newSession(t testing.TB, a *txtar.Archive) *session {
-	s := &session{t: t, disk: host{fstest.MapFS{}}, texts: map[string]string{}, marks: map[string]mark{}, open: map[string]int32{},
+	s := &session{t: t, disk: &host{files: fstest.MapFS{}}, texts: map[string]string{}, marks: map[string]mark{}, open: map[string]int32{},
 		told: make(chan *protocol.PublishDiagnosticsParams, 100), done: make(chan error, 1)}
 	for _, f := range a.Files {
 		if f.Name == "script" {
@@ -131,7 +157,7 @@ func newSession(t testing.TB, a *txtar.Archive) *session {
 			text = text[:m[0]] + text[m[1]:]
 		}
 		s.texts[f.Name] = text
-		s.disk.MapFS[root[1:]+f.Name] = &fstest.MapFile{Data: []byte(text)}
+		s.disk.write(root[1:]+f.Name, text)
 	}
 	s.start()
 	return s
@@ -236,7 +262,7 @@ func (s *session) command(line string) string {
 		return ""
 	case "close":
 		delete(s.open, arg)
-		s.texts[arg] = string(s.disk.MapFS[root[1:]+arg].Data)
+		s.texts[arg] = s.disk.read(root[1:] + arg)
 		s.must(s.server.DidClose(ctx, &protocol.DidCloseTextDocumentParams{TextDocument: doc}))
 		return ""
 	case "edit", "disk":
@@ -444,7 +470,7 @@ func (s *session) edit(ctx context.Context, how, file, old, by string) string {
 	}
 	if how == "disk" {
 		s.texts[file] = s.texts[file][:at] + by + s.texts[file][at+len(old):]
-		s.disk.MapFS[root[1:]+file] = &fstest.MapFile{Data: []byte(s.texts[file])}
+		s.disk.write(root[1:]+file, s.texts[file])
 		s.must(s.server.DidChangeWatchedFiles(ctx, &protocol.DidChangeWatchedFilesParams{Changes: []protocol.FileEvent{{URI: s.uri(file), Type: protocol.FileChangeTypeChanged}}}))
 		return ""
 	}
