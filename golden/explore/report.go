@@ -48,7 +48,7 @@ func (s *search) report(rep *Report) *Report {
 	}
 	for _, cause := range s.order {
 		f := s.findings[cause]
-		if s.opts.Faults >= 0 && f.Faults > s.opts.Faults {
+		if !rep.All && s.opts.Faults >= 0 && f.Faults > s.opts.Faults {
 			continue
 		}
 		s.shrink(f, cause)
