@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"wf/golden/invariant"
 	"wf/interpreter/machine"
 	"wf/lang/expr"
 	"wf/lang/graph"
@@ -527,25 +528,7 @@ func (s *scenario) function(name, path string) any {
 	default:
 		st = &machine.StepResult{Ending: machine.NotRun}
 	}
-	switch name {
-	case "ending":
-		return string(st.Ending)
-	case "attempts":
-		return st.Attempts
-	case "started":
-		return value.FormatDuration(st.Started)
-	case "ended":
-		return value.FormatDuration(st.Ended)
-	case "took":
-		return value.FormatDuration(st.Ended - st.Started)
-	case "reason":
-		return st.Reason
-	case "code":
-		if st.Error != nil {
-			return st.Error.Code
-		}
-	}
-	return ""
+	return invariant.OfStep(name, st)
 }
 
 // calls lists the calls of an operation, or those a step made to its handler, during

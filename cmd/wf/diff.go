@@ -75,8 +75,8 @@ func (c *diffCmd) Run(e *env) error {
 	}
 	ctx, stop := e.interrupt(context.Background())
 	defer stop()
-	line := newExploreProgress(e, c.Format == "text")
-	opts.Progress = line.pairs
+	line := newProgressLine(e, c.Format == "text")
+	opts.Progress = func(at explore.Progress) { line.show(func() string { return comparedSoFar(at) }) }
 	opts.Stop = func() bool { return ctx.Err() != nil }
 	d, err := explore.Compare(old, fresh, opts)
 	line.hide()
@@ -124,14 +124,9 @@ func (c *diffCmd) load(e *env, file string, opts *explore.Options) (*graph.Graph
 	return g, nil
 }
 
-// pairs draws how far a comparison is.
-func (p *exploreProgress) pairs(at explore.Progress) {
-	now := p.e.now()
-	if !p.on || now.Sub(p.last) < 100*time.Millisecond {
-		return
-	}
-	p.last, p.drawn = now, true
-	fmt.Fprintf(p.e.stderr, "\r\x1b[K%s at once: %s compared, %s to go", plural(at.Faults, "fault"), plural64(uint64(at.Tried), "pair"), thousands(uint64(at.Waiting)))
+// comparedSoFar says how far a comparison is.
+func comparedSoFar(at explore.Progress) string {
+	return fmt.Sprintf("%s at once: %s compared, %s to go", plural(at.Faults, "fault"), plural64(uint64(at.Tried), "pair"), thousands(uint64(at.Waiting)))
 }
 
 // compared prints what is otherwise.

@@ -784,15 +784,11 @@ func (c *resolveCmd) Run(e *env) error {
 	if err != nil {
 		return wrong("--result: %v", err)
 	}
-	s, err := c.open(false)
+	s, rec, err := c.openRun(c.ID)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	rec, err := s.find(context.Background(), c.ID)
-	if err != nil {
-		return err
-	}
 	cast, err := c.cast(e)
 	if err != nil {
 		return err
@@ -925,15 +921,11 @@ func (c *signalCmd) Run(e *env) error {
 			return wrong("what signal %s carries is no JSON: %v", c.Name, err)
 		}
 	}
-	s, err := c.open(false)
+	s, rec, err := c.openRun(c.ID)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	rec, err := s.find(context.Background(), c.ID)
-	if err != nil {
-		return err
-	}
 	if !rec.Ended.IsZero() {
 		return wrong("run %s has ended: it is %s", rec.ID, rec.State)
 	}

@@ -84,8 +84,8 @@ func (c *exploreCmd) Run(e *env) error {
 	}
 	ctx, stop := e.interrupt(context.Background())
 	defer stop()
-	line := newExploreProgress(e, c.Format == "text")
-	opts.Progress = line.show
+	line := newProgressLine(e, c.Format == "text")
+	opts.Progress = func(at explore.Progress) { line.show(func() string { return exploredSoFar(at) }) }
 	opts.Stop = func() bool { return ctx.Err() != nil }
 	r, err := explore.Run(g, opts)
 	line.hide()
@@ -175,8 +175,8 @@ func (c *exploreCmd) save(e *env, x *explored) error {
 	for _, f := range x.r.Findings {
 		name := path.Join(filepath.ToSlash(c.Save), slug(f.Title)+"_test.wf")
 		why := "a test cannot say it"
-		if f.Replay != nil && !f.Replay.Died {
-			run := f.Replay.Run
+		if f.Replay != nil {
+			run := *f.Replay
 			for i := range x.r.Findings { // names are files
 				if x.saved[x.r.Findings[i]] == name {
 					name = strings.TrimSuffix(name, "_test.wf") + "_2_test.wf"
@@ -217,34 +217,10 @@ func slug(s string) string {
 	return strings.TrimRight(out[:min(len(out), 60)], "_")
 }
 
-// exploreProgress is a line on the terminal that says how far a search is.
-type exploreProgress struct {
-	e     *env
-	on    bool
-	last  time.Time
-	drawn bool
-}
-
-func newExploreProgress(e *env, wanted bool) *exploreProgress {
-	return &exploreProgress{e: e, on: wanted && e.terminal, last: e.now()}
-}
-
-func (p *exploreProgress) hide() {
-	if p.drawn {
-		fmt.Fprint(p.e.stderr, "\r\x1b[K")
-		p.drawn = false
-	}
-}
-
-// show draws the line, if it is time. How much there is left is not known: what waits may
+// exploredSoFar says how far a search is. How much there is left is not known: what waits may
 // lead to more.
-func (p *exploreProgress) show(at explore.Progress) {
-	now := p.e.now()
-	if !p.on || now.Sub(p.last) < 100*time.Millisecond {
-		return
-	}
-	p.last, p.drawn = now, true
-	fmt.Fprintf(p.e.stderr, "\r\x1b[K%s at once: %s tried, %s found, of which at least %d %% are done",
+func exploredSoFar(at explore.Progress) string {
+	return fmt.Sprintf("%s at once: %s tried, %s found, of which at least %d %% are done",
 		plural(at.Faults, "fault"), thousands(uint64(at.Tried)), plural(at.States, "state"), 100*(at.States-at.Waiting)/max(at.States, 1))
 }
 

@@ -39,15 +39,11 @@ Examples:
 
 // Run writes the test.
 func (c *exportCmd) Run(e *env) error {
-	s, err := c.open(false)
+	s, rec, err := c.openRun(c.ID)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	rec, err := s.find(context.Background(), c.ID)
-	if err != nil {
-		return err
-	}
 	if rec.Ended.IsZero() {
 		return wrong("run %s has not ended; it can be written as a test when it has", rec.ID).hinted("wf show %s --store %s says where it stands", rec.ID, c.Store)
 	}

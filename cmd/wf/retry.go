@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"wf/interpreter"
 	"wf/interpreter/journal"
 	"wf/interpreter/machine"
@@ -29,15 +27,11 @@ Examples:
 
 // Run tells the run.
 func (c *retryCmd) Run(e *env) error {
-	s, err := c.open(false)
+	s, rec, err := c.openRun(c.ID)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	rec, err := s.find(context.Background(), c.ID)
-	if err != nil {
-		return err
-	}
 	cast, err := c.cast(e)
 	if err != nil {
 		return err

@@ -39,6 +39,20 @@ type opened struct {
 // open opens the store. It is made if create is set; else there must be one.
 func (f storeFlags) open(create bool) (*opened, error) { return openStore(f.Store, create) }
 
+// openRun opens the store for one of its runs.
+func (f storeFlags) openRun(id string) (*opened, journal.Record, error) {
+	s, err := f.open(false)
+	if err != nil {
+		return nil, journal.Record{}, err
+	}
+	rec, err := s.find(context.Background(), id)
+	if err != nil {
+		s.Close()
+		return nil, journal.Record{}, err
+	}
+	return s, rec, nil
+}
+
 func openStore(file string, create bool) (*opened, error) {
 	key, err := storeKey()
 	if err != nil {

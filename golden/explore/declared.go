@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"wf/golden/vary"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -60,7 +61,7 @@ func types(was, is *value.Type, at string, add func(string, ...any)) {
 		case !old.CanOmit() && f.CanOmit():
 			add("%s may be left out now", name)
 		}
-		if old.HasDef && f.HasDef && !same(old.Default, f.Default) {
+		if old.HasDef && f.HasDef && !vary.Same(old.Default, f.Default) {
 			add("%s: default %s → %s", name, shown(old.Default), shown(f.Default))
 		}
 		types(old.Type.Req(), f.Type.Req(), name, add)

@@ -11,8 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"wf/golden"
-	"wf/interpreter"
+	"wf/golden/vary"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -151,7 +150,7 @@ func equal(a, b *graph.Graph) bool {
 // begin makes the entries: inputs with which either version goes a way of its own.
 func (d *differ) begin() error {
 	add := func(in Input) {
-		if slices.ContainsFunc(d.entries, func(e *entry) bool { return same(e.input.Value, in.Value) }) {
+		if slices.ContainsFunc(d.entries, func(e *entry) bool { return vary.Same(e.input.Value, in.Value) }) {
 			return
 		}
 		e := &entry{input: in}
@@ -169,7 +168,7 @@ func (d *differ) begin() error {
 			continue
 		}
 		for _, r := range v.s.roots {
-			add(Input{Value: r.given, Label: r.label, Text: r.named})
+			add(r.Input)
 		}
 	}
 	if len(d.entries) == 0 {
@@ -182,13 +181,11 @@ func (d *differ) begin() error {
 // out, and such that it wants beside are made up. If it is refused all the same, why says so.
 func enter(v *version, in Input) (r *root, why string) {
 	given := fitting(v.graph.Input, fresh(in.Value))
-	done, violations := interpreter.Prepare(v.graph, given, runID, golden.Start)
-	if len(violations) > 0 {
+	r, violations := newRoot(v.graph, in, given)
+	if r == nil {
 		return nil, violations.Error()
 	}
-	known := map[string]any{}
-	leaves(done, known, 0)
-	return &root{input: done, known: known, given: in.Value, label: in.Label, named: in.Text}, ""
+	return r, ""
 }
 
 // fitting gives a record the fields of a type.

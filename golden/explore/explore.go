@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"wf/golden/invariant"
+	"wf/golden/propose"
 	"wf/lang/graph"
 )
 
@@ -35,7 +36,6 @@ type Options struct {
 	Exact      bool           // tell states apart whose deadlines are nearly as far away; else by a 16th of their length
 
 	noMerging bool // of equal states, for tests
-	coarse    int
 }
 
 // DefaultLimit is how many choices are tried.
@@ -48,7 +48,6 @@ const deadlines = 16
 type Input struct {
 	Value any
 	Label string // what is special about it
-	Text  string // as a test writes it; "": it is made up
 }
 
 // Progress is how far a search has come.
@@ -83,7 +82,7 @@ type Finding struct {
 	Times  int    // how many more choices led to the same
 	Input  Input
 	Story  []Line
-	Replay *Scenario // nil: no test can say it
+	Replay *propose.Run // as a test expects it not to be; nil: no test can say it
 }
 
 // End is how a run ended.
@@ -125,9 +124,6 @@ func Run(g *graph.Graph, opts Options) (*Report, error) {
 	}
 	if opts.Workers == 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)
-	}
-	if !opts.Exact {
-		opts.coarse = deadlines
 	}
 	return newSearch(g, opts).run()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"wf/golden/vary"
 	"wf/lang/value"
 )
 
@@ -287,7 +288,7 @@ func fields(was, is any, path string, tell func(path, was, is string)) {
 		}
 		return
 	}
-	if !same(was, is) {
+	if !vary.Same(was, is) {
 		tell(path, shown(was), shown(is))
 	}
 }

@@ -3,6 +3,7 @@ package explore
 import (
 	"slices"
 
+	"wf/golden/vary"
 	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/suite"
@@ -25,14 +26,14 @@ func Inputs(s *suite.Suite, g *graph.Graph) []Input {
 				continue
 			}
 			if run.Input == nil {
-				out = adding(out, Input{Value: map[string]any{}, Label: "none", Text: " "})
+				out = adding(out, Input{Value: map[string]any{}, Label: "none"})
 				continue
 			}
 			if slices.ContainsFunc(run.Input.Refs(), func(name string) bool { _, ok := names[name]; return !ok }) {
 				continue
 			}
 			if v, err := run.Input.Eval(m, names); err == nil {
-				out = adding(out, Input{Value: v, Label: "that of " + t.Name, Text: run.Input.String()})
+				out = adding(out, Input{Value: v, Label: "that of " + t.Name})
 			}
 		}
 	}
@@ -41,7 +42,7 @@ func Inputs(s *suite.Suite, g *graph.Graph) []Input {
 
 // adding adds an input that is not there yet.
 func adding(list []Input, in Input) []Input {
-	if slices.ContainsFunc(list, func(k Input) bool { return same(k.Value, in.Value) }) {
+	if slices.ContainsFunc(list, func(k Input) bool { return vary.Same(k.Value, in.Value) }) {
 		return list
 	}
 	return append(list, in)

@@ -232,14 +232,9 @@ func note(l looks, path []string, literals []any) {
 // scan lists the paths that an expression reads and its literals. A field that a list
 // function reads of each element is one of all lists.
 func scan(p *expr.Program) (paths [][]string, literals []any) {
-	src := p.String()
-	tokens, _, _ := token.Scan("", src)
-	word := func(i int) string {
-		if i < 0 || i >= len(tokens) {
-			return ""
-		}
-		return src[tokens[i].Start:tokens[i].End]
-	}
+	tokens, _, _ := token.Scan("", p.String())
+	text := token.Text{Source: p.String(), Tokens: tokens}
+	word := text.Word
 	var loose [][]string
 	for i := 0; i < len(tokens); i++ {
 		switch tokens[i].Kind {
@@ -268,18 +263,8 @@ func scan(p *expr.Program) (paths [][]string, literals []any) {
 					continue
 				}
 				if word(i+1) == "[" {
-					depth, j := 0, i+1
-					for ; j < len(tokens); j++ {
-						if word(j) == "[" {
-							depth++
-						} else if word(j) == "]" {
-							if depth--; depth == 0 {
-								break
-							}
-						}
-					}
 					path = append(path, "[]")
-					i = j
+					i = text.Closing(i + 1)
 					continue
 				}
 				break
@@ -318,10 +303,10 @@ func (l looks) variants(t *value.Type, v any) []variant {
 			fields = strings.Split(path, ".")
 		}
 		for _, w := range instead(t, v, fields, l[path], "") {
-			if _, violations := t.Conform(w.value, nil); len(violations) > 0 || same(w.value, v) {
+			if _, violations := t.Conform(w.value, nil); len(violations) > 0 || vary.Same(w.value, v) {
 				continue
 			}
-			if !slices.ContainsFunc(out, func(o variant) bool { return same(o.value, w.value) }) {
+			if !slices.ContainsFunc(out, func(o variant) bool { return vary.Same(o.value, w.value) }) {
 				out = append(out, w)
 			}
 		}

@@ -27,7 +27,6 @@ type alternative struct {
 	fault   bool        // something went wrong
 	effect  bool        // the service did what it was asked for
 	refusal bool        // the service says that it did not
-	outcome value.Pattern
 }
 
 // kind is how an attempt ends.
@@ -102,7 +101,7 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 		known[on] = len(out.all)
 		switch p.Name {
 		case value.Timeout:
-			out.all = append(out.all, alternative{kind: silent, class: p.Name, outcome: p, label: labelTimeout, fault: true})
+			out.all = append(out.all, alternative{kind: silent, class: p.Name, label: labelTimeout, fault: true})
 			if out.effects {
 				lost := m.first(out)
 				lost.kind, lost.label, lost.fault, lost.effect, lost.also = silent, labelLost, true, true, nil
@@ -110,7 +109,7 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 			}
 			continue
 		case value.Unreachable:
-			out.all = append(out.all, alternative{kind: broken, class: p.Name, outcome: p, label: labelUnreachable, fault: true})
+			out.all = append(out.all, alternative{kind: broken, class: p.Name, label: labelUnreachable, fault: true})
 			continue
 		case value.Malformed:
 			ok := m.first(out)
@@ -118,12 +117,11 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 				continue
 			}
 			ok.body, ok.other, ok.label, ok.fault, ok.also = "<html>", nil, labelMalformed, true, nil
-			ok.outcome = p
 			out.all = append(out.all, ok)
 			continue
 		}
 		t, _ := c.Sig.Body(p.Status, p.Name)
-		a := alternative{status: p.Status, class: p.Name, typ: t, outcome: p, label: p.String(), fault: !good, effect: good && out.effects, refusal: !good && !value.Doubtful(p.Status, p.Name)}
+		a := alternative{status: p.Status, class: p.Name, typ: t, label: p.String(), fault: !good, effect: good && out.effects, refusal: !good && !value.Doubtful(p.Status, p.Name)}
 		if t != nil && t.Kind != value.Any {
 			a.body = value.Example(t)
 		}
@@ -157,7 +155,7 @@ func (m *menus) rank(c *graph.Call, p value.Pattern) int {
 // first is the answer when all is well.
 func (*menus) first(of *menu) alternative {
 	if len(of.all) == 0 || of.all[0].fault { // it declares no success
-		return alternative{status: 200, outcome: value.Pattern{Status: 200}, effect: of.effects}
+		return alternative{status: 200, effect: of.effects}
 	}
 	return of.all[0]
 }
@@ -185,8 +183,9 @@ func (m *menus) way(c *graph.Call, p value.Pattern) string {
 			ways(w.Then)
 		}
 	}
-	ways(effect.Of(c, p))
-	if d == value.Permanent && !c.Sig.Handler && exact(c.Sig, p) && len(effect.Of(c, p)) > 0 && effect.Of(c, p)[0].Sort == effect.Fails {
+	all := effect.Of(c, p)
+	ways(all)
+	if d == value.Permanent && !c.Sig.Handler && exact(c.Sig, p) && len(all) > 0 && all[0].Sort == effect.Fails {
 		b.WriteString(p.String()) // its code is how the run ends
 	}
 	return b.String()
@@ -241,7 +240,7 @@ func (m *menus) variants(c *graph.Call, t *value.Type, body any) []variant {
 // payloads are what a signal can say.
 func (m *menus) payloads(c *graph.Call) []alternative {
 	t, _ := c.Sig.Body(0, value.Received)
-	a := alternative{class: value.Received, typ: t, label: value.Received, outcome: value.Pattern{Name: value.Received}}
+	a := alternative{class: value.Received, typ: t, label: value.Received}
 	if t != nil && t.Kind == value.Record {
 		a.body = value.Example(t)
 	}
@@ -260,58 +259,17 @@ func (a *alternative) said(args, known map[string]any) any {
 	if a.kind == answers && a.label == labelMalformed || a.body == nil || a.typ == nil {
 		return a.body
 	}
-	v := echo(a.typ, fresh(a.body), args, known)
+	v := vary.Echo(a.typ, fresh(a.body), func(name string) (any, bool) {
+		given, ok := args[name]
+		if !ok || given == nil {
+			given, ok = known[name]
+		}
+		return given, ok
+	})
 	if a.other != nil {
 		v = changed(a.body, a.other, v)
 	}
 	return v
-}
-
-// leaves lists the fields of records by name, outer ones first.
-func leaves(record, out map[string]any, depth int) {
-	if depth > 5 {
-		return
-	}
-	names := slices.Sorted(maps.Keys(record))
-	for _, name := range names {
-		if _, known := out[name]; !known && record[name] != nil {
-			out[name] = record[name]
-		}
-	}
-	for _, name := range names {
-		if in, ok := record[name].(map[string]any); ok {
-			leaves(in, out, depth+1)
-		}
-	}
-}
-
-// echo gives fields of a body the values of fields of the same name, of the arguments
-// before all others.
-func echo(t *value.Type, v any, args, known map[string]any) any {
-	record, ok := v.(map[string]any)
-	if !ok || t.Kind != value.Record {
-		return v
-	}
-	for _, f := range t.Fields {
-		old, there := record[f.Name]
-		if !there {
-			continue
-		}
-		if f.Type.Kind == value.Record {
-			record[f.Name] = echo(f.Type, old, args, known)
-			continue
-		}
-		given, ok := args[f.Name]
-		if !ok || given == nil {
-			given, ok = known[f.Name]
-		}
-		if ok {
-			if _, violations := f.Type.Conform(given, nil); len(violations) == 0 {
-				record[f.Name] = given
-			}
-		}
-	}
-	return record
 }
 
 // fresh copies records, which are written to.
@@ -345,15 +303,9 @@ func changed(from, to, v any) any {
 		switch {
 		case !there:
 			now[k] = e
-		case !same(old, e):
+		case !vary.Same(old, e):
 			now[k] = changed(old, e, now[k])
 		}
 	}
 	return now
-}
-
-func same(a, b any) bool {
-	x, err1 := value.EncodeJSON(a, "")
-	y, err2 := value.EncodeJSON(b, "")
-	return err1 == nil && err2 == nil && string(x) == string(y)
 }

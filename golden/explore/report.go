@@ -3,7 +3,6 @@ package explore
 import (
 	"math/bits"
 	"slices"
-	"strings"
 )
 
 // Report is what a search found out.
@@ -39,7 +38,7 @@ type Row struct {
 
 func (s *search) report(rep *Report) *Report {
 	for _, r := range s.roots {
-		rep.Inputs = append(rep.Inputs, Input{Value: r.given, Label: r.label, Text: r.named})
+		rep.Inputs = append(rep.Inputs, r.Input)
 	}
 	rep.States, rep.Tried = len(s.nodes), s.tried
 	s.count(rep)
@@ -54,7 +53,7 @@ func (s *search) report(rep *Report) *Report {
 		s.shrink(f, cause)
 		w := s.tell(f.root, f.path)
 		f.Times = f.times - 1
-		f.Input = Input{Value: f.root.given, Label: f.root.label, Text: f.root.named}
+		f.Input = f.root.Input
 		f.Story = w.story.lines
 		f.Replay = w.scenario(&f.Finding)
 		rep.Findings = append(rep.Findings, &f.Finding)
@@ -176,10 +175,10 @@ func (s *search) table(rep *Report) {
 					rep.Table = append(rep.Table, Row{Place: l.place, Fault: l.text, Also: s.also[e.label]})
 				}
 				row := &rep.Table[j]
-				if end, ok := s.plain(e.to, "", -1); ok {
+				if end, _, ok := s.plain(e.to, -1); ok {
 					row.Once = insert(row.Once, end)
 				}
-				if end, ok := s.plain(e.to, s.labels[e.label].place, e.label); ok && s.stays(e.to, e.label) {
+				if end, went, ok := s.plain(e.to, e.label); ok && went {
 					row.Stays = insert(row.Stays, end)
 				}
 			}
@@ -190,7 +189,13 @@ func (s *search) table(rep *Report) {
 		}
 	}
 	slices.SortStableFunc(rep.Table, func(a, b Row) int { // what is done to the run comes last
-		return strings.Compare(b.Place[:min(len(b.Place), 1)], "") - strings.Compare(a.Place[:min(len(a.Place), 1)], "")
+		switch {
+		case (a.Place == "") == (b.Place == ""):
+			return 0
+		case a.Place == "":
+			return 1
+		}
+		return -1
 	})
 }
 
@@ -201,42 +206,24 @@ func insert(list []End, e End) []End {
 	return append(list, e)
 }
 
-// plain follows what happens if all is well from a state on; but a fault of a place stays.
-func (s *search) plain(id int32, place string, stays int32) (End, bool) {
+// plain follows what happens if all is well from a state on; but the fault `stays` goes on
+// where it can, -1 is none. went says that it could; ok that the end is known.
+func (s *search) plain(id, stays int32) (end End, went, ok bool) {
 	for steps := 0; id >= 0 && steps < 1_000_000; steps++ {
 		n := &s.nodes[id]
 		if len(n.edges) == 0 {
-			return End{}, false
+			return End{}, went, false
 		}
 		id = s.edges[n.edges[0]].to
-		if stays >= 0 {
-			for _, i := range n.edges {
-				if e := &s.edges[i]; e.again && e.label == stays {
-					id = e.to
-					break
-				}
+		for _, i := range n.edges {
+			if e := &s.edges[i]; e.again && e.label == stays {
+				id, went = e.to, true
+				break
 			}
 		}
 	}
 	if id >= 0 {
-		return End{}, false
+		return End{}, went, false
 	}
-	return s.ends[-1-id], true
-}
-
-// stays reports whether a fault can go on.
-func (s *search) stays(id int32, what int32) bool {
-	for steps := 0; id >= 0 && steps < 1_000_000; steps++ {
-		n := &s.nodes[id]
-		for _, i := range n.edges {
-			if e := &s.edges[i]; e.again && e.label == what {
-				return true
-			}
-		}
-		if len(n.edges) == 0 {
-			return false
-		}
-		id = s.edges[n.edges[0]].to
-	}
-	return false
+	return s.ends[-1-id], went, true
 }

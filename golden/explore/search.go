@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"wf/golden"
+	"wf/golden/vary"
 	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/lang/diag"
@@ -42,12 +43,19 @@ type search struct {
 
 // root is where runs begin: an input.
 type root struct {
+	Input
 	input map[string]any // complete
 	known map[string]any // its fields by name, wherever they stand
-	given any
-	label string
-	named string // as a test writes it; "": it is made up
 	node  int32
+}
+
+// newRoot is where runs of a workflow begin with an input; nil if that is refused.
+func newRoot(g *graph.Graph, in Input, given any) (*root, value.Violations) {
+	done, violations := interpreter.Prepare(g, given, runID, golden.Start)
+	if len(violations) > 0 {
+		return nil, violations
+	}
+	return &root{Input: in, input: done, known: vary.Leaves(done)}, nil
 }
 
 // node is a state at which something is open.
@@ -121,13 +129,10 @@ func newSearch(g *graph.Graph, opts Options) *search {
 // first of them in what conditions read.
 func (s *search) begin() error {
 	add := func(in Input) {
-		done, violations := interpreter.Prepare(s.graph, fresh(in.Value), runID, golden.Start)
-		if len(violations) > 0 || slices.ContainsFunc(s.roots, func(r *root) bool { return same(r.input, done) }) {
-			return
+		r, _ := newRoot(s.graph, in, fresh(in.Value))
+		if r != nil && !slices.ContainsFunc(s.roots, func(o *root) bool { return vary.Same(o.input, r.input) }) {
+			s.roots = append(s.roots, r)
 		}
-		known := map[string]any{}
-		leaves(done, known, 0)
-		s.roots = append(s.roots, &root{input: done, known: known, given: in.Value, label: in.Label, named: in.Text})
 	}
 	for _, in := range s.opts.Inputs {
 		add(in)
@@ -144,7 +149,7 @@ func (s *search) begin() error {
 	}
 	if s.opts.Examples {
 		base := s.roots[0]
-		for _, v := range s.menus.looks.input[s.graph].variants(s.graph.Input, base.given) {
+		for _, v := range s.menus.looks.input[s.graph].variants(s.graph.Input, base.Value) {
 			add(Input{Value: v.value, Label: v.label})
 		}
 	}
@@ -158,7 +163,7 @@ func (s *search) usual(r *root) {
 	try := func() (score, []*graph.Call) {
 		w := s.newWorld(r, nil)
 		w.begin(nil)
-		calls := s.finish(w)
+		calls := w.finish()
 		if w.err != nil {
 			return score{100, 0}, nil
 		}
@@ -191,7 +196,7 @@ func (s *search) unlike() {
 		cfg.Cover = seen
 		w.m = machine.New(s.graph, r.input, cfg)
 		w.tell(machine.Started{})
-		s.finish(w)
+		w.finish()
 		if slices.ContainsFunc(known, func(k reaches) bool { return maps.Equal(k, seen) }) {
 			return true
 		}
@@ -357,7 +362,7 @@ func (s *search) grow(id int32) []grown {
 			w.mark(append(slices.Clone(prefix), inner...), len(prefix)+1)
 			o := all[i]
 			w.take(&o)
-			w.advance()
+			w.follow()
 			g := s.result(w)
 			g.option = o
 			for n, c := range w.made {
@@ -391,33 +396,26 @@ func following(path []uint16, made []open) []uint16 {
 func (s *search) replay(r *root, path []uint16) *world {
 	w := s.newWorld(r, path)
 	w.begin(nil)
-	s.follow(w)
+	w.follow()
 	return w
 }
 
-// follow takes the choices of the path.
-func (s *search) follow(w *world) {
+// follow takes the choices of the path, and goes on to where something else is open.
+func (w *world) follow() {
 	var room [16]option
 	for w.err == nil {
 		w.settle()
 		all := w.options(room[:0])
-		if len(all) == 0 || w.m.Done() {
+		if len(all) == 0 || w.m.Done() || len(all) > 1 && w.at >= len(w.path) {
 			return
 		}
-		if len(all) > 1 && w.at >= len(w.path) {
-			return
-		}
-		i := 0
-		if len(all) > 1 {
-			i = w.choose(len(all))
-		}
-		w.take(&all[i])
+		w.take(&all[w.choose(len(all))])
 	}
 }
 
 // finish takes the choices of the path, then the first ways, to the end. It lists the calls
 // that were answered.
-func (s *search) finish(w *world) (calls []*graph.Call) {
+func (w *world) finish() (calls []*graph.Call) {
 	var room [16]option
 	for w.err == nil && !w.m.Done() {
 		w.settle()
@@ -434,19 +432,6 @@ func (s *search) finish(w *world) (calls []*graph.Call) {
 		w.take(o)
 	}
 	return calls
-}
-
-// advance goes on to where something is open.
-func (w *world) advance() {
-	var room [16]option
-	for w.err == nil && !w.m.Done() {
-		w.settle()
-		all := w.options(room[:0])
-		if len(all) != 1 {
-			return
-		}
-		w.take(&all[0])
-	}
 }
 
 // result is the state that a world is in.
@@ -469,7 +454,9 @@ func (s *search) digest(w *world) value.Digest {
 	h, ok := s.hashers.Get().(*machine.Hasher)
 	if !ok {
 		h = machine.NewHasher(s.graph)
-		h.Coarse(s.opts.coarse)
+		if !s.opts.Exact {
+			h.Coarse(deadlines)
+		}
 	}
 	defer s.hashers.Put(h)
 	return w.digest(h)

@@ -15,20 +15,12 @@ import (
 type story struct {
 	lines []Line
 	lost  map[machine.ID]propose.Lost
-	died  bool // the process did: a test cannot say that
-	quiet bool // what is read again was told before
-}
-
-// Scenario is a run as a test can say it.
-type Scenario struct {
-	Run  propose.Run
-	Died bool // the process died in it, which a test cannot say
 }
 
 // scenario is the run with what a test expects of it that the finding breaks. A test knows
-// neither runs that never end nor the process, and sees nothing of keys.
-func (w *world) scenario(f *Finding) *Scenario {
-	if !w.m.Done() {
+// neither runs that never end nor a process that dies, and sees nothing of keys.
+func (w *world) scenario(f *Finding) *propose.Run {
+	if !w.m.Done() || w.crashed {
 		return nil
 	}
 	expect := ""
@@ -49,8 +41,7 @@ func (w *world) scenario(f *Finding) *Scenario {
 	if expect == "" {
 		return nil
 	}
-	run := propose.Run{Graph: w.s.graph, Input: w.root.input, ID: runID, Seed: 1, Start: golden.Start, Events: w.past[1:], Lost: w.story.lost, Name: f.Title, Expect: []string{expect}}
-	return &Scenario{Run: run, Died: w.story.died}
+	return &propose.Run{Graph: w.s.graph, Input: w.root.input, ID: runID, Seed: 1, Start: golden.Start, Events: w.past[1:], Lost: w.story.lost, Name: f.Title, Expect: []string{expect}}
 }
 
 func isWord(s string) bool {
@@ -62,9 +53,6 @@ func (s *story) note(at time.Duration, text string) {
 }
 
 func (s *story) trace(e machine.Entry) {
-	if s.quiet {
-		return
-	}
 	s.lines = append(s.lines, Line{At: e.At, Text: e.Line()})
 }
 
@@ -87,7 +75,6 @@ func (s *story) takes(w *world, o *option) {
 	case cancels:
 		s.note(w.soon(), "the run is cancelled")
 	case crashes:
-		s.died = true
 		s.note(w.now, "the process dies, and another one takes over")
 	}
 	if o.plan < 0 {
@@ -105,21 +92,20 @@ func (s *story) takes(w *world, o *option) {
 	}
 }
 
-func (s *story) refused(w *world, name string, err error) {
+func (s *story) refused(w *world, err error) {
 	s.note(w.now, strings.TrimPrefix(err.Error(), "signal "))
 }
 
-// resumed is the machine that takes over, with the story's ear on it.
-func (s *story) resumed(w *world, past []machine.Event) *machine.Machine {
-	s.quiet = true
-	m := machine.New(w.s.graph, w.root.input, w.config(s.trace))
-	for _, ev := range past {
-		if _, err := m.Apply(ev); err != nil {
-			w.err = err
+// retold listens to a machine that takes over: what was told before is not told again.
+func (w *world) retold() func(machine.Entry) {
+	if w.story == nil {
+		return nil
+	}
+	return func(e machine.Entry) {
+		if !w.reading {
+			w.story.trace(e)
 		}
 	}
-	s.quiet = false
-	return m
 }
 
 // tell runs a path to its end, and tells what happened.
@@ -127,7 +113,7 @@ func (s *search) tell(r *root, path []uint16) *world {
 	w := s.newWorld(r, path)
 	w.story = &story{}
 	w.begin(w.story.trace)
-	s.finish(w)
+	w.finish()
 	if w.err == nil {
 		w.end()
 		if !w.m.Done() {
@@ -143,7 +129,7 @@ func (s *search) shrink(f *found, cause string) {
 	good := func(r *root, path []uint16) bool {
 		w := s.newWorld(r, path)
 		w.begin(nil)
-		s.finish(w)
+		w.finish()
 		if w.err != nil {
 			return false
 		}

@@ -2,6 +2,7 @@ package explore
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"wf/builtins"
 	"wf/golden"
 	"wf/golden/invariant"
+	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
 	"wf/lang/graph"
@@ -153,6 +155,14 @@ func (w *world) tell(ev machine.Event) {
 		w.monitor.Moment(w.now)
 	}
 	commands, err := w.m.Apply(ev)
+	var refused *machine.SignalError
+	if errors.As(err, &refused) { // the run is as it was
+		w.past = w.past[:len(w.past)-1]
+		if w.story != nil {
+			w.story.refused(w, refused)
+		}
+		return
+	}
 	if err != nil {
 		w.err = fmt.Errorf("at +%s: %w", value.FormatDuration(w.now), err)
 		return
@@ -542,7 +552,7 @@ func (w *world) take(o *option) {
 		return
 	case sends:
 		w.sent = append(w.sent, o.text)
-		w.signal(w.soon(), o.text, o.alt, nil, w.s.waits[o.text])
+		w.signal(w.soon(), o.text, o.alt, nil)
 		return
 	}
 	p := w.plans[o.plan]
@@ -553,7 +563,7 @@ func (w *world) take(o *option) {
 			w.missed = append(w.missed, *p.signal)
 			return
 		}
-		w.signal(p.at, p.signal.signal, o.alt, p.signal.key, p.signal.call)
+		w.signal(p.at, p.signal.signal, o.alt, p.signal.key)
 	case p.call == nil:
 		if p.id.Kind == machine.KindRunWithin {
 			w.afterEnd = true
@@ -581,19 +591,12 @@ func (w *world) cancel() {
 // crash lets another machine take over from what was written down: calls that are under
 // way are made again.
 func (w *world) crash() {
-	w.crashed = true
-	past := w.past
-	w.reading = true
+	w.crashed, w.reading = true, true
 	defer func() { w.reading = false }()
-	m := machine.New(w.s.graph, w.root.input, w.config(nil))
-	for _, ev := range past {
-		if _, err := m.Apply(ev); err != nil {
-			w.err = fmt.Errorf("what was written down cannot be read again: %w", err)
-			return
-		}
-	}
-	if w.story != nil {
-		m = w.story.resumed(w, past)
+	m := machine.New(w.s.graph, w.root.input, w.config(w.retold()))
+	if err := interpreter.Replay(m, w.past[1:], nil); err != nil {
+		w.err = err
+		return
 	}
 	if m.Now() != w.m.Now() || w.s.digest(w) != w.s.digest(w.with(m)) {
 		w.err = fmt.Errorf("a run that is read again is in another state than before")
@@ -632,26 +635,14 @@ func (w *world) with(m *machine.Machine) *world {
 }
 
 // signal sends a signal.
-func (w *world) signal(at time.Duration, name string, a *alternative, key any, call *graph.Call) {
+func (w *world) signal(at time.Duration, name string, a *alternative, key any) {
 	payload := a.said(nil, w.root.known)
 	if record, ok := payload.(map[string]any); ok && key != nil {
 		if sg := w.s.graph.SendableAs(name); sg != nil && sg.Key != "" {
 			record[sg.Key] = key
 		}
 	}
-	w.now = at
-	ev := machine.SignalReceived{At: at, Name: name, Payload: payload}
-	commands, err := w.m.Apply(ev)
-	if err != nil { // refused, and the run is as it was
-		if w.story != nil {
-			w.story.refused(w, name, err)
-		}
-		return
-	}
-	w.past = append(w.past, ev)
-	w.carryOut(commands)
-	w.judged()
-	w.chances()
+	w.tell(machine.SignalReceived{At: at, Name: name, Payload: payload})
 }
 
 // answer ends an attempt.
@@ -668,19 +659,12 @@ func (w *world) answer(p *planned, o *option) {
 			w.breach(breach{kind: Twice, title: c.Call.Sig.Name() + " takes effect twice for one request", place: c.Place})
 		}
 	}
+	var body any
+	if a.kind == answers {
+		body = a.said(c.Args, w.root.known)
+	}
 	if w.monitor != nil && !effect {
-		class := a.class
-		if a.kind != answers {
-			class = value.Unreachable
-		}
-		if a.label == labelMalformed {
-			class = value.Malformed
-		}
-		ans := builtins.Answer{Status: a.status, Class: class, Body: a.said(c.Args, w.root.known)}
-		if class != a.class {
-			ans = builtins.Answer{Class: class}
-		}
-		w.monitor.Answered(c.ID, ans)
+		w.monitor.Answered(c.ID, a.seen(body))
 	}
 	w.requests[p.id.Place] = &request{key: c.Key, attempt: p.id.Attempt, last: a, wrong: a != &w.s.menus.calls[c.Call].all[0] && (!a.fault || w.passing(c.Call, a)), effect: p.effect || a.effect}
 	w.now = p.at
@@ -696,7 +680,18 @@ func (w *world) answer(p *planned, o *option) {
 	case a.kind == broken:
 		ev = machine.CallFailed{At: p.at, ID: p.id, Class: value.Unreachable}
 	default:
-		ev = machine.CallReturned{At: p.at, ID: p.id, Status: a.status, Class: a.class, Headers: a.headers, Body: a.said(c.Args, w.root.known)}
+		ev = machine.CallReturned{At: p.at, ID: p.id, Status: a.status, Class: a.class, Headers: a.headers, Body: body}
 	}
 	w.tell(ev)
+}
+
+// seen is what a monitor is told of an attempt that did nothing, or nothing new.
+func (a *alternative) seen(body any) builtins.Answer {
+	switch {
+	case a.kind != answers:
+		return builtins.Answer{Class: value.Unreachable}
+	case a.label == labelMalformed:
+		return builtins.Answer{Class: value.Malformed}
+	}
+	return builtins.Answer{Status: a.status, Class: a.class, Body: body}
 }

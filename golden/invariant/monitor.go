@@ -196,7 +196,7 @@ func (m *Monitor) StepEnded(st machine.StepResult) {
 }
 
 func (m *Monitor) stepSlot(i int, st *machine.StepResult) {
-	m.put(i, ofStep(m.set.slots[i].function, st))
+	m.put(i, OfStep(m.set.slots[i].function, st))
 	if st.Error != nil {
 		if m.errors == nil {
 			m.errors = map[string]*machine.RunError{}
@@ -205,8 +205,8 @@ func (m *Monitor) stepSlot(i int, st *machine.StepResult) {
 	}
 }
 
-// ofStep is what a function of a step says.
-func ofStep(function string, st *machine.StepResult) any {
+// OfStep is what a function of steps says of one: "ending", "attempts", and so on.
+func OfStep(function string, st *machine.StepResult) any {
 	switch function {
 	case "ending":
 		return string(st.Ending)

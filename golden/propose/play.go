@@ -220,8 +220,12 @@ func (s *search) body(sig *value.Signature, p value.Pattern, args, input map[str
 	if !declared || t == nil || t.Kind == value.Any {
 		return nil
 	}
-	v := vary.Echo(t, value.Example(t), args)
-	return vary.Echo(t, v, input)
+	v := value.Example(t)
+	for _, record := range []map[string]any{args, input} {
+		known := vary.Leaves(record)
+		v = vary.Echo(t, v, func(name string) (any, bool) { given, ok := known[name]; return given, ok })
+	}
+	return v
 }
 
 // seeds are what the search begins with: the inputs of the tests there are, and one of

@@ -160,10 +160,10 @@ type Varier struct {
 func (p *Varier) Vary(t *value.Type, v any, path string) []Change {
 	var out []Change
 	add := func(w any) {
-		if eq(v, w) {
+		if Same(v, w) {
 			return
 		}
-		if done, violations := t.Conform(w, nil); len(violations) > 0 || eq(v, done) {
+		if done, violations := t.Conform(w, nil); len(violations) > 0 || Same(v, done) {
 			return
 		}
 		out = append(out, Change{w, labelOf(path, w)})
@@ -318,7 +318,8 @@ func (p *Varier) varyRecord(t *value.Type, v any, path string) []Change {
 
 func composite(t *value.Type) bool { return t.Kind == value.Record || t.Kind == value.List }
 
-func eq(a, b any) bool {
+// Same reports whether two values are the same in JSON.
+func Same(a, b any) bool {
 	x, err1 := value.EncodeJSON(a, "")
 	y, err2 := value.EncodeJSON(b, "")
 	return err1 == nil && err2 == nil && string(x) == string(y)
@@ -399,14 +400,12 @@ func StatusOf(p value.Pattern) int {
 	return p.Status
 }
 
-// Echo gives fields of a body the values of fields of the same name.
-func Echo(t *value.Type, v any, known map[string]any) any {
+// Echo gives fields of a body the values that are known by their names.
+func Echo(t *value.Type, v any, known func(name string) (any, bool)) any {
 	record, ok := v.(map[string]any)
 	if !ok || t.Kind != value.Record {
 		return v
 	}
-	leaves := map[string]any{}
-	collect(known, leaves, 0)
 	for _, f := range t.Fields {
 		old, there := record[f.Name]
 		if !there {
@@ -416,13 +415,20 @@ func Echo(t *value.Type, v any, known map[string]any) any {
 			record[f.Name] = Echo(f.Type, old, known)
 			continue
 		}
-		if given, ok := leaves[f.Name]; ok {
+		if given, ok := known(f.Name); ok {
 			if _, violations := f.Type.Conform(given, nil); len(violations) == 0 {
 				record[f.Name] = given
 			}
 		}
 	}
 	return record
+}
+
+// Leaves finds the fields of a record, and of those in it, by name: outer ones first.
+func Leaves(record map[string]any) map[string]any {
+	out := map[string]any{}
+	collect(record, out, 0)
+	return out
 }
 
 // collect lists the fields of records by name, outer ones first.

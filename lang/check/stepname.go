@@ -162,18 +162,7 @@ func loopOf(s *graph.Step) *graph.Loop {
 // key reads the key of an item. Which items there are is known when it has run.
 func (r *stepReader) key() (suite.Part, *diag.Diagnostic) {
 	open := r.Tokens[r.at]
-	depth, end := 0, r.at
-	for ; end < len(r.Tokens)-1; end++ {
-		switch r.Word(end) {
-		case "[", "(", "{":
-			depth++
-		case "]", ")", "}":
-			depth--
-		}
-		if depth == 0 {
-			break
-		}
-	}
+	end := r.Closing(r.at)
 	from, to := open.End, r.Tokens[end].Start
 	r.at = end + 1
 	span := r.expr.At(open.Start, r.Tokens[end].End)

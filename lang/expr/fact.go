@@ -65,19 +65,7 @@ func (r *rewriter) pathEnd(i int) int {
 		case r.Word(i) == "." && r.Tokens[i+1].Kind == token.Ident:
 			i += 2
 		case r.Word(i) == "[":
-			depth := 0
-			for ; i < len(r.Tokens)-1; i++ {
-				switch r.Word(i) {
-				case "[", "(", "{":
-					depth++
-				case "]", ")", "}":
-					depth--
-				}
-				if depth == 0 {
-					break
-				}
-			}
-			i = min(i+1, len(r.Tokens)-1)
+			i = min(r.Closing(i)+1, len(r.Tokens)-1)
 		default:
 			return i
 		}

@@ -16,6 +16,22 @@ func (t Text) Word(i int) string {
 	return t.Source[t.Tokens[i].Start:t.Tokens[i].End]
 }
 
+// Closing is the token that closes the bracket at i; the last one of the text if none does.
+func (t Text) Closing(i int) int {
+	for depth := 0; i < len(t.Tokens)-1; i++ {
+		switch t.Word(i) {
+		case "[", "(", "{":
+			depth++
+		case "]", ")", "}":
+			depth--
+		}
+		if depth == 0 {
+			break
+		}
+	}
+	return i
+}
+
 // WordOps are the operators of expressions that are words.
 var WordOps = map[string]bool{"and": true, "or": true, "not": true, "in": true, "matches": true, "contains": true, "startsWith": true, "endsWith": true}
 
