@@ -196,18 +196,19 @@ func (s *sending) outside(ctx context.Context) <-chan interpreter.Outside {
 	}
 	go func() { // in the order in which they are given, as far as their times allow
 		began := time.Now()
+		inTime := func(one sent) {
+			select {
+			case <-time.After(one.at - time.Since(began)):
+				send(one)
+			case <-ctx.Done():
+			}
+		}
 		for _, one := range s.fixed {
 			if one.at == 0 {
 				send(one)
 				continue
 			}
-			go func() {
-				select {
-				case <-time.After(one.at - time.Since(began)):
-					send(one)
-				case <-ctx.Done():
-				}
-			}()
+			go inTime(one)
 		}
 		for s.lines != nil && s.lines.Scan() {
 			if strings.TrimSpace(s.lines.Text()) == "" {
@@ -218,10 +219,7 @@ func (s *sending) outside(ctx context.Context) <-chan interpreter.Outside {
 				s.tell("this is no signal that the run could take: " + err.Error())
 				continue
 			}
-			if one.at > 0 {
-				time.Sleep(one.at - time.Since(began))
-			}
-			send(one)
+			inTime(one)
 		}
 		if s.lines != nil && s.lines.Err() != nil && !errors.Is(s.lines.Err(), io.EOF) {
 			s.tell("--signals: " + s.lines.Err().Error())

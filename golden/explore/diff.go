@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"wf/golden/vary"
@@ -258,9 +257,12 @@ func (d *differ) levels() {
 	}
 }
 
+// jobKey is what a pair of runs is known by.
+func jobKey(entry int, sc script) string { return strconv.Itoa(entry) + "\n" + sc.key() }
+
 // know notes a job; nil if it is known.
 func (d *differ) know(j *job) *job {
-	key := strconv.Itoa(j.entry) + "\n" + j.script.key()
+	key := jobKey(j.entry, j.script)
 	if d.known[key] != nil {
 		return nil
 	}
@@ -275,7 +277,7 @@ func (d *differ) tryAll(jobs []*job, faults int) bool {
 		n := min(len(jobs), batch)
 		now := jobs[:n]
 		jobs = jobs[n:]
-		d.tryNow(now)
+		each(d.opts.Workers, len(now), func(i int) { d.try(now[i]) })
 		for _, j := range now {
 			d.diff.Runs++
 			d.all = append(d.all, j)
@@ -289,27 +291,6 @@ func (d *differ) tryAll(jobs []*job, faults int) bool {
 		}
 	}
 	return true
-}
-
-func (d *differ) tryNow(jobs []*job) {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	at := 0
-	for range min(d.opts.Workers, len(jobs)) {
-		wg.Go(func() {
-			for {
-				mu.Lock()
-				i := at
-				at++
-				mu.Unlock()
-				if i >= len(jobs) {
-					return
-				}
-				d.try(jobs[i])
-			}
-		})
-	}
-	wg.Wait()
 }
 
 // try compares a pair of runs.

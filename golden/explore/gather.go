@@ -74,7 +74,7 @@ func (d *differ) less(j *job) []*job {
 				sc = append(sc, t)
 			}
 		}
-		if k := d.known[strconv.Itoa(j.entry)+"\n"+sc.key()]; k != nil && k.digest != "" {
+		if k := d.known[jobKey(j.entry, sc)]; k != nil && k.digest != "" {
 			out = append(out, k)
 		}
 	}
@@ -111,7 +111,7 @@ func (d *differ) news(j *job) []fact {
 		for _, times := range []int{1, d.timesOf(j, i)} {
 			short := t
 			short.times, short.items = times, false
-			k := d.known[strconv.Itoa(j.entry)+"\n"+j.script.without(i).with(short).key()]
+			k := d.known[jobKey(j.entry, j.script.without(i).with(short))]
 			if k == nil || times == 0 || k == j {
 				continue
 			}
@@ -232,7 +232,7 @@ func (d *differ) how(j *job, t turn) How {
 	}
 	to := t
 	to.times = 0
-	if d.known[strconv.Itoa(j.entry)+"\n"+j.script.without(slices.Index(j.script, t)).with(to).key()] != nil {
+	if d.known[jobKey(j.entry, j.script.without(slices.Index(j.script, t)).with(to))] != nil {
 		return Once
 	}
 	return Passes
@@ -274,9 +274,9 @@ func (d *differ) bySites(jobs []*job) [][]*job {
 // others are not reached.
 func (d *differ) principal(j *job) (mine, ahead script) {
 	for i, t := range j.script {
-		k := d.known[strconv.Itoa(j.entry)+"\n"+j.script.without(i).key()]
+		k := d.known[jobKey(j.entry, j.script.without(i))]
 		if k == nil { // nobody came by there to try it
-			k = d.known[strconv.Itoa(j.entry)+"\n"]
+			k = d.known[jobKey(j.entry, nil)]
 		}
 		leads := slices.ContainsFunc(j.script, func(o turn) bool {
 			a, _ := attemptsAt(k.oldAt, o.site)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"wf/golden"
 	"wf/golden/vary"
@@ -289,37 +290,25 @@ const hard = 5
 // expand tries all that can happen in some states.
 func (s *search) expand(ids []int32) [][]grown {
 	out := make([][]grown, len(ids))
-	workers := min(s.opts.Workers, len(ids))
-	if workers <= 1 {
-		for i, id := range ids {
-			out[i] = s.grow(id)
-		}
-	} else {
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		at := 0
-		for range workers {
-			wg.Go(func() {
-				for {
-					mu.Lock()
-					from := at
-					at += 8
-					mu.Unlock()
-					if from >= len(ids) {
-						return
-					}
-					for i := from; i < min(from+8, len(ids)); i++ {
-						out[i] = s.grow(ids[i])
-					}
-				}
-			})
-		}
-		wg.Wait()
-	}
+	each(s.opts.Workers, len(ids), func(i int) { out[i] = s.grow(ids[i]) })
 	for _, g := range out {
 		s.tried += len(g)
 	}
 	return out
+}
+
+// each does something for every number below n, so many of them at once.
+func each(workers, n int, do func(i int)) {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(workers, n) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // pathTo is the choices that lead to a node.

@@ -120,25 +120,27 @@ func sleepers(t *testing.T) {
 	before, goroutines := heap(), runtime.NumGoroutine()
 	var mu sync.Mutex
 	var lags []time.Duration
+	over := make(chan struct{})
+	end := sync.OnceFunc(func() { close(over) })
 	w := durable.New(durable.Options{Store: store, Name: "w", Services: registry(), Compile: compileFiles,
-		Lost: func(_ journal.Run, err error) { t.Error(err) },
+		Lost: func(_ journal.Run, err error) {
+			t.Error(err)
+			end()
+		},
 		Ended: func(r journal.Run, _ *machine.Result) {
 			mu.Lock()
-			lags = append(lags, time.Since(r.Start.Add(time.Hour)))
-			mu.Unlock()
+			defer mu.Unlock()
+			if lags = append(lags, time.Since(r.Start.Add(time.Hour))); len(lags) == due {
+				end()
+			}
 		}})
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	used := processor(t)
 	go func() { served <- w.Serve(ctx, nil) }()
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		mu.Lock()
-		woken := len(lags)
-		mu.Unlock()
-		if woken == due || time.Now().After(deadline) || t.Failed() {
-			break
-		}
-		time.Sleep(time.Millisecond)
+	select {
+	case <-over:
+	case <-time.After(30 * time.Second):
 	}
 	busy := processor(t) - used
 	if g := runtime.NumGoroutine() - goroutines; g > 8 {
