@@ -117,7 +117,7 @@ func (c *diffCmd) load(e *env, file string, opts *explore.Options) (*graph.Graph
 		return g, nil // standard input is read once
 	}
 	one := explore.Options{}
-	if _, err := (&exploreCmd{File: file, Input: c.Input}).inputs(e, g, &one); err != nil {
+	if _, _, err := beginnings(e, file, g, c.Input, &one); err != nil {
 		return nil, err
 	}
 	opts.Inputs, opts.Examples = append(opts.Inputs, one.Inputs...), one.Examples

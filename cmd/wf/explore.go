@@ -17,14 +17,15 @@ import (
 	"wf/golden/invariant"
 	"wf/golden/propose"
 	"wf/lang"
+	"wf/lang/diag"
 	"wf/lang/graph"
 	"wf/lang/value"
 	"wf/mocks"
 )
 
 type exploreCmd struct {
-	File        string   `arg:"" help:"Definition, .wf or .yaml; its tests and invariants are found beside it." predictor:"definition"`
-	Workflow    string   `help:"Which workflow of the file, if it has several." placeholder:"NAME" predictor:"workflow"`
+	Files       []string `arg:"" name:"file" help:"Definitions, .wf or .yaml, or folders with them; their tests and invariants are found beside them." predictor:"definition"`
+	Workflow    string   `help:"Only this workflow, if there are several." placeholder:"NAME" predictor:"workflow"`
 	Faults      string   `help:"How many faults at once: a number, or all. If it is not given, all if that can be afforded, else two." placeholder:"N"`
 	Input       string   `short:"i" help:"JSON file with the input to explore, instead of those of the tests; - reads standard input." placeholder:"FILE" predictor:"file"`
 	Limit       int      `help:"How many choices are tried before the search is content with two faults." default:"200000"`
@@ -32,8 +33,7 @@ type exploreCmd struct {
 	NoCancel    bool     `help:"Do not cancel runs."`
 	NoCrash     bool     `help:"Do not let the process die."`
 	Save        string   `help:"Write a test for each finding into this folder." placeholder:"DIR"`
-	Format      string   `help:"text or json." enum:"text,json" default:"text"`
-	tests       []string // files with the invariants
+	Format      string   `help:"text or json (one object a workflow)." enum:"text,json" default:"text"`
 	Jobs        int      `short:"j" help:"Workers; as many as there are processors if not given. The result is the same." placeholder:"N"`
 }
 
@@ -52,6 +52,7 @@ call is made after the end, no two requests have one key.
 Examples:
   wf explore workflows/expense_approval.wf
   wf explore workflows/user_registration.wf --faults 1
+  wf explore workflows/gallery/food_delivery --faults 1
   wf explore workflows/payment_refund.wf --faults 1 --without-keys --format json`
 }
 
@@ -71,74 +72,141 @@ func (c *exploreCmd) Run(e *env) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	p, err := e.load(c.File, lang.Options{Catalog: services(1), StubHandlers: true})
+	todo, err := c.workflows(e)
 	if err != nil {
 		return err
 	}
-	g, err := p.Workflow(c.Workflow)
-	if err != nil {
-		return wrong("%s: %v", c.File, err)
-	}
-	if g, err = c.inputs(e, g, &opts); err != nil {
-		return err
+	if c.Input != "" && len(todo) > 1 {
+		return wrong("--input is the input of one workflow, and there are %d", len(todo)).hinted("--workflow says which")
 	}
 	ctx, stop := e.interrupt(context.Background())
 	defer stop()
 	line := newProgressLine(e, c.Format == "text")
-	opts.Progress = func(at explore.Progress) { line.show(func() string { return exploredSoFar(at) }) }
 	opts.Stop = func() bool { return ctx.Err() != nil }
-	r, err := explore.Run(g, opts)
-	line.hide()
-	if err != nil {
-		return wrong("%s: %v", c.File, err)
-	}
-	show := &explored{e: e, r: r, g: g, saved: map[*explore.Finding]string{}}
-	if c.Save != "" {
-		if err := c.save(e, show); err != nil {
+	findings, saved := 0, map[string]bool{}
+	for _, of := range todo {
+		opts := opts
+		show := &explored{e: e, file: of.file, short: len(todo) > 1, saved: map[*explore.Finding]string{}}
+		if show.g, show.tests, err = beginnings(e, of.file, of.graph, c.Input, &opts); err != nil {
 			return err
 		}
+		opts.Progress = func(at explore.Progress) {
+			line.show(func() string {
+				if show.short {
+					return show.g.FullName() + ": " + exploredSoFar(at)
+				}
+				return exploredSoFar(at)
+			})
+		}
+		show.r, err = explore.Run(show.g, opts)
+		line.hide()
+		if err != nil {
+			return wrong("%s: %v", of.file, err)
+		}
+		findings += len(show.r.Findings)
+		if c.Save != "" {
+			if err := c.save(e, show, saved); err != nil {
+				return err
+			}
+		}
+		if c.Format == "json" {
+			if err := show.json(); err != nil {
+				return err
+			}
+		} else {
+			show.text()
+		}
+		if show.r.Stopped {
+			return &exit{status: exitInterrupted}
+		}
 	}
-	if c.Format == "json" {
-		err = show.json()
-	} else {
-		show.text()
+	if len(todo) > 1 && c.Format == "text" {
+		fmt.Fprintf(e.stdout, "%s, %s\n", plural(len(todo), "workflow"), plural(findings, "finding"))
 	}
-	switch {
-	case err != nil:
-		return err
-	case r.Stopped:
-		return &exit{status: exitInterrupted}
-	case len(r.Findings) > 0:
+	if findings > 0 {
 		return &exit{status: exitFailed}
 	}
 	return nil
 }
 
-// inputs finds where runs begin: the input that is given, or those of the tests.
-func (c *exploreCmd) inputs(e *env, g *graph.Graph, opts *explore.Options) (*graph.Graph, error) {
-	if c.Input != "" {
-		src, err := (&runCmd{Input: c.Input}).read(e)
+// defined is a workflow and the file that defines it.
+type defined struct {
+	file  string
+	graph *graph.Graph
+}
+
+// workflows are those to explore: all of the files, or the one that is asked for.
+func (c *exploreCmd) workflows(e *env) ([]defined, error) {
+	files, named, err := tested(c.Files)
+	if err != nil {
+		return nil, err
+	}
+	var out []defined
+	var names []string
+	var last error // of a file that does not have what is asked for
+	for _, file := range files {
+		p, err := e.load(file, lang.Options{Catalog: services(1), StubHandlers: true})
 		if err != nil {
 			return nil, err
 		}
+		graphs := p.Workflows
+		for _, g := range graphs {
+			names = append(names, g.FullName())
+		}
+		if c.Workflow != "" || len(graphs) == 0 {
+			g, err := p.Workflow(c.Workflow)
+			if err != nil {
+				if last = wrong("%s: %v", file, err); len(files) == 1 || c.Workflow == "" && named[file] {
+					return nil, last
+				}
+				continue
+			}
+			graphs = []*graph.Graph{g}
+		}
+		for _, g := range graphs {
+			out = append(out, defined{file, g})
+		}
+	}
+	switch {
+	case len(out) > 0:
+		return out, nil
+	case last == nil:
+		return nil, wrong("there is no definition in %s", strings.Join(c.Files, ", "))
+	case c.Workflow != "":
+		x := wrong("there is no workflow %s in %s", c.Workflow, strings.Join(c.Files, ", "))
+		x.hint = diag.DidYouMean(c.Workflow, names)
+		return nil, x
+	}
+	return nil, wrong("no file in %s defines a workflow", strings.Join(c.Files, ", "))
+}
+
+// beginnings adds to the options where runs of a workflow begin, with the input that is given or
+// those of the tests beside it, and the invariants of these. It returns the workflow as they
+// know it, and the test files that the invariants are from.
+func beginnings(e *env, file string, g *graph.Graph, input string, opts *explore.Options) (*graph.Graph, []string, error) {
+	opts.Examples = input == ""
+	if input != "" {
+		src, err := (&runCmd{Input: input}).read(e)
+		if err != nil {
+			return nil, nil, err
+		}
 		v, err := value.DecodeJSON(src)
 		if err != nil {
-			return nil, wrong("%s is not usable as input: %v", c.Input, err)
+			return nil, nil, wrong("%s is not usable as input: %v", input, err)
 		}
-		opts.Inputs = []explore.Input{{Value: v, Label: c.Input}}
-		return g, nil
+		opts.Inputs = []explore.Input{{Value: v, Label: input}}
 	}
-	opts.Examples = true
-	names, err := golden.TestFiles(hostFS{}, path.Dir(path.Clean(c.File)))
+	var tests []string
+	names, err := golden.TestFiles(hostFS{}, path.Dir(path.Clean(file)))
 	if err != nil {
-		return g, nil // there are none to be read
+		return g, nil, nil // there are none to be read
 	}
 	for _, name := range names {
-		if path.Dir(name) != path.Dir(path.Clean(c.File)) {
+		if path.Dir(name) != path.Dir(path.Clean(file)) {
 			continue
 		}
 		p, problems := lang.Load(hostFS{}, name, lang.Options{Catalog: services(1)})
-		if problems.HasErrors() && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(c.File), path.Ext(c.File))) {
+		if problems.HasErrors() && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(file), path.Ext(file))) {
 			fmt.Fprintf(e.stderr, "%s has errors, so its inputs and invariants are left out: wf check %s\n", name, name)
 		}
 		if problems.HasErrors() || p.Suite == nil || !slices.ContainsFunc(golden.Workflows(p.Suite), func(w *graph.Graph) bool {
@@ -151,18 +219,20 @@ func (c *exploreCmd) inputs(e *env, g *graph.Graph, opts *explore.Options) (*gra
 			for _, inv := range p.Suite.Invariants {
 				if w := inv.Graph; err == nil && w.FullName() == g.FullName() && w.Span.File == g.Span.File {
 					g, opts.Invariants = w, invariant.New(p.Suite.Invariants, w, names)
-					c.tests = []string{name}
+					tests = []string{name}
 					break
 				}
 			}
 		}
-		opts.Inputs = append(opts.Inputs, explore.Inputs(p.Suite, g)...)
+		if input == "" {
+			opts.Inputs = append(opts.Inputs, explore.Inputs(p.Suite, g)...)
+		}
 	}
-	return g, nil
+	return g, tests, nil
 }
 
 // save writes a test of each finding that a test can say, as far as it fails.
-func (c *exploreCmd) save(e *env, x *explored) error {
+func (c *exploreCmd) save(e *env, x *explored, taken map[string]bool) error {
 	if err := os.MkdirAll(c.Save, 0o777); err != nil {
 		return &exit{status: exitEnvironment, message: err.Error()}
 	}
@@ -177,21 +247,19 @@ func (c *exploreCmd) save(e *env, x *explored) error {
 		why := "a test cannot say it"
 		if f.Replay != nil {
 			run := *f.Replay
-			for i := range x.r.Findings { // names are files
-				if x.saved[x.r.Findings[i]] == name {
-					name = strings.TrimSuffix(name, "_test.wf") + "_2_test.wf"
-				}
+			for taken[name] { // names are files
+				name = strings.TrimSuffix(name, "_test.wf") + "_2_test.wf"
 			}
 			run.About = []string{"Found by wf explore: " + f.Title + ".", "It fails until that is mended."}
 			if f.Kind == explore.Invariant {
-				for _, file := range c.tests {
+				for _, file := range x.tests {
 					rel, err := filepath.Rel(filepath.FromSlash(path.Dir(name)), filepath.FromSlash(near(file)))
 					if err == nil {
 						run.Imports = append(run.Imports, filepath.ToSlash(rel))
 					}
 				}
 			}
-			rec, err := propose.Record(hostFS{}, near(c.File), name, func() propose.Services { return services(1) }, run)
+			rec, err := propose.Record(hostFS{}, near(x.file), name, func() propose.Services { return services(1) }, run)
 			switch {
 			case err != nil:
 				why = err.Error()
@@ -201,7 +269,7 @@ func (c *exploreCmd) save(e *env, x *explored) error {
 				if err := e.writeFile(name, []byte(rec.Text)); err != nil {
 					return err
 				}
-				x.saved[f] = name
+				x.saved[f], taken[name] = name, true
 				continue
 			}
 		}
@@ -226,15 +294,33 @@ func exploredSoFar(at explore.Progress) string {
 
 // explored prints what a search found out.
 type explored struct {
-	e *env
-	r *explore.Report
-	g *graph.Graph
+	e     *env
+	file  string
+	g     *graph.Graph
+	tests []string // files with the invariants
+	r     *explore.Report
+	short bool // one of several: only what is found is told at length
 
 	saved map[*explore.Finding]string // the files of their tests
 }
 
 func (x *explored) text() {
 	w, r := x.e.stdout, x.r
+	if x.short {
+		mark := x.e.paintOut("✓", "32")
+		if len(r.Findings) > 0 {
+			mark = x.e.paintOut("✗", "31")
+		}
+		fmt.Fprintf(w, "%s %s: %s; %s\n", mark, r.Workflow, x.extent(), x.effort())
+		for i, f := range r.Findings {
+			fmt.Fprintln(w)
+			x.finding(i+1, f)
+		}
+		if len(r.Findings) > 0 {
+			fmt.Fprintln(w)
+		}
+		return
+	}
 	fmt.Fprintf(w, "%s\n", x.e.paintOut(r.Workflow, "1"))
 	fmt.Fprintf(w, "  %s\n", x.extent())
 	fmt.Fprintf(w, "  %s\n\n", x.effort())

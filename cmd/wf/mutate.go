@@ -90,7 +90,7 @@ func (c *mutateCmd) Run(e *env) error {
 			return x
 		}
 	}
-	files, named, err := c.definitions()
+	files, named, err := tested(c.Files)
 	if err != nil {
 		return err
 	}
@@ -140,37 +140,25 @@ func (c *mutateCmd) Run(e *env) error {
 	return nil
 }
 
-// definitions lists the definitions under the paths, and which of them were named.
-func (c *mutateCmd) definitions() (files []string, named map[string]bool, err error) {
+// tested lists the definitions under the paths without their tests, and which of them were named.
+func tested(paths []string) (files []string, named map[string]bool, err error) {
+	found, err := definitions(paths)
+	if err != nil {
+		return nil, nil, err
+	}
 	named = map[string]bool{}
-	for _, name := range c.Files {
-		info, err := os.Stat(name)
-		switch {
-		case err != nil:
-			x := wrong("%s: there is no such file", name)
-			x.hint = near(name)
-			return nil, nil, x
-		case !info.IsDir():
-			if golden.IsTestFile(name) {
-				return nil, nil, wrong("%s holds tests; name the definition that they are of", name)
-			}
-			name = path.Clean(filepath.ToSlash(name))
-			named[name] = true
+	for _, name := range paths {
+		named[path.Clean(filepath.ToSlash(name))] = true
+	}
+	for _, name := range found {
+		switch name = path.Clean(name); {
+		case !golden.IsTestFile(name):
 			files = append(files, name)
-			continue
-		}
-		found, err := under(name)
-		if err != nil {
-			return nil, nil, &exit{status: exitEnvironment, message: err.Error()}
-		}
-		for _, f := range found {
-			if !golden.IsTestFile(f) {
-				files = append(files, path.Clean(f))
-			}
+		case named[name]:
+			return nil, nil, wrong("%s holds tests; name the definition that they are of", name)
 		}
 	}
-	slices.Sort(files)
-	return slices.Compact(files), named, nil
+	return files, named, nil
 }
 
 // one tries the mutants of a definition.
