@@ -52,7 +52,7 @@ call is made after the end, no two requests have one key.
 Examples:
   wf explore workflows/expense_approval.wf
   wf explore workflows/user_registration.wf --faults 1
-  wf explore workflows/gallery/food_delivery --faults 1
+  wf explore workflows/payment_refund.wf workflows/expense_approval.wf --faults 1
   wf explore workflows/payment_refund.wf --faults 1 --without-keys --format json`
 }
 

@@ -140,23 +140,20 @@ func (c *mutateCmd) Run(e *env) error {
 	return nil
 }
 
-// tested lists the definitions under the paths without their tests, and which of them were named.
+// tested lists the definitions under the paths, without their tests, and which of them were named.
 func tested(paths []string) (files []string, named map[string]bool, err error) {
 	found, err := definitions(paths)
 	if err != nil {
 		return nil, nil, err
 	}
-	named = map[string]bool{}
-	for _, name := range paths {
-		named[path.Clean(filepath.ToSlash(name))] = true
+	files = slices.DeleteFunc(found, golden.IsTestFile)
+	if len(files) == 0 {
+		return nil, nil, wrong("%s holds tests; name the definition that they are of", strings.Join(paths, ", "))
 	}
-	for _, name := range found {
-		switch name = path.Clean(name); {
-		case !golden.IsTestFile(name):
-			files = append(files, name)
-		case named[name]:
-			return nil, nil, wrong("%s holds tests; name the definition that they are of", name)
-		}
+	named = map[string]bool{}
+	for i := range files {
+		files[i] = path.Clean(files[i])
+		named[files[i]] = slices.ContainsFunc(paths, func(p string) bool { return path.Clean(filepath.ToSlash(p)) == files[i] })
 	}
 	return files, named, nil
 }
