@@ -422,7 +422,11 @@ func (x *explainer) ways(c *graph.Call, o value.Pattern, ways []effect.Way, name
 
 func (x *explainer) way(c *graph.Call, o value.Pattern, w effect.Way, named bool) string {
 	why := ""
-	if w.Rule != nil {
+	switch {
+	case w.Rule == nil:
+	case w.Rule.Implied:
+		why = " (" + w.Rule.String() + " is retryable in an undo)"
+	default:
 		why = " (" + w.Rule.String() + " is said to be " + map[bool]string{true: "retryable", false: "permanent"}[w.Rule.Retryable] + ")"
 	}
 	switch w.Sort {

@@ -644,7 +644,11 @@ func (m *Machine) react(x *exec, cs *callState) {
 	}
 	if m.traced() {
 		why := "by default"
-		if rule != nil {
+		switch {
+		case rule == nil:
+		case rule.Implied:
+			why = "in an undo"
+		default:
 			why = "by rule " + rule.String()
 		}
 		m.decided(x, fmt.Sprintf("%s is %s %s", a, disposition, why))

@@ -118,7 +118,11 @@ func (s *scope) holds(text string, from *scope) bool {
 // operation changes.
 func (s *stepFlow) policyOf(sig *value.Signature, level parts) *graph.Policy {
 	if s.own {
-		return level.policy(sig)
+		p := level.policy(sig)
+		if s.special == "undo" && !slices.ContainsFunc(p.Rules, func(r value.Rule) bool { return r.Covers(value.UndoRule.Pattern) }) {
+			p.Rules = append(slices.Clip(p.Rules), value.UndoRule)
+		}
+		return p
 	}
 	if p := s.policies[sig.Service]; p != nil && slices.Equal(p.Rules[len(level.rules):], sig.Rules) {
 		return p

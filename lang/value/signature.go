@@ -57,7 +57,12 @@ type Outcome struct {
 type Rule struct {
 	Pattern
 	Retryable bool
+	Implied   bool // nobody wrote it: it is part of the language
 }
+
+// UndoRule is the last rule of every call in an undo: as long as nobody knows that an effect
+// is taken back, it is tried again.
+var UndoRule = Rule{Pattern: Pattern{Name: Malformed}, Retryable: true, Implied: true}
 
 // Pattern says which outcomes of a call are meant. Exactly one field is set.
 type Pattern struct {
