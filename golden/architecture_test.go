@@ -37,7 +37,7 @@ var arrows = map[string][]string{
 	"builtins":            {"lang/value"},
 	"builtins/remote":     {"builtins", "lang/value"},
 	"interpreter/machine": {"lang/diag", "lang/expr", "lang/graph", "lang/value"},
-	"interpreter/sim":     {"builtins", "interpreter/machine", "lang/graph", "lang/value"},
+	"interpreter/sim":     {"builtins", "interpreter/machine", "lang/expr", "lang/graph", "lang/value"},
 	"interpreter/report":  {"interpreter/machine", "lang/diag", "lang/draw", "lang/graph", "lang/value"},
 	"interpreter":         {"builtins", "interpreter/machine", "interpreter/sim", "lang/diag", "lang/graph", "lang/schema", "lang/value"},
 

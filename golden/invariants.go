@@ -2,10 +2,12 @@ package golden
 
 import (
 	"fmt"
+	"time"
 
+	"wf/builtins"
 	"wf/golden/invariant"
 	"wf/interpreter/machine"
-	"wf/interpreter/sim"
+	"wf/lang/diag"
 	"wf/lang/graph"
 	"wf/lang/suite"
 	"wf/lang/value"
@@ -24,8 +26,82 @@ func invariants(s *suite.Suite, names map[string]any) map[*graph.Graph]*invarian
 	return out
 }
 
-// watched is who watches a run of a workflow; nil if it has no invariants.
-func (s *scenario) watched(g *graph.Graph, run invariant.Run) *invariant.Monitor {
+// watch watches a run, for what must be true of it.
+type watch struct {
+	s       *scenario
+	now     time.Duration
+	free    invariant.Free
+	broken  []free
+	monitor *invariant.Monitor // nil: the workflow has no invariants
+}
+
+// free is a rule of every run that is broken, and when.
+type free struct {
+	invariant.Broken
+	at time.Duration
+}
+
+// Happens is told of an event before the run is.
+func (w *watch) Happens(ev machine.Event) {
+	w.now = machine.At(ev)
+	w.free.Happens(ev)
+	if w.monitor != nil {
+		w.monitor.Happens(ev)
+	}
+}
+
+// StepEnded is told of every step that has ended.
+func (w *watch) StepEnded(st machine.StepResult) {
+	if w.monitor != nil {
+		w.monitor.StepEnded(st)
+	}
+}
+
+// Called is told of every attempt of a call.
+func (w *watch) Called(c machine.Call) {
+	for _, b := range w.free.Called(c) {
+		w.broken = append(w.broken, free{b, w.now})
+	}
+	if w.monitor != nil {
+		w.monitor.Called(c)
+	}
+}
+
+// Again is told of a call that is made once more.
+func (w *watch) Again(c machine.Call) {
+	if w.monitor != nil {
+		w.monitor.Again(c)
+	}
+}
+
+// Answered is told what the service did with a call.
+func (w *watch) Answered(id machine.ID, a builtins.Answer) {
+	if w.monitor != nil {
+		w.monitor.Answered(id, a)
+	}
+}
+
+// Settled is told that an event is dealt with.
+func (w *watch) Settled() {
+	if w.monitor != nil {
+		w.monitor.Settled()
+	}
+}
+
+// RunEnded is told how the run ended.
+func (w *watch) RunEnded(r *machine.Result) {
+	if w.monitor != nil {
+		w.monitor.RunEnded(r)
+	}
+}
+
+// watched is who watches a run of a workflow.
+func (s *scenario) watched(g *graph.Graph, run invariant.Run) *watch {
+	return &watch{s: s, monitor: s.monitor(g, run)}
+}
+
+// monitor judges the invariants of a workflow in a run; nil if it has none.
+func (s *scenario) monitor(g *graph.Graph, run invariant.Run) *invariant.Monitor {
 	set := s.invariants[g]
 	if set == nil {
 		return nil
@@ -40,23 +116,23 @@ func (s *scenario) watched(g *graph.Graph, run invariant.Run) *invariant.Monitor
 	return s.monitors[g]
 }
 
-// watcher is a monitor as a driver takes it.
-func watcher(m *invariant.Monitor) sim.Watcher {
-	if m == nil {
-		return nil
+// tell fails the test for what the run has broken.
+func (w *watch) tell(run *suite.Run) {
+	s := w.s
+	fail := func(code diag.Code, span diag.Span, at time.Duration, because, format string, args ...any) {
+		f := s.result.fail(code, span, "%s", s.masked(fmt.Sprintf(format, args...)))
+		f.Detail = s.masked("because " + because)
+		f.Trace = s.traceText(func(e machine.Entry) bool { return e.At <= at })
 	}
-	return m
-}
-
-// broken fails the test for the invariants that a run has broken.
-func (s *scenario) broken(m *invariant.Monitor) {
-	if m == nil {
+	id := fmt.Sprintf("run_%d", s.result.Runs)
+	for _, b := range w.broken {
+		fail(CodeFree, run.Span, b.at, b.Because, "%s does what no run must at +%s: %s", id, value.FormatDuration(b.at), b.Summary)
+	}
+	if w.monitor == nil {
 		return
 	}
-	for _, v := range m.Violations() {
-		f := s.result.fail(CodeInvariant, v.Rule.Span, "%s breaks the invariant %q at +%s", s.last.result.RunID, v.Invariant.Name, value.FormatDuration(v.At))
-		f.Detail = s.masked("because " + v.Because())
-		f.Trace = s.traceText(func(e machine.Entry) bool { return e.At <= v.At })
+	for _, v := range w.monitor.Violations() {
+		fail(CodeInvariant, v.Rule.Span, v.At, v.Because(), "%s breaks the invariant %q at +%s", id, v.Invariant.Name, value.FormatDuration(v.At))
 	}
 }
 

@@ -43,6 +43,7 @@ const (
 	CodeBroken    diag.Code = "WF906" // a test that cannot be carried out
 	CodeOrphaned  diag.Code = "WF907" // a golden file that belongs to no test
 	CodeInvariant diag.Code = "WF908" // an invariant that a run breaks
+	CodeFree      diag.Code = "WF909" // what must be true of every run of every workflow is not
 )
 
 // Options of [Run]. The zero value runs every test of a file without golden files.
@@ -594,8 +595,8 @@ func (s *scenario) execute(st *suite.Run) bool {
 	}
 	s.last.input, s.last.entries = input, s.entries[:0]
 	before := len(s.stage.Problems())
-	monitor := s.watched(st.Graph, invariant.Run{ID: runID, CorrelationID: sim.CorrelationID(input), Start: s.clock, Input: input})
-	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds, Cover: s.covered(st.Graph), Watch: watcher(monitor),
+	w := s.watched(st.Graph, invariant.Run{ID: runID, CorrelationID: sim.CorrelationID(input), Start: s.clock, Input: input})
+	result, err := sim.Run(st.Graph, input, sim.Options{Registry: s.stage, Seed: s.seed, Start: s.clock, RunID: runID, Deeds: deeds, Cover: s.covered(st.Graph), Watch: w,
 		Stop:  func() bool { return len(s.stage.Problems()) > before || s.endless() || s.opts.stopped() },
 		Trace: func(e machine.Entry) { s.last.entries = append(s.last.entries, e) }})
 	s.entries = s.last.entries
@@ -612,6 +613,7 @@ func (s *scenario) execute(st *suite.Run) bool {
 		return false
 	case err != nil:
 		s.result.fail(CodeBroken, st.Span, "%v", err).Trace = s.traceText(nil)
+		w.tell(st)
 		return false
 	}
 	s.last.result = result
@@ -620,7 +622,7 @@ func (s *scenario) execute(st *suite.Run) bool {
 	if s.opts.Ran != nil {
 		s.opts.Ran(s.result, &Ran{s.result.Runs, st.Span, st.Graph, result, s.entries})
 	}
-	s.broken(monitor)
+	w.tell(st)
 	return true
 }
 
@@ -661,7 +663,7 @@ func (s *scenario) planned() ([]sim.Deed, bool) {
 	var out []sim.Deed
 	for _, d := range s.deeds {
 		at, err := d.At.Duration(s.eval, s.names(d.At))
-		deed := sim.Deed{At: at, Step: d.Step, Signal: d.Signal, Retry: d.Retry}
+		deed := sim.Deed{At: at, Crash: d.Crash, Step: d.Step, Signal: d.Signal, Retry: d.Retry}
 		if err == nil && d.Payload != nil {
 			deed.Payload, err = d.Payload.Eval(s.eval, s.names(d.Payload))
 		}

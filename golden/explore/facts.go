@@ -330,3 +330,8 @@ func (f fact) major() bool {
 
 // longer reports whether a run takes longer than before.
 func (f fact) longer() bool { return f.times[0] < f.times[1] }
+
+func text(v any) string {
+	b, _ := value.EncodeJSON(v, "")
+	return string(b)
+}

@@ -205,12 +205,10 @@ func (w *world) digest(of *machine.Hasher) value.Digest {
 		}
 		add(one)
 	}
-	for k, what := range w.keys {
+	for k := range w.done {
 		var one value.Hash
 		one.Int(4)
 		one.Text(k)
-		one.Text(what)
-		one.Bool(w.done[k])
 		add(one)
 	}
 	for _, c := range w.missed {
@@ -229,7 +227,7 @@ func (w *world) digest(of *machine.Hasher) value.Digest {
 	h.Digest(set)
 	h.Bool(w.cancelled)
 	h.Bool(w.crashed)
-	h.Bool(w.afterEnd)
+	h.Digest(w.free.Digest())
 	h.Bool(w.wrong)
 	h.Bool(len(w.past) == 1)
 	h.Int(min(w.undoFault, 2))

@@ -76,15 +76,14 @@ type world struct {
 	past      []machine.Event // what the run was told, for a crash
 	cancelled bool
 	crashed   bool
-	afterEnd  bool                // the deadline of the run has passed
 	sent      []string            // signals that were sent out of turn
 	missed    []chance            // waits that no signal ended
 	requests  map[string]*request // by place of the call
 	items     map[string]*items   // by place, with […] for the key of an item
-	keys      map[string]string   // of requests whose definition says the key: what was asked for
-	done      map[string]bool     // of these: took effect
+	done      map[string]bool     // requests whose definition says the key: took effect
 	undoFault int                 // attempts of undos that went wrong
 	faults    int
+	free      invariant.Free     // of what holds for every workflow
 	monitor   *invariant.Monitor // nil: there are no invariants
 	reading   bool               // what is read again was judged before
 	seen      int                // violations
@@ -151,8 +150,9 @@ func (w *world) tell(ev machine.Event) {
 		w.err = fmt.Errorf("a single run has more than %d events, which is too long to be explored: begin with a smaller input", maxEvents)
 		return
 	}
+	w.free.Happens(ev)
 	if w.monitor != nil {
-		w.monitor.Moment(w.now)
+		w.monitor.Happens(ev)
 	}
 	commands, err := w.m.Apply(ev)
 	var refused *machine.SignalError
@@ -234,35 +234,16 @@ func (w *world) called(c *machine.Call) {
 		w.monitor.Called(*c)
 	}
 	w.plan(planned{at: w.now + latency, id: c.ID, call: c, effect: w.tookEffect(c)})
-	if (w.cancelled || w.afterEnd) && !atTheEnd(c.Place) {
-		w.breach(breach{kind: AfterEnd, title: c.Call.Sig.Name() + " is called after the run was over", place: c.Place})
-	}
-	if c.Call.Key != nil {
-		what := text(c.Args)
-		if known, ok := w.keys[keyOf(c)]; !ok {
-			if w.keys == nil {
-				w.keys = map[string]string{}
-			}
-			w.keys[keyOf(c)] = what
-		} else if known != what {
-			w.breach(breach{kind: OneKey, title: "two different requests have the key " + c.Key, place: c.Place})
+	for _, b := range w.free.Called(*c) {
+		w.breach(breach{kind: kinds[b.Rule], title: b.Summary, place: b.Place})
+		if w.story != nil {
+			w.story.note(w.now, "this must not happen: "+b.Because)
 		}
 	}
 }
 
-// keyOf is what a request is known by: what different operations do with one key are
-// different requests.
-func keyOf(c *machine.Call) string { return c.Call.Sig.Name() + " " + c.Key }
-
-func text(v any) string {
-	b, _ := value.EncodeJSON(v, "")
-	return string(b)
-}
-
-// atTheEnd reports whether a call is made by what a run does at its end.
-func atTheEnd(place string) bool {
-	return strings.Contains(place, ".undo") || strings.Contains(place, "run.on_failed") || strings.Contains(place, "run.finally") || strings.Contains(place, ".finally")
-}
+// kinds of findings that rules of every run are.
+var kinds = map[invariant.FreeRule]Kind{invariant.AfterEnd: AfterEnd, invariant.OneKey: OneKey}
 
 // tookEffect reports whether the request that a call makes took effect before.
 func (w *world) tookEffect(c *machine.Call) bool {
@@ -270,7 +251,7 @@ func (w *world) tookEffect(c *machine.Call) bool {
 	if r != nil {
 		r.held = false
 	}
-	return r != nil && r.key == c.Key && r.effect || w.done[keyOf(c)]
+	return r != nil && r.key == c.Key && r.effect || w.done[invariant.RequestOf(*c)]
 }
 
 // givenUp is told that nobody waits for an answer any more. Whether the service did what
@@ -305,7 +286,7 @@ func (w *world) affected(c *machine.Call, a *alternative) {
 		if w.done == nil {
 			w.done = map[string]bool{}
 		}
-		w.done[keyOf(c)] = true
+		w.done[invariant.RequestOf(*c)] = true
 	}
 	if w.story != nil {
 		w.story.effect(w, c, a)
@@ -565,9 +546,6 @@ func (w *world) take(o *option) {
 		}
 		w.signal(p.at, p.signal.signal, o.alt, p.signal.key)
 	case p.call == nil:
-		if p.id.Kind == machine.KindRunWithin {
-			w.afterEnd = true
-		}
 		w.tell(machine.TimerFired{At: p.at, ID: p.id})
 	default:
 		w.answer(&p, o)
@@ -649,7 +627,7 @@ func (w *world) signal(at time.Duration, name string, a *alternative, key any) {
 func (w *world) answer(p *planned, o *option) {
 	a, c := o.alt, p.call
 	w.went(c.Place, a)
-	if a.fault && atTheEnd(c.Place) {
+	if a.fault && c.Closing {
 		w.undoFault++
 	}
 	effect := a.effect && (!p.effect || w.s.opts.WithoutKeys && !c.Call.Sig.Idempotent)

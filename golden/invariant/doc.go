@@ -9,7 +9,7 @@
 //	m.Begin(invariant.Run{ID: "run_1", Start: start, Input: input})
 //	cfg.Ended = m.StepEnded                  // in the machine.Config of the run
 //	for each event {
-//		m.Moment(at)                           // before machine.Apply
+//		m.Happens(event)                       // before machine.Apply
 //		commands := machine.Apply(event)
 //		for each call among the commands {
 //			m.Called(call)                     // at every attempt
@@ -19,6 +19,8 @@
 //	}
 //	m.RunEnded(machine.Result())
 //	m.Violations()
+//
+// What must be true of every run, whatever its workflow, is judged by [Free] in the same way.
 //
 // What a rule reads is kept up to date by these doings, and a rule is judged only when
 // something of it has changed. Nothing here knows a clock, and equal doings give equal

@@ -170,8 +170,8 @@ type recorder struct {
 	ops   map[machine.ID]machine.Call
 }
 
-func (r *recorder) Moment(at time.Duration) { r.now = at; r.Monitor.Moment(at) }
-func (r *recorder) add(d doing)             { d.at = r.now; r.story.doings = append(r.story.doings, d) }
+func (r *recorder) Happens(ev machine.Event) { r.now = machine.At(ev); r.Monitor.Happens(ev) }
+func (r *recorder) add(d doing)              { d.at = r.now; r.story.doings = append(r.story.doings, d) }
 func (r *recorder) StepEnded(st machine.StepResult) {
 	r.add(doing{step: st.Name, ending: string(st.Ending)})
 	r.Monitor.StepEnded(st)
@@ -306,7 +306,7 @@ invariant "order" {
 		m.Begin(invariant.Run{ID: "run_1", Input: map[string]any{"sku": "lamp", "most": 1}})
 		m.Settled()
 		for i, d := range deeds {
-			m.Moment(d.at)
+			m.Happens(machine.CancelRequested{At: d.at})
 			if d.step != "" {
 				m.StepEnded(machine.StepResult{Name: d.step, Ending: machine.Ending(d.ending)})
 			} else {

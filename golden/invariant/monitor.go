@@ -176,8 +176,8 @@ func (m *Monitor) touch(sl *slot) {
 	m.dirty = true
 }
 
-// Moment says how long the run has taken when the next thing happens.
-func (m *Monitor) Moment(at time.Duration) { m.now = at }
+// Happens is told of an event before the run is.
+func (m *Monitor) Happens(ev machine.Event) { m.now = machine.At(ev) }
 
 // StepEnded is told of every step that has ended, see machine.Config.
 func (m *Monitor) StepEnded(st machine.StepResult) {
@@ -259,6 +259,26 @@ func (m *Monitor) Called(c machine.Call) {
 			m.breaks(r, c.ID.String(), "")
 		}
 	}
+}
+
+// Again is told of a call that is made once more, because the process died that waited for
+// its answer. It is the same call of the run.
+func (m *Monitor) Again(c machine.Call) {
+	i, ok := m.set.opAt[c.Call.Sig]
+	if !ok || slices.ContainsFunc(m.ops[i].open, func(o opened) bool { return o.id == c.ID }) {
+		return
+	}
+	op := &m.ops[i]
+	open := opened{made: made{c.ID, c.Key, m.now}}
+	for _, call := range op.list {
+		if r := call.(map[string]any); r["attempt"] == c.ID.Attempt && r["key"] == c.Key && r["step"] == stepOf(c) {
+			open.record = r
+		}
+	}
+	if m.set.ops[i].listed && open.record == nil {
+		open.record = m.record(c)
+	}
+	op.open = append(op.open, open)
 }
 
 // record is a call as expressions see it.

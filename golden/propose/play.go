@@ -300,10 +300,13 @@ func (p *plan) deed(d *suite.Deed, m *expr.Machine, names map[string]any) {
 		}
 	}
 	at, err := d.At.Duration(m, names)
-	if err != nil || d.Step != "" {
+	if err != nil || d.Step != "" || d.Retry {
 		return
 	}
-	out, line := sim.Deed{At: at, Signal: d.Signal}, fmt.Sprintf("after %s cancel", d.At)
+	out, line := sim.Deed{At: at, Crash: d.Crash, Signal: d.Signal}, fmt.Sprintf("after %s cancel", d.At)
+	if d.Crash {
+		line = fmt.Sprintf("after %s crash", d.At)
+	}
 	if d.Signal != "" {
 		line = fmt.Sprintf("after %s signal %s", d.At, d.Signal)
 		if d.Payload != nil {

@@ -358,7 +358,7 @@ func (p *plan) key() string {
 	b.Write(in)
 	for _, d := range p.deeds {
 		payload, _ := value.EncodeJSON(d.Payload, "")
-		fmt.Fprintf(&b, "|%s %s %s", d.At, d.Signal, payload)
+		fmt.Fprintf(&b, "|%s %v %s %s", d.At, d.Crash, d.Signal, payload)
 	}
 	for _, place := range places {
 		sc := p.answers[place]

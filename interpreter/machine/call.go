@@ -302,7 +302,18 @@ func (m *Machine) send(x *exec, cs *callState) {
 }
 
 func (m *Machine) command(x *exec, cs *callState) Call {
-	return Call{ID: m.callID(x, cs, KindCall), Call: cs.call, Place: x.place(cs.call, 1), Args: cs.args, Context: cs.context, Key: m.key(cs)}
+	return Call{ID: m.callID(x, cs, KindCall), Call: cs.call, Place: x.place(cs.call, 1), Args: cs.args, Context: cs.context, Key: m.key(cs), Closing: m.closes(x.scope)}
+}
+
+// closes reports whether steps belong to something done behind the others, which the end of
+// what it belongs to does not stop.
+func (m *Machine) closes(s *scope) bool {
+	for ; s.then == nil; s = s.of.scope {
+		if s.of == nil {
+			return m.waiter != nil && m.of.closes(m.waiter.scope)
+		}
+	}
+	return true
 }
 
 // key is the idempotency key of a request. Attempts whose outcome may be unknown repeat

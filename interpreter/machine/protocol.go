@@ -33,6 +33,9 @@ type ID struct {
 	run     int32 // 0: the run itself; else a workflow that it called
 }
 
+// Called reports whether it is of a workflow that the run called, and not of the run itself.
+func (id ID) Called() bool { return id.run != 0 }
+
 // String spells "place#attempt", a timer with what it is for: "place#1:timeout".
 func (id ID) String() string {
 	s := id.Place
@@ -148,6 +151,7 @@ type (
 		Args    map[string]any
 		Context *Context // of a handler; nil otherwise
 		Key     string
+		Closing bool // it belongs to an undo, to what a run does at its end, or to the finally of a step
 	}
 	// CancelCall says that nobody waits for an answer any more. One that comes all
 	// the same is ignored.

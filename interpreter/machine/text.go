@@ -66,6 +66,8 @@ func (e Entry) what() string {
 		return e.breaker()
 	case EntryAnswer:
 		return "answer " + e.Outcome + with("", e.Body) + e.retryAfter() + paren(e.Note) + " in " + offset(e.Took)
+	case EntryTakenOver:
+		return "taken over: " + e.Note
 	case EntryDecision:
 		return "decided: " + e.Note
 	case EntrySignal:

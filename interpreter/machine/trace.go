@@ -21,6 +21,7 @@ const (
 	EntryDecision    EntryKind = "decision"     // Place, Attempt, Note (the clause or policy, and why)
 	EntryWait        EntryKind = "wait"         // between attempts: Place, Attempt (the next), Until, Of, Note; for a signal: Place, Attempt, Signal, Key, Until (0: for ever); for a time: Until, Note
 	EntrySignal      EntryKind = "signal"       // Signal, Body (the payload), Note (what became of it, if nobody waited); at the end of a run: Signal, Count, Note
+	EntryTakenOver   EntryKind = "taken_over"   // Note: the process of the run died, and another one has taken over, which makes calls again
 	EntryStepEnded   EntryKind = "step_ended"   // Ending, Body (the result), Took, Note (the reason), Error
 	EntryRunEnded    EntryKind = "run_ended"    // Ending, Body (the output), Error
 )

@@ -38,6 +38,26 @@ func (t timed) id() machine.ID {
 	return machine.ID{}
 }
 
+// outside reports whether it is done to the run from outside.
+func (t timed) outside() bool {
+	switch t.event.(type) {
+	case nil, machine.SignalReceived, machine.CancelRequested, machine.StepResolved, machine.StepRetried:
+		return true
+	}
+	return false
+}
+
+// forget drops all but what is done from outside.
+func (q *queue) forget() {
+	kept := q.heap[:0]
+	for _, t := range q.heap {
+		if t.outside() {
+			kept = append(kept, t)
+		}
+	}
+	q.replace(kept)
+}
+
 func (q *queue) push(at time.Duration, ev machine.Event) {
 	q.heap = append(q.heap, timed{at, q.seq, ev})
 	q.seq++
@@ -82,6 +102,11 @@ func (q *queue) sweep() {
 			kept = append(kept, t)
 		}
 	}
+	q.replace(kept)
+}
+
+// replace makes a part of the heap the whole of it.
+func (q *queue) replace(kept []timed) {
 	clear(q.heap[len(kept):])
 	clear(q.canceled)
 	q.heap = kept

@@ -36,9 +36,10 @@ type Options struct {
 
 // Watcher is told what a run does, as it does it.
 type Watcher interface {
-	Moment(at time.Duration)                        // of what comes next
+	Happens(machine.Event)                          // comes before all that follows from it
 	StepEnded(machine.StepResult)                   // see machine.Config
 	Called(machine.Call)                            // an attempt is made
+	Again(machine.Call)                             // the same one once more, because the process died that waited for its answer
 	Answered(id machine.ID, answer builtins.Answer) // what the service did with it, which may never be heard
 	Settled()                                       // an event is dealt with, and what follows from it
 	RunEnded(*machine.Result)
@@ -47,11 +48,12 @@ type Watcher interface {
 // ErrStopped is the error of a run that Options.Stop gave up.
 var ErrStopped = errors.New("the run was given up")
 
-// Deed is something done from outside at a moment of a run: it is sent a signal, if
-// Signal is set; or a person runs a step again, if Retry is set, or says what it should
-// have returned, if Step is; or it is cancelled.
+// Deed is something done from outside at a moment of a run: its process dies, if Crash is
+// set; or it is sent a signal, if Signal is set; or a person runs a step again, if Retry is
+// set, or says what it should have returned, if Step is; or it is cancelled.
 type Deed struct {
 	At      time.Duration
+	Crash   bool // another process goes on from what was written down, and makes the calls again that were under way
 	Signal  string
 	Payload any // of Signal; nil: nothing
 	Step    string
@@ -59,8 +61,11 @@ type Deed struct {
 	Retry   bool // Step, or "" for all that failed
 }
 
+// event is what the run is told; nil: it is told nothing.
 func (d Deed) event() machine.Event {
 	switch {
+	case d.Crash:
+		return nil
 	case d.Signal != "":
 		return machine.SignalReceived{At: d.At, Name: d.Signal, Payload: d.Payload}
 	case d.Retry:
@@ -81,11 +86,8 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 	if err := Bound(g, opts.Registry); err != nil {
 		return nil, err
 	}
-	cfg := machine.Config{RunID: opts.RunID, CorrelationID: CorrelationID(input), Seed: opts.Seed, Start: opts.Start, Trace: opts.Trace, Cover: opts.Cover}
-	if opts.Watch != nil {
-		cfg.Ended = opts.Watch.StepEnded
-	}
-	d := &driver{m: machine.New(g, input, cfg), opts: opts, correlation: cfg.CorrelationID}
+	d := &driver{graph: g, input: input, opts: opts, correlation: CorrelationID(input)}
+	d.m = machine.New(g, input, d.config())
 	if d.correlation == "" {
 		d.correlation = opts.RunID
 	}
@@ -94,6 +96,7 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 	outside := len(opts.Deeds)
 	for _, deed := range opts.Deeds {
 		d.queue.push(deed.At, deed.event())
+		d.mortal = d.mortal || deed.Crash
 	}
 	for n := 0; !d.m.Done() || outside > 0; n++ {
 		if n > MaxEvents {
@@ -103,27 +106,11 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		if !ok {
 			return nil, &Stuck{d.m.Waiting()}
 		}
-		if opts.Watch != nil {
-			opts.Watch.Moment(next.at)
-		}
-		commands, err := d.m.Apply(next.event)
-		var refused *machine.SignalError
-		if errors.As(err, &refused) && opts.Refused != nil {
-			opts.Refused(next.at, refused)
-			err = nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("at +%s: %w", value.FormatDuration(next.at), err)
-		}
-		switch next.event.(type) {
-		case machine.SignalReceived, machine.CancelRequested, machine.StepResolved, machine.StepRetried:
+		if next.outside() {
 			outside--
 		}
-		for _, c := range commands {
-			d.carryOut(c, next.at)
-		}
-		if opts.Watch != nil {
-			opts.Watch.Settled()
+		if err := d.happens(next); err != nil {
+			return nil, fmt.Errorf("at +%s: %w", value.FormatDuration(next.at), err)
 		}
 		if opts.Stop != nil && opts.Stop() {
 			return nil, ErrStopped
@@ -133,6 +120,34 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		opts.Watch.RunEnded(d.m.Result())
 	}
 	return d.m.Result(), nil
+}
+
+// happens tells the run what happens, and does what follows from it.
+func (d *driver) happens(next timed) error {
+	if next.event == nil {
+		return d.die(next.at)
+	}
+	watch := d.opts.Watch
+	if watch != nil {
+		watch.Happens(next.event)
+	}
+	commands, err := d.m.Apply(next.event)
+	var refused *machine.SignalError
+	switch {
+	case errors.As(err, &refused) && d.opts.Refused != nil:
+		d.opts.Refused(next.at, refused)
+	case err != nil:
+		return err
+	case d.mortal:
+		d.past = append(d.past, next.event)
+	}
+	for _, c := range commands {
+		d.carryOut(c, next.at)
+	}
+	if watch != nil {
+		watch.Settled()
+	}
+	return nil
 }
 
 // CorrelationID is the correlation id an input brings, "" if it brings none.
@@ -171,19 +186,32 @@ func (e *Unbound) Error() string {
 }
 
 type driver struct {
+	graph       *graph.Graph
+	input       map[string]any
 	m           *machine.Machine
 	opts        Options
 	correlation string
 	queue       queue
-	room        [8]timed // the queue of a small run
+	room        [8]timed        // the queue of a small run
+	mortal      bool            // its process may die
+	past        []machine.Event // what was written down, if it is
+}
+
+func (d *driver) config() machine.Config {
+	cfg := machine.Config{RunID: d.opts.RunID, CorrelationID: CorrelationID(d.input), Seed: d.opts.Seed, Start: d.opts.Start, Trace: d.opts.Trace, Cover: d.opts.Cover}
+	if d.opts.Watch != nil {
+		cfg.Ended = d.opts.Watch.StepEnded
+	}
+	return cfg
 }
 
 func (d *driver) carryOut(c machine.Command, now time.Duration) {
 	switch c := c.(type) {
 	case machine.Call:
-		if at, ev, arrives := d.call(c, now); arrives {
-			d.queue.push(at, ev)
+		if d.opts.Watch != nil {
+			d.opts.Watch.Called(c)
 		}
+		d.ask(c, now)
 	case machine.SetTimer:
 		d.queue.push(c.At, machine.TimerFired{At: c.At, ID: c.ID})
 	case machine.CancelCall:
@@ -196,19 +224,17 @@ func (d *driver) carryOut(c machine.Command, now time.Duration) {
 	}
 }
 
-// call asks the service at once and plans when its answer arrives.
-func (d *driver) call(c machine.Call, now time.Duration) (at time.Duration, ev machine.Event, arrives bool) {
+// ask asks the service at once and plans when its answer arrives.
+func (d *driver) ask(c machine.Call, now time.Duration) {
 	op, _ := d.opts.Registry.Lookup(c.Call.Sig.Service, c.Call.Sig.Operation)
-	if d.opts.Watch != nil {
-		d.opts.Watch.Called(c)
-	}
 	a, err := Ask(context.Background(), op, Request(c, d.opts.RunID, d.correlation, d.opts.Seed, d.opts.Start.Add(now)))
 	if d.opts.Watch != nil {
 		d.opts.Watch.Answered(c.ID, told(a, err))
 	}
-	at = now + max(0, a.Latency)
-	ev, arrives = Answered(c, at, a, err)
-	return at, ev, arrives
+	at := now + max(0, a.Latency)
+	if ev, arrives := Answered(c, at, a, err); arrives {
+		d.queue.push(at, ev)
+	}
 }
 
 // told is what a service said; an error is an answer too.

@@ -802,7 +802,7 @@ func (f *testFlow) input(st *syntax.Run, run *suite.Run, g *graph.Graph) {
 }
 
 func (f *testFlow) deed(d *syntax.Deed, g *graph.Graph) *suite.Deed {
-	out := &suite.Deed{At: f.expect(d.At, f.scope, value.TDuration, "after"), Span: d.Span}
+	out := &suite.Deed{At: f.expect(d.At, f.scope, value.TDuration, "after"), Crash: d.Crash, Span: d.Span}
 	if d.Signal != nil {
 		f.signalled(d, g, out)
 		return out

@@ -114,6 +114,9 @@ func (t *typing) source() {
 	if begins && (around == "mock" || around == "when") {
 		t.words(words)
 	}
+	if around == "test" && first(text) == "after" && len(tokens) > 2 && !slices.ContainsFunc(syntax.Deeds, func(w string) bool { return strings.Contains(t.line, " "+w+" ") }) {
+		t.words(syntax.Deeds)
+	}
 	if last == "expect" {
 		t.words(append([]string{"golden"}, syntax.Endings...))
 	}

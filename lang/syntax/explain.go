@@ -36,7 +36,7 @@ var foreign = map[string]string{
 	"for": "a loop is a step: step NAME for x in list { … }", "foreach": "a loop is a step: step NAME for x in list { … }", "each": "a loop is a step: step NAME for x in list { … }",
 	"func": "there are no functions; a let or a step does it", "function": "there are no functions; a let or a step does it", "enum": "a choice is a type: type NAME = \"a\" | \"b\"", "while": "to try again, end a clause with retry", "loop": "to try again, end a clause with retry", "elif": "a condition is `when` on a step or clause, `switch`, or `ensure … else`", "elseif": "a condition is `when` on a step or clause, `switch`, or `ensure … else`", "parallel": "steps run in parallel unless one needs the other",
 	"namespace": "the name of a workflow is dotted: workflow team.name { … }", "from": "write import \"…\"; all that the file declares is known then", "export": "everything a file declares is known to its importers", "default": "a clause for every failure is on failed",
-	"assert": "write ensure … else fail CODE, or in a test expect", "should": "write expect", "cancel": "say when: after 3s cancel", "resolve": "say when: after 1h resolve step { … }",
+	"assert": "write ensure … else fail CODE, or in a test expect", "should": "write expect", "cancel": "say when: after 3s cancel", "crash": "say when: after 20ms crash", "resolve": "say when: after 1h resolve step { … }",
 	"attempts": "write retry 3 attempts", "backoff": "it follows retry: retry 3 attempts, backoff 1s", "jitter": "it follows retry: retry 3 attempts, jitter 10%",
 	"key": "an idempotency key stands behind the arguments of its call: call … { … } key …",
 	"try": "put a clause below the call: on failed { … }", "catch": "put a clause below the call: on failed { … }",

@@ -109,12 +109,13 @@ type (
 		At *Expr `parser:"'clock' @@"`
 	}
 	// Deed is something done from outside at a moment of the next run: it is
-	// cancelled or sent a signal, or a person runs a step again, or says what a failed one
-	// should have returned.
+	// cancelled or sent a signal, its process dies, or a person runs a step again, or says what
+	// a failed one should have returned.
 	Deed struct {
 		Node
 		At      *Expr `parser:"'after' @@"`
 		Cancel  bool  `parser:"( @'cancel'"`
+		Crash   bool  `parser:"| @'crash'"`
 		Signal  *Name `parser:"| 'signal' @@"` // nil: none is sent
 		Payload *Expr `parser:"@@?"`           // nil: {}
 		Retry   bool  `parser:"| @'retry'"`
@@ -141,6 +142,9 @@ type (
 		Cond     *Expr // nil: no expression
 	}
 )
+
+// Deeds lists the words for what may be done from outside.
+var Deeds = []string{"cancel", "crash", "signal", "resolve", "retry"}
 
 // Endings lists what may be expected of a run or step, beside an expression. A run
 // is refused when its input does not fit.

@@ -487,6 +487,9 @@ func (g *trees) testStmt() TestStmt {
 		if g.flip("cancel") {
 			return &Deed{At: g.expr(), Cancel: true}
 		}
+		if g.flip("crash") {
+			return &Deed{At: g.expr(), Crash: true}
+		}
 		name := g.anyName()
 		if g.flip("retry") {
 			return &Deed{At: g.expr(), Retry: true, From: &name}

@@ -525,6 +525,8 @@ func (w *writer) test(n any) {
 		switch {
 		case n.Cancel:
 			w.print(" cancel")
+		case n.Crash:
+			w.print(" crash")
 		case n.Signal != nil:
 			w.print(" signal ", n.Signal.Text)
 			w.with(" ", n.Payload)
