@@ -290,14 +290,15 @@ type mutateText struct {
 func (t *mutateText) begin(r *mutate.Report) { t.r = r }
 
 func (t *mutateText) mutant(v *mutate.Verdict) error {
-	if v.Status != mutate.Survived && !t.c.Verbose || v.Status == mutate.Untried {
+	lives := v.Status == mutate.Survived || v.Status == mutate.Same
+	if !lives && !t.c.Verbose || v.Status == mutate.Untried {
 		return nil
 	}
 	t.line.hide()
 	var b strings.Builder
 	at := t.r.Sources.Position(v.Span.File, v.Span.Start)
 	fmt.Fprintf(&b, "%s:%d:%d: %s  %s\n", v.Span.File, at.Line, at.Column, t.status(v.Status), v.Name)
-	if v.Status == mutate.Survived || t.c.Verbose {
+	if lives || t.c.Verbose {
 		for _, c := range v.Changes(t.r.Source) {
 			for _, l := range c.Old {
 				b.WriteString("  " + t.e.paintOut("- "+l, "31") + "\n")
@@ -308,7 +309,7 @@ func (t *mutateText) mutant(v *mutate.Verdict) error {
 		}
 	}
 	switch v.Status {
-	case mutate.Survived:
+	case mutate.Survived, mutate.Same:
 		b.WriteString(t.remedy(v))
 		b.WriteString("\n")
 	case mutate.Invalid, mutate.Killed, mutate.ByGolden:
@@ -326,6 +327,8 @@ func (t *mutateText) status(s mutate.Status) string {
 	switch s {
 	case mutate.Survived:
 		return t.e.paintOut("survives", "31")
+	case mutate.Same:
+		return "behaves alike"
 	case mutate.Killed:
 		return t.e.paintOut("killed", "32")
 	case mutate.ByGolden:
@@ -350,9 +353,13 @@ func (t *mutateText) noticed(v *mutate.Verdict) string {
 	var b strings.Builder
 	r := v.Remedy
 	switch {
-	case t.c.Plays == 0:
+	case r == nil && v.Alike == nil: // nobody looked
+	case r == nil && v.Alike.Unlike != "":
+		b.WriteString("  no test was found that tells it from the original, though there is a difference: " + v.Alike.Unlike + "\n")
+	case r == nil && v.Alike.Missed:
+		fmt.Fprintf(&b, "  no run was found that gets there (%s compared)\n", plural64(uint64(v.Alike.Runs), "run"))
 	case r == nil:
-		b.WriteString("  no run was found in which it shows: perhaps it means the same\n")
+		fmt.Fprintf(&b, "  %s tells it from the original (%s compared)\n", noRun(v.Alike.Faults), plural64(uint64(v.Alike.Runs), "run"))
 	case r.Test != "":
 		at := t.r.Sources.Position(r.Span.File, r.Span.Start)
 		fmt.Fprintf(&b, "  this would, behind %s:%d of %s:\n", r.File, at.Line, strconv.Quote(r.Test))
@@ -366,6 +373,14 @@ func (t *mutateText) noticed(v *mutate.Verdict) string {
 		}
 	}
 	return b.String()
+}
+
+// noRun says which runs there were.
+func noRun(faults int) string {
+	if faults == 0 {
+		return "no run in which all goes well"
+	}
+	return fmt.Sprintf("no run with up to %s going wrong", plural(faults, "thing"))
 }
 
 func (t *mutateText) end(r *mutate.Report) error {
@@ -386,6 +401,9 @@ func (t *mutateText) end(r *mutate.Report) error {
 	}
 	if n := r.Of(mutate.Equivalent); n > 0 {
 		none = append(none, fmt.Sprintf("%d mean the same", n))
+	}
+	if n := r.Of(mutate.Same); n > 0 {
+		none = append(none, fmt.Sprintf("%d behave alike", n))
 	}
 	if n := r.Of(mutate.Untried); n > 0 {
 		none = append(none, fmt.Sprintf("%d were not tried", n))
@@ -409,14 +427,23 @@ type mutateJSON struct {
 type mutantObject struct {
 	Kind string `json:"kind"` // "mutant"
 	place
-	Slip     string         `json:"slip"`
-	Name     string         `json:"name"`
-	Status   mutate.Status  `json:"status"`
-	Changes  []changeObject `json:"changes"`
-	Reached  int            `json:"reached"`
-	KilledBy *killerObject  `json:"killed_by,omitempty"`
-	Why      string         `json:"why,omitempty"`
-	Remedy   *remedyObject  `json:"remedy,omitempty"`
+	Slip     string          `json:"slip"`
+	Name     string          `json:"name"`
+	Status   mutate.Status   `json:"status"`
+	Changes  []changeObject  `json:"changes"`
+	Reached  int             `json:"reached"`
+	KilledBy *killerObject   `json:"killed_by,omitempty"`
+	Why      string          `json:"why,omitempty"`
+	Remedy   *remedyObject   `json:"remedy,omitempty"`
+	Compared *comparedObject `json:"compared,omitempty"`
+}
+
+// comparedObject is of a mutant that every test passes with, if none was found that would not.
+type comparedObject struct {
+	Faults int    `json:"faults"`
+	Runs   int    `json:"runs"`
+	Unlike string `json:"unlike,omitempty"`
+	Missed bool   `json:"missed,omitempty"`
 }
 
 type changeObject struct {
@@ -457,6 +484,9 @@ func (j *mutateJSON) mutant(v *mutate.Verdict) error {
 			o.Remedy.Text = r.Text
 		}
 	}
+	if a := v.Alike; a != nil {
+		o.Compared = &comparedObject{a.Faults, a.Runs, a.Unlike, a.Missed}
+	}
 	return j.json.Encode(o)
 }
 
@@ -469,9 +499,10 @@ func (j *mutateJSON) end(r *mutate.Report) error {
 		Killed     int      `json:"killed"`
 		ByGolden   int      `json:"killed_by_golden_only"`
 		Survived   int      `json:"survived"`
+		Alike      int      `json:"alike"`
 		Invalid    int      `json:"invalid"`
 		Equivalent int      `json:"equivalent"`
 		Untried    int      `json:"untried"`
 		Score      int      `json:"score"`
-	}{"summary", j.file, r.Tests, r.Mutants(), r.Of(mutate.Killed) + r.Of(mutate.ByGolden), r.Of(mutate.ByGolden), r.Of(mutate.Survived), r.Of(mutate.Invalid), r.Of(mutate.Equivalent), r.Of(mutate.Untried), r.Score()})
+	}{"summary", j.file, r.Tests, r.Mutants(), r.Of(mutate.Killed) + r.Of(mutate.ByGolden), r.Of(mutate.ByGolden), r.Of(mutate.Survived), r.Of(mutate.Same), r.Of(mutate.Invalid), r.Of(mutate.Equivalent), r.Of(mutate.Untried), r.Score()})
 }

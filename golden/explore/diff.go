@@ -24,7 +24,6 @@ type Diff struct {
 	Was      string   // the name of the old one
 	Same     bool     // the definitions mean the same to the last word
 	Declared []string // what is declared otherwise: input, signals, outcomes of services, who waits for whom
-	Found    *Found   // what must not happen; nil: nobody looked
 	Changes  []*Change
 	Inputs   []Input  // that both versions were run with
 	Faults   int      // all runs were compared in which so many things do not go well
@@ -38,9 +37,7 @@ type Diff struct {
 }
 
 // Changed reports whether the versions behave differently.
-func (d *Diff) Changed() bool {
-	return len(d.Changes) > 0 || len(d.Declared) > 0 || d.Found != nil && len(d.Found.Wrong)+len(d.Found.Mended) > 0
-}
+func (d *Diff) Changed() bool { return len(d.Changes) > 0 || len(d.Declared) > 0 }
 
 // Change is one change of behaviour, in all the cases in which it shows.
 type Change struct {
@@ -106,6 +103,7 @@ type job struct {
 	digest string
 	oldAt  []reachedSite
 	newAt  []reachedSite
+	apart  *Pair // for differ.enough; nil: a test sees no difference
 }
 
 // differ compares two versions.
@@ -118,13 +116,25 @@ type differ struct {
 	settled map[string]bool // sites of which that is known
 	all     []*job
 	came    map[string]map[int]bool // inputs with which sites were tried
-	told    map[string]bool         // what exploring has found in either version
 	diff    *Diff
+
+	enough func(*Pair) bool // of [Apart]: shown what a test can tell apart; nil: nobody looks
 }
 
 // Compare runs two versions of a workflow in the same worlds, and says what they do
 // otherwise. It is the same however many workers there are.
 func Compare(old, new *graph.Graph, opts Options) (*Diff, error) {
+	d := newDiffer(old, new, opts)
+	if err := d.begin(); err != nil {
+		return nil, err
+	}
+	d.declared()
+	d.levels()
+	d.gather()
+	return d.diff, nil
+}
+
+func newDiffer(old, new *graph.Graph, opts Options) *differ {
 	if opts.Limit == 0 {
 		opts.Limit = DefaultPairs
 	}
@@ -133,20 +143,8 @@ func Compare(old, new *graph.Graph, opts Options) (*Diff, error) {
 	}
 	opts.Attempts, opts.Items = 1<<30, 1<<30
 	opts.Crash = false
-	d := &differ{pair: newPair(old, new, opts), opts: opts, known: map[string]*job{}, alike: map[string]bool{}, settled: map[string]bool{},
+	return &differ{pair: newPair(old, new, opts), opts: opts, known: map[string]*job{}, alike: map[string]bool{}, settled: map[string]bool{},
 		diff: &Diff{Workflow: new.FullName(), Was: old.FullName(), Same: equal(old, new), Faults: -1}}
-	if err := d.begin(); err != nil {
-		return nil, err
-	}
-	d.declared()
-	if opts.Choices > 0 && !d.diff.Same {
-		d.find()
-	}
-	if !d.diff.Stopped {
-		d.levels()
-	}
-	d.gather()
-	return d.diff, nil
 }
 
 func equal(a, b *graph.Graph) bool {
@@ -182,7 +180,24 @@ func (d *differ) begin() error {
 	if len(d.entries) == 0 {
 		return failed
 	}
+	d.agree()
 	return nil
+}
+
+// agree lets all be well in both versions in the same way.
+func (d *differ) agree() {
+	for _, s := range d.sites {
+		if !s.both() {
+			continue
+		}
+		label := d.old.s.menus.calls[s.old[0]].all[0].label
+		for _, c := range s.new {
+			all := d.new.s.menus.calls[c].all
+			if i := slices.IndexFunc(all, func(a alternative) bool { return a.label == label }); i > 0 {
+				all[0], all[i] = all[i], all[0]
+			}
+		}
+	}
 }
 
 // enter is where a version begins with an input: fields that it does not know are left
@@ -220,9 +235,9 @@ func fitting(t *value.Type, v any) any {
 // levels compares runs level by level: first those in which all goes well, then those in
 // which one thing does not, and so on.
 func (d *differ) levels() {
-	most, limit := d.most(), d.opts.Limit*hard
-	if d.opts.Faults < 0 {
-		limit = d.opts.Limit
+	most, limit := d.opts.Faults, d.opts.Limit*hard
+	if most < 0 {
+		most, limit = 2, d.opts.Limit
 	}
 	var level []*job
 	for i := range d.entries {
@@ -284,6 +299,9 @@ func (d *differ) know(j *job) *job {
 func (d *differ) tryAll(jobs []*job, faults int) bool {
 	for len(jobs) > 0 {
 		n := min(len(jobs), batch)
+		if d.enough != nil {
+			n = min(n, few)
+		}
 		now := jobs[:n]
 		jobs = jobs[n:]
 		each(d.opts.Workers, len(now), func(i int) { d.try(now[i]) })
@@ -291,6 +309,11 @@ func (d *differ) tryAll(jobs []*job, faults int) bool {
 			d.diff.Runs++
 			d.all = append(d.all, j)
 			jobs = append(jobs, d.longer(j)...)
+			if p := j.apart; p != nil {
+				if j.apart = nil; d.enough(p) {
+					return false
+				}
+			}
 		}
 		if d.opts.Progress != nil {
 			d.opts.Progress(Progress{Faults: faults, States: d.diff.Runs + len(jobs), Waiting: len(jobs), Tried: d.diff.Runs})
@@ -302,16 +325,29 @@ func (d *differ) tryAll(jobs []*job, faults int) bool {
 	return true
 }
 
+// few is how many pairs are compared at once if the first that differs may be enough.
+const few = 16
+
 // try compares a pair of runs.
 func (d *differ) try(j *job) {
 	e := d.entries[j.entry]
-	run := func(v *version, r *root, why string) *played {
+	run := func(v *version, r *root, why string) (*played, *story) {
 		if r == nil {
-			return &played{refused: why}
+			return &played{refused: why}, nil
 		}
-		return v.play(r, j.script, nil)
+		var st *story
+		if d.enough != nil {
+			if st = (&story{raw: true}); v == d.old {
+				st.cover = d.opts.Cover
+			}
+		}
+		return v.play(r, j.script, st), st
 	}
-	o, n := run(d.old, e.old, e.why[0]), run(d.new, e.new, e.why[1])
+	o, was := run(d.old, e.old, e.why[0])
+	n, is := run(d.new, e.new, e.why[1])
+	if d.enough != nil {
+		j.apart = d.tellApart(j, o, n, was, is)
+	}
 	j.facts = d.compare(o, n)
 	j.oldAt, j.newAt = o.reached, n.reached
 	j.digest = o.digest() + "\n" + n.digest()

@@ -12,34 +12,32 @@ import (
 
 	"wf/golden/invariant"
 	"wf/golden/propose"
+	"wf/interpreter/machine"
 	"wf/lang/graph"
 )
 
 // Options of [Run]. The zero value explores an example of the input, without cancelling
 // and crashes.
 type Options struct {
-	Inputs      []Input // to begin with
-	Examples    bool    // and with an example of the input's type, and with what differs from the first in what conditions read
-	Faults      int     // at once in a run, at most; negative: all, if that can be afforded, else two
-	Limit       int     // choices that may be tried; 0: DefaultLimit. A search that was asked for a number of faults may take more
-	Attempts    int     // of a call that may each go another way; further ones go as the last of these did. 0: three
-	Items       int     // of a loop that may each go another way; further ones go well, or as the last of these did. 0: two
-	Workers     int     // 0: as many as there are processors. What comes out is the same
-	Cancel      bool    // cancel the run at every moment
-	Crash       bool    // let the process die at every moment
-	Signals     bool    // send signals when nobody waits for them
-	WithoutKeys bool    // services know no idempotency keys: what is asked for again is done again
+	Inputs      []Input       // to begin with
+	Examples    bool          // and with an example of the input's type, and with what differs from the first in what conditions read
+	Faults      int           // at once in a run, at most; negative: all, if that can be afforded, else two
+	Limit       int           // choices that may be tried; 0: DefaultLimit. A search that was asked for a number of faults may take more
+	Attempts    int           // of a call that may each go another way; further ones go as the last of these did. 0: three
+	Items       int           // of a loop that may each go another way; further ones go well, or as the last of these did. 0: two
+	Workers     int           // 0: as many as there are processors. What comes out is the same
+	Cancel      bool          // cancel the run at every moment
+	Crash       bool          // let the process die at every moment
+	Signals     bool          // send signals when nobody waits for them
+	WithoutKeys bool          // services know no idempotency keys: what is asked for again is done again
+	Cover       machine.Cover // of [Apart]: listens to the runs of the old version, one at a time if Workers is 1; nil: nobody
 	Progress    func(Progress)
 	Stop        func() bool // asked often; true ends the search; nil: never
 
+	Heard      *Heard         // what calls answer when all is well; nil: examples
 	Invariants *invariant.Set // of the workflow; nil: none
 	Exact      bool           // tell states apart whose deadlines are nearly as far away; else by a 16th of their length
 
-	Choices int      // [Compare] tries so many in each version to find what must not happen; 0: it does not look for that
-	Demands []Demand // by which [Compare] judges; nil: by what holds for every workflow alone
-
-	apart     bool // tell what is wrong in runs that are cancelled apart from what is in others
-	given     bool // Inputs are where runs begin: none is left out, and none comes beside
 	noMerging bool // of equal states, for tests
 }
 
@@ -57,11 +55,10 @@ type Input struct {
 
 // Progress is how far a search has come.
 type Progress struct {
-	Faults  int    // at once, in the runs that are being tried
-	States  int    // that were found
-	Waiting int    // of these, with something left to try
-	Tried   int    // choices
-	Version string // the one that is explored, "old" or "new"; "": there is but one, or pairs of runs of both are made
+	Faults  int // at once, in the runs that are being tried
+	States  int // that were found
+	Waiting int // of these, with something left to try
+	Tried   int // choices
 }
 
 // Kind is what must not happen.
@@ -89,8 +86,6 @@ type Finding struct {
 	Input  Input
 	Story  []Line
 	Replay *propose.Run // as a test expects it not to be; nil: no test can say it
-
-	Cancelled bool // the run was, before it happened
 }
 
 // End is how a run ended.
@@ -119,23 +114,16 @@ type Line struct {
 	Note bool // it is not the run's, but what is known about the world
 }
 
-// How many attempts of a call, and items of a loop, may each go another way if nobody says
-// otherwise.
-const (
-	usualAttempts = 3
-	usualItems    = 2
-)
-
 // Run explores a workflow. It is the same however many workers there are.
 func Run(g *graph.Graph, opts Options) (*Report, error) {
 	if opts.Limit == 0 {
 		opts.Limit = DefaultLimit
 	}
 	if opts.Attempts == 0 {
-		opts.Attempts = usualAttempts
+		opts.Attempts = 3
 	}
 	if opts.Items == 0 {
-		opts.Items = usualItems
+		opts.Items = 2
 	}
 	if opts.Workers == 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)

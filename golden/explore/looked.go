@@ -306,14 +306,9 @@ func (l looks) variants(t *value.Type, v any) []variant {
 			if _, violations := t.Conform(w.value, nil); len(violations) > 0 || vary.Same(w.value, v) {
 				continue
 			}
-			if slices.ContainsFunc(out, func(o variant) bool { return vary.Same(o.value, w.value) }) {
-				continue
+			if !slices.ContainsFunc(out, func(o variant) bool { return vary.Same(o.value, w.value) }) {
+				out = append(out, w)
 			}
-			name := w.label
-			for n := 2; slices.ContainsFunc(out, func(o variant) bool { return o.label == w.label }); n++ { // of secrets
-				w.label = name + " (" + strconv.Itoa(n) + ")"
-			}
-			out = append(out, w)
 		}
 	}
 	return out[:min(len(out), maxVariants)]
@@ -349,7 +344,7 @@ func instead(t *value.Type, v any, path []string, literals []any, name string) [
 		}
 		if !there {
 			old = value.ExampleOf(f)
-			set(old, labelled(f.Type, at, old), false)
+			set(old, labelled(at, old), false)
 		}
 		for _, w := range instead(f.Type.Req(), old, path[1:], literals, at) {
 			set(w.value, w.label, false)
@@ -374,7 +369,7 @@ func instead(t *value.Type, v any, path []string, literals []any, name string) [
 // others lists values of a type beside v.
 func others(t *value.Type, v any, literals []any, name string) []variant {
 	var out []variant
-	add := func(w any) { out = append(out, variant{w, labelled(t, name, w)}) }
+	add := func(w any) { out = append(out, variant{w, labelled(name, w)}) }
 	switch t.Kind {
 	case value.Bool:
 		add(v != true)
@@ -418,6 +413,15 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 		add("1h")
 	case value.List:
 		list, _ := v.([]any)
+		for _, lit := range literals {
+			if n, ok := lit.(size); ok && len(list) > 0 && int(n) > len(list) {
+				more := slices.Clone(list)
+				for len(more) < int(n) {
+					more = append(more, vary.Another(t.Elem, more[len(more)-1]))
+				}
+				out = append(out, variant{more, strconv.Itoa(int(n)) + " of " + name})
+			}
+		}
 		if len(list) > 0 {
 			out = append(out, variant{[]any{}, "no " + name})
 			out = append(out, variant{append(slices.Clone(list), vary.Another(t.Elem, list[len(list)-1])), strconv.Itoa(len(list)+1) + " of " + name})
@@ -430,10 +434,7 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 	return out
 }
 
-func labelled(t *value.Type, name string, v any) string {
-	if t.Secret {
-		v = value.Mask
-	}
+func labelled(name string, v any) string {
 	switch v := v.(type) {
 	case map[string]any, []any:
 		return "with " + name

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"wf/golden/vary"
 	"wf/lang/effect"
@@ -19,14 +20,15 @@ type alternative struct {
 	status  int
 	class   string
 	headers map[string]string
-	body    any         // an example of what is answered; nil: nothing
-	other   any         // the same with something changed; nil: body is as it is
-	typ     *value.Type // of the body; nil: nothing is known
-	label   string      // "503", "201, state is used"
-	also    []string    // outcomes that go the same way, and are not tried
-	fault   bool        // something went wrong
-	effect  bool        // the service did what it was asked for
-	refusal bool        // the service says that it did not
+	body    any           // an example of what is answered; nil: nothing
+	other   any           // the same with something changed; nil: body is as it is
+	typ     *value.Type   // of the body; nil: nothing is known
+	label   string        // "503", "201, state is used"
+	also    []string      // outcomes that go the same way, and are not tried
+	fault   bool          // something went wrong
+	effect  bool          // the service did what it was asked for
+	refusal bool          // the service says that it did not
+	after   time.Duration // how much later than usual it comes
 }
 
 // kind is how an attempt ends.
@@ -50,6 +52,7 @@ const (
 type menus struct {
 	looks *lookout
 	calls map[*graph.Call]*menu
+	heard *Heard
 }
 
 // menu is the alternatives of one call. The first is that all is well.
@@ -58,8 +61,8 @@ type menu struct {
 	effects bool // its operation changes something
 }
 
-func newMenus(g *graph.Graph) *menus {
-	m := &menus{looks: looksOf(g), calls: map[*graph.Call]*menu{}}
+func newMenus(g *graph.Graph, heard *Heard) *menus {
+	m := &menus{looks: looksOf(g), calls: map[*graph.Call]*menu{}, heard: heard}
 	for _, each := range append([]*graph.Graph{g}, g.Called()...) {
 		each.EachCall(func(c *graph.Call) {
 			if c.Runs == nil {
@@ -125,9 +128,10 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 		if t != nil && t.Kind != value.Any {
 			a.body = value.Example(t)
 		}
-		out.all = append(out.all, a)
-		for _, v := range m.variants(c, t, a.body) {
-			b := a
+		all := m.more(c, p, a)
+		out.all = append(out.all, all...)
+		for _, v := range m.variants(c, t, all[0].body) {
+			b := all[0]
 			b.other, b.label, b.also = v.value, a.label+", "+v.label, nil
 			out.all = append(out.all, b)
 		}
@@ -244,9 +248,9 @@ func (m *menus) payloads(c *graph.Call) []alternative {
 	if t != nil && t.Kind == value.Record {
 		a.body = value.Example(t)
 	}
-	out := []alternative{a}
-	for _, v := range m.variants(c, t, a.body) {
-		b := a
+	out := m.more(c, value.Pattern{Name: value.Received}, a)
+	for _, v := range m.variants(c, t, out[0].body) {
+		b := out[0]
 		b.other, b.label = v.value, a.label+", "+v.label
 		out = append(out, b)
 	}

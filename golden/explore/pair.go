@@ -9,7 +9,6 @@ import (
 	"wf/golden/vary"
 	"wf/lang/effect"
 	"wf/lang/graph"
-	"wf/lang/token"
 	"wf/lang/value"
 )
 
@@ -18,7 +17,7 @@ import (
 type pair struct {
 	old, new *version
 	sites    []*site
-	renamed  Renaming
+	renamed  map[string]string // steps of the old version that have another name now
 }
 
 // version is one of both.
@@ -81,7 +80,7 @@ func (v *version) calls() []*graph.Call {
 // newPair says which calls of both versions are the same one: those in the same place;
 // of an operation that is left on both sides, all that are.
 func newPair(old, new *graph.Graph, opts Options) *pair {
-	p := &pair{old: newVersion(old, opts), new: newVersion(new, opts), renamed: Renaming{}}
+	p := &pair{old: newVersion(old, opts), new: newVersion(new, opts), renamed: map[string]string{}}
 	was, is := p.old.calls(), p.new.calls()
 	drop := func(list []*graph.Call, c *graph.Call) []*graph.Call {
 		return slices.DeleteFunc(list, func(o *graph.Call) bool { return o == c })
@@ -214,29 +213,6 @@ func (p *pair) rename() {
 	}
 }
 
-// Renaming says which steps of the old version have another name in the new one: the calls of
-// both are the same.
-type Renaming map[string]string
-
-// Renamed finds steps with another name.
-func Renamed(old, new *graph.Graph) Renaming { return newPair(old, new, Options{}).renamed }
-
-// Rule is a rule of an invariant with the names that steps have now.
-func (r Renaming) Rule(text string) string {
-	tokens, _, _ := token.Scan("", text)
-	var b strings.Builder
-	at := 0
-	for _, t := range tokens {
-		to, ok := r[text[t.Start:t.End]]
-		if !ok || t.Kind != token.Ident || strings.HasSuffix(text[:t.Start], ".") {
-			continue
-		}
-		b.WriteString(text[at:t.Start] + to)
-		at = t.End
-	}
-	return b.String() + text[at:]
-}
-
 // step is the name of a step of the old version in the new one.
 func (p *pair) step(name string) string {
 	first := firstOf(name)
@@ -249,7 +225,19 @@ func (p *pair) step(name string) string {
 // answers gives the calls of a site one menu: what either version tells apart.
 func (p *pair) answers() {
 	was, is := p.old.s.menus, p.new.s.menus
-	unite(at(was.looks.input, p.old.graph), at(is.looks.input, p.new.graph))
+	times1, counts1 := bounds(p.old.graph)
+	times2, counts2 := bounds(p.new.graph)
+	times, counts := onlyOne(times1, times2), onlyOne(counts1, counts2)
+	sized := func(l looks) looks {
+		for path := range l {
+			for _, n := range counts {
+				l[path] = append(l[path], size(n+1))
+			}
+		}
+		return l
+	}
+	sized(unite(at(was.looks.input, p.old.graph), at(is.looks.input, p.new.graph)))
+	unite(at(is.looks.input, p.new.graph), at(was.looks.input, p.old.graph))
 	for _, s := range p.sites {
 		var all looks
 		for _, c := range s.old {
@@ -258,6 +246,7 @@ func (p *pair) answers() {
 		for _, c := range s.new {
 			all = unite(all, at(is.looks.of, c))
 		}
+		all = sized(all)
 		var patterns []value.Pattern
 		for _, c := range append(slices.Clone(s.old), s.new...) {
 			for _, p := range vary.Patterns(c.Sig) {
@@ -284,6 +273,9 @@ func (p *pair) answers() {
 					m.calls[c] = m.menu(c, patterns, way)
 				} else {
 					m.calls[c] = &menu{all: m.payloads(c)}
+				}
+				if of := m.calls[c]; len(of.all) > 0 {
+					of.all = append(of.all, late(of.all[0], times)...)
 				}
 				list = append(list, m.calls[c])
 			}

@@ -100,7 +100,8 @@ func (v *version) play(r *root, sc script, tell *story) *played {
 	w.story = tell
 	var trace func(machine.Entry)
 	if tell != nil {
-		trace = tell.trace
+		trace, tell.of = tell.trace, w
+		w.cover = tell.cover
 	}
 	out := &played{}
 	w.begin(trace)

@@ -106,12 +106,10 @@ type breach struct {
 	title string
 	rule  string // of an invariant
 	place string
-
-	cancelled bool // the run was
 }
 
 func newSearch(g *graph.Graph, opts Options) *search {
-	s := &search{graph: g, opts: opts, menus: newMenus(g), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
+	s := &search{graph: g, opts: opts, menus: newMenus(g, opts.Heard), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
 	graphs := append([]*graph.Graph{g}, g.Called()...)
 	s.noWayBack = noWayBack(graphs)
 	for _, each := range graphs {
@@ -140,14 +138,12 @@ func (s *search) begin() error {
 	for _, in := range s.opts.Inputs {
 		add(in)
 	}
-	if len(s.roots) == 0 && !s.opts.given || s.opts.Examples {
+	if len(s.roots) == 0 || s.opts.Examples {
 		add(Input{Value: value.Example(s.graph.Input), Label: "an example"})
 	}
 	if len(s.roots) > 0 {
 		s.usual(s.roots[0])
-		if !s.opts.given {
-			s.unlike()
-		}
+		s.unlike()
 	}
 	if len(s.roots) == 0 {
 		return fmt.Errorf("no input of %s is known, and an example does not fit it: give one", s.graph.FullName())
@@ -507,7 +503,7 @@ func (s *search) breach(from int32, g *grown, b breach) {
 	f := s.findings[b.cause]
 	if f == nil {
 		r, path := s.pathTo(from)
-		f = &found{Finding: Finding{Kind: b.kind, Title: b.title, Rule: b.rule, Place: b.place, Faults: int(g.faults), Cancelled: b.cancelled}, root: r, path: append(path, g.path...)}
+		f = &found{Finding: Finding{Kind: b.kind, Title: b.title, Rule: b.rule, Place: b.place, Faults: int(g.faults)}, root: r, path: append(path, g.path...)}
 		s.findings[b.cause] = f
 		s.order = append(s.order, b.cause)
 	}

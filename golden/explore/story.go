@@ -15,6 +15,11 @@ import (
 type story struct {
 	lines []Line
 	lost  map[machine.ID]propose.Lost
+
+	raw     bool            // entries are kept as they are, and not told as lines
+	entries []machine.Entry // of the trace; nil unless raw
+	cover   machine.Cover   // listens to the run; nil: nobody
+	of      *world          // nil unless [version.play] tells
 }
 
 // scenario is the run with what a test expects of it that the finding breaks. A test knows
@@ -49,10 +54,17 @@ func isWord(s string) bool {
 }
 
 func (s *story) note(at time.Duration, text string) {
+	if s.raw {
+		return
+	}
 	s.lines = append(s.lines, Line{At: at, Text: text, Note: true})
 }
 
 func (s *story) trace(e machine.Entry) {
+	if s.raw {
+		s.entries = append(s.entries, e)
+		return
+	}
 	s.lines = append(s.lines, Line{At: e.At, Text: e.Line()})
 }
 

@@ -29,6 +29,7 @@ type planned struct {
 	call   *machine.Call // nil: a timer, or a signal
 	signal *chance       // somebody waits for a signal
 	effect bool          // of a call: an earlier attempt of the request took effect
+	late   *alternative  // how it will be answered, later; nil: that is open
 }
 
 // chance is a wait that a signal may end.
@@ -88,6 +89,7 @@ type world struct {
 	reading   bool               // what is read again was judged before
 	seen      int                // violations
 	story     *story             // nil: nobody listens
+	cover     machine.Cover      // listens, too; nil: nobody
 }
 
 // open is a choice that was made for the time being.
@@ -135,7 +137,7 @@ func (w *world) config(trace func(machine.Entry)) machine.Config {
 		if w.monitor != nil && !w.reading {
 			w.monitor.StepEnded(st)
 		}
-	}, RunID: runID, CorrelationID: sim.CorrelationID(w.root.input), Seed: 1, Start: golden.Start, Trace: trace}
+	}, RunID: runID, CorrelationID: sim.CorrelationID(w.root.input), Seed: 1, Start: golden.Start, Trace: trace, Cover: w.cover}
 }
 
 const runID = "run_1"
@@ -406,6 +408,8 @@ func (w *world) settled() bool {
 func (w *world) ways(out []option, i int) []option {
 	p := &w.plans[i]
 	switch {
+	case p.late != nil:
+		return append(out, option{plan: i, alt: p.late})
 	case p.signal != nil:
 		menu := w.s.menus.calls[p.signal.call]
 		for j := range menu.all {
@@ -538,6 +542,11 @@ func (w *world) take(o *option) {
 	}
 	p := w.plans[o.plan]
 	w.plans = slices.Delete(w.plans, o.plan, o.plan+1)
+	if o.alt != nil && o.alt.after > 0 && p.late == nil {
+		p.at, p.late = p.at+o.alt.after, o.alt
+		w.plans = append(w.plans, p)
+		return
+	}
 	switch {
 	case p.signal != nil:
 		if o.alt == nil {

@@ -24,25 +24,27 @@ type lazy struct {
 }
 
 // remedy looks for what would notice a mutant: first among the runs of the tests there are,
-// then among others.
-func (t *trial) remedy(mutant version) *Remedy {
+// then among others like them, and then among all.
+func (t *trial) remedy(v *Verdict, mutant version) {
 	loaded := make([]*lang.Program, len(t.suites))
 	for i, s := range t.suites {
 		p, problems := t.load(s.name, mutant, s.program.Parsed, false)
 		if problems.HasErrors() {
-			return nil
+			return
 		}
 		loaded[i] = p
-		if r := t.lacking(s, p, mutant); r != nil {
-			return r
+		if v.Remedy = t.lacking(s, p, mutant); v.Remedy != nil {
+			return
 		}
 	}
 	for i, s := range t.suites {
-		if r := t.fresh(s, loaded[i], mutant); r != nil {
-			return r
+		if v.Remedy = t.fresh(s, loaded[i], mutant); v.Remedy != nil {
+			return
 		}
 	}
-	return nil
+	if v.Remedy, v.Alike = t.explored(v, loaded, mutant); v.Alike != nil && v.Alike.Unlike == "" && !v.Alike.Missed {
+		v.Status = Same
+	}
 }
 
 // lacking finds a test whose run is another one with the mutant, though nothing that the
@@ -152,17 +154,8 @@ func (t *trial) fresh(s *tests, p *lang.Program, mutant version) *Remedy {
 		}
 		var out *Remedy
 		rehearsal.Compare(g, func(sc *propose.Scenario) bool {
-			title := sc.Title
-			for n := 2; slices.ContainsFunc(s.all, func(own *test) bool { return own.name == title }); n++ {
-				title = fmt.Sprintf("%s (%d)", sc.Title, n)
-			}
-			text := sc.Text(title)
-			src := strings.TrimRight(string(s.program.Sources[s.name]), "\n")
-			if !t.tells(s, src+"\n\n"+text, title, mutant) {
-				return false
-			}
-			out = &Remedy{File: s.name, Title: title, Text: propose.LaidOut(s.name, text), Expect: sc.Expect, scenario: sc}
-			return true
+			out = t.accepted(s, sc, mutant)
+			return out != nil
 		})
 		if out != nil {
 			return out

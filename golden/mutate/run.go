@@ -16,6 +16,7 @@ import (
 	"wf/builtins"
 	"wf/golden"
 	"wf/golden/cover"
+	"wf/golden/explore"
 	"wf/golden/propose"
 	"wf/lang"
 	"wf/lang/check"
@@ -44,11 +45,12 @@ type Options struct {
 type Status string
 
 // What comes of a mutant. Only those that are killed, by whatever, and those that survive
-// count: the others are no other workflow.
+// count: the others are no other workflow, or behave as if they were none.
 const (
 	Killed     Status = "killed"        // an expectation or a mock of a test fails, or the tests are wrong with it
 	ByGolden   Status = "killed_golden" // only a golden trace differs, which is easily accepted
 	Survived   Status = "survived"      // every test passes
+	Same       Status = "alike"         // every test passes, and no run was found that tells it from the original
 	Invalid    Status = "invalid"       // the definition is wrong
 	Equivalent Status = "equivalent"    // the definition means the same
 	Untried    Status = "untried"       // the trial was given up before
@@ -64,6 +66,7 @@ type Verdict struct {
 	Code    diag.Code // of that
 	Reached int       // tests that get to the place
 	Remedy  *Remedy   // of a survivor; nil if none was found
+	Alike   *Alike    // of one without a remedy; nil if nobody looked
 }
 
 // Remedy is what would notice a mutant.
@@ -199,6 +202,7 @@ type trial struct {
 	report   *Report
 
 	rehearsals map[string]*lazy // by workflow
+	heard      explore.Heard    // what services answer in the tests
 }
 
 // tests are a test file that runs a workflow of the definition.
@@ -343,6 +347,7 @@ func (t *trial) baseline(s *tests) error {
 		own := of(r)
 		own.length += len(mine.Entries)
 		s.longest = max(s.longest, len(mine.Entries))
+		t.heard.Hear(mine.Graph, mine.Entries)
 		s.seen[run{r.Name, mine.Number}] = propose.See(mine.Graph, mine.Result, mine.Entries)
 	}
 	opts.Reached = func(r *golden.Result, rec *cover.Recorder) {
@@ -479,7 +484,7 @@ func (t *trial) try(v *Verdict) {
 		return
 	}
 	if v.Status = Survived; t.opts.Plays >= 0 {
-		v.Remedy = t.remedy(mutant)
+		t.remedy(v, mutant)
 	}
 }
 

@@ -205,3 +205,69 @@ func TestRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// only is the one mutant of a kind that survives; the test fails if there is another number.
+func only(t *testing.T, report *mutate.Report) *mutate.Verdict {
+	t.Helper()
+	var out []*mutate.Verdict
+	for _, v := range report.Verdicts {
+		if v.Status == mutate.Survived || v.Status == mutate.Same {
+			out = append(out, v)
+		}
+	}
+	if len(out) != 1 {
+		t.Fatalf("%d survive", len(out))
+	}
+	return out[0]
+}
+
+// TestExplored plants one defect each that neither the runs of the tests nor runs like them
+// show, and looks at what exploring says of it.
+func TestExplored(t *testing.T) {
+	for name, c := range map[string]struct {
+		flow, tests, kind string
+		want              []string // in the new test; nil: there is none
+		status            mutate.Status
+		unlike            string
+		missed            bool
+	}{
+		"a bound of time": {
+			flow:  "service shop { operation ask { 200 } }\nworkflow w {\n  within 3d\n  step a { call shop.ask }\n}",
+			tests: "mock shop { operation ask { 200 } }\ntest \"t\" {\n  run w\n  expect completed\n}",
+			kind:  "setting", status: mutate.Survived,
+			want: []string{"200 after 3d1", "expect failed DEADLINE"},
+		},
+		"items at once": {
+			flow:  "service shop { operation ask { input { n int }, 200 } }\nworkflow w {\n  input { list [int] }\n  step a for n in input.list { limit 3\n call shop.ask { n: n } }\n}",
+			tests: "mock shop { operation ask { 200 } }\ntest \"t\" {\n  run w { list: [1, 2] }\n  expect completed\n}",
+			kind:  "count", status: mutate.Survived,
+			want: []string{"list: [", "expect calls(shop.ask)[3].at"},
+		},
+		"a clause that does what the next one does": {
+			flow:  "service shop { operation ask { 200, 404, 503 } }\nworkflow w {\n  step a {\n    call shop.ask\n    on 404, failed { degrade nil }\n  }\n}",
+			tests: "mock shop { operation ask { 200 } }\ntest \"t\" {\n  run w\n  expect completed\n}\ntest \"f\" {\n  mock shop.ask { 503 always }\n  run w\n  expect degraded\n}",
+			kind:  "narrow", status: mutate.Same,
+		},
+		"what a signal may be": {
+			flow:  "workflow w {\n  signal go { by string nonempty }\n  step a { wait for go within 1d }\n}",
+			tests: "test \"t\" {\n  after 1h signal go { by: \"ada\" }\n  run w\n  expect completed\n}",
+			kind:  "rule", status: mutate.Survived, unlike: "signal go.by",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys := fstest.MapFS{"a/flow.wf": {Data: []byte(c.flow)}, "a/flow_test.wf": {Data: []byte("import \"flow.wf\"\n" + c.tests)}}
+			v := only(t, tried(t, fsys, []string{"a/flow_test.wf"}, mutate.Options{Kinds: []string{c.kind}}))
+			if v.Status != c.status || (v.Remedy != nil) != (c.want != nil) {
+				t.Fatalf("%s: %s, %+v, %+v", v.Name, v.Status, v.Remedy, v.Alike)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(v.Remedy.Text, want) {
+					t.Errorf("%q is not in\n%s", want, v.Remedy.Text)
+				}
+			}
+			if a := v.Alike; c.want == nil && (a == nil || a.Missed != c.missed || !strings.HasPrefix(a.Unlike, c.unlike) || (a.Unlike == "") != (c.unlike == "")) {
+				t.Errorf("%+v", a)
+			}
+		})
+	}
+}

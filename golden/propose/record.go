@@ -119,6 +119,7 @@ type record struct {
 	secrets  map[string]string // what stands in place of a text that must not be written
 	madeUp   []string          // where
 	doubts   []string
+	brief    bool // what goes without saying is left out
 }
 
 // sent is a call that was made.
@@ -497,7 +498,15 @@ func (rec *record) lost(s *sent, l Lost) string {
 }
 
 // after is how long an answer took.
-func (rec *record) after(s *sent) string { return " after " + value.FormatDuration(rec.now-s.now) }
+func (rec *record) after(s *sent) string {
+	if took := rec.now - s.now; !rec.brief || took != latency {
+		return " after " + value.FormatDuration(took)
+	}
+	return ""
+}
+
+// latency of an answer of which a mock says nothing.
+const latency = 10 * time.Millisecond
 
 // never is how long an answer takes that nobody waited for.
 const never = 366 * 24 * time.Hour
@@ -533,17 +542,7 @@ func (rec *record) file(definition string) string {
 	}
 	fmt.Fprintf(&b, "\ntest %s {\n", text(comment(name)))
 	fmt.Fprintf(&b, "  seed %d\n  clock time(%s)\n", int64(r.Seed), text(r.Start.UTC().Format(time.RFC3339Nano)))
-	for _, m := range rec.mocks() {
-		b.WriteString(m)
-	}
-	for _, d := range rec.deeds {
-		b.WriteString("  " + d + "\n")
-	}
-	fmt.Fprintf(&b, "  run %s", g.FullName())
-	if in := source(g.Input, rec.told(g.Input, any(r.Input))); in != "{ }" {
-		b.WriteString(" " + in)
-	}
-	b.WriteString("\n")
+	b.WriteString(strings.Join(rec.lines(), ""))
 	for _, e := range r.Expect {
 		b.WriteString("  expect " + e + "\n")
 	}

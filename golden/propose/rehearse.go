@@ -41,6 +41,8 @@ type Scenario struct {
 	Title  string   // what is special about it, in a few words
 	Body   string   // what stands in its test, as far as run NAME …, without expectations
 	Expect []string // what the workflow does and the other version does not, as it stands behind expect
+
+	mocks []string // with which Body begins
 }
 
 // Text is the scenario as a test file says it.

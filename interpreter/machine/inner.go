@@ -335,7 +335,8 @@ func (m *Machine) itemDone(x *exec, s *scope) {
 	case in.first > 0 && len(in.won) == in.first:
 		kept := len(x.scope.effects)
 		m.abandonItems(x, "enough items completed")
-		vain = x.scope.takeFrom(kept)
+		vain = slices.Clone(x.scope.effects[kept:])
+		x.scope.effects = x.scope.effects[:kept]
 	case in.first > 0 && len(in.items)-in.failures < in.first:
 		m.abandonItems(x, "too many items failed")
 	default:

@@ -206,7 +206,11 @@ func (m *Machine) shut(s *scope) {
 	}
 	m.scopes[s.seq] = nil
 	if s.of != nil {
-		s.handOn(s.of.scope, s.of.step)
+		for _, e := range s.effects {
+			e.step = s.of.step
+		}
+		s.of.scope.effects = append(s.of.scope.effects, s.effects...)
+		s.effects = nil
 	}
 }
 

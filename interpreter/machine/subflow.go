@@ -220,7 +220,11 @@ func (m *Machine) returned(c *Machine) {
 	case !completed || len(c.root.effects) == 0 || cs.call.Undo != nil:
 		m.runs[c.seq] = nil
 	default: // what it did is an effect of the step now
-		c.root.handOn(x.scope, x.step)
+		for _, e := range c.root.effects {
+			e.step = x.step
+		}
+		x.scope.effects = append(x.scope.effects, c.root.effects...)
+		c.root.effects = nil
 	}
 	a := answer{class: string(r.Ending), body: r.Output}
 	switch {

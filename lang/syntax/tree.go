@@ -342,12 +342,10 @@ type (
 		When     *Expr     `parser:"( 'when' @@ )?"` // nil: always
 		Stmts    []Stmt    `parser:"'{' @@* '}'"`
 	}
-	// Undo says how to take back what the call above it did, or may have done: as long as
-	// none of the steps named by Until has completed.
+	// Undo says how to take back what the call above it did, or may have done.
 	Undo struct {
 		Node
-		Until []Name `parser:"'undo' ( 'until' @@ ( ',' @@ )* )?"` // nil: always
-		Stmts []Stmt `parser:"'{' @@* '}'"`
+		Stmts []Stmt `parser:"'undo' '{' @@* '}'"`
 	}
 	// Switch goes one of several ways: the first arm that has a value equal to Value or,
 	// without one, whose condition holds.

@@ -356,36 +356,22 @@ func (r *yamlReader) undo(entries []yentry) []Stmt {
 	if e == nil {
 		return nil
 	}
-	undo := &Undo{Node: e.at()}
-	var said []yentry
-	undo.Stmts, said = r.asideWith(*e, undoKeys)
-	if until := find(said, "until"); until != nil {
-		for _, v := range r.stringList(until.value, "until") {
-			undo.Until = append(undo.Until, name(v))
-		}
-	}
-	return []Stmt{undo}
+	return []Stmt{&Undo{e.at(), r.aside(*e)}}
 }
 
-// aside reads a block that is executed like a step and is none.
+// aside reads a block that is executed like a step and is none: a list of statements, or
+// a mapping with settings, too.
 func (r *yamlReader) aside(e yentry) []Stmt {
-	stmts, _ := r.asideWith(e, asideKeys)
-	return stmts
-}
-
-// asideWith reads such a block: a list of statements, or a mapping with settings, too, whose
-// entries it returns as well.
-func (r *yamlReader) asideWith(e yentry, keys map[string]yamlKey) ([]Stmt, []yentry) {
 	switch {
 	case e.value.kind == yList:
-		return r.block(e.value, inStep), nil
+		return r.block(e.value, inStep)
 	case e.value.kind != yMap:
 		r.errorf(CodeYAMLType, e.value.span, "%s takes a list of statements, not %s", e.key.text, e.value.describe())
 		r.gaps = true
-		return nil, nil
+		return nil
 	}
-	entries := r.entries(e.value, keys, e.key.text)
-	return append(r.settings(entries, e.key.text), r.statements(entries, inStep)...), entries
+	entries := r.entries(e.value, asideKeys, e.key.text)
+	return append(r.settings(entries, e.key.text), r.statements(entries, inStep)...)
 }
 
 func (r *yamlReader) clause(v *yvalue) *On {

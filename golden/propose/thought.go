@@ -1,0 +1,68 @@
+package propose
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"wf/interpreter"
+	"wf/interpreter/machine"
+)
+
+// ScenarioOf says a run that was thought up, with the seed and the clock that tests have,
+// as a scenario that can stand in any file that tests its workflow. What such a file would
+// do anyway is left out. The error says why no test is like the run.
+func ScenarioOf(r Run) (*Scenario, error) {
+	rec := &record{run: r, calls: map[machine.ID]*sent{}, timers: map[machine.ID]time.Duration{}, secrets: map[string]string{}, brief: true}
+	m := machine.New(r.Graph, r.Input, r.config(nil))
+	if err := interpreter.Replay(m, r.Events, nil); err != nil {
+		return nil, err
+	}
+	rec.result = m.Result()
+	if err := rec.play(); err != nil {
+		return nil, err
+	}
+	return &Scenario{Title: comment(shortened(r.Name)), Body: strings.Join(rec.lines(), ""), Expect: r.Expect, mocks: rec.mocks()}, nil
+}
+
+// Refused is the scenario of a run that is refused for its input.
+func Refused(r Run) *Scenario {
+	rec := &record{run: r, secrets: map[string]string{}, brief: true}
+	return &Scenario{Title: comment(shortened(r.Name)), Body: strings.Join(rec.lines(), ""), Expect: r.Expect}
+}
+
+// lines are those of a test as far as run NAME …, each statement in one.
+func (rec *record) lines() []string {
+	g := rec.run.Graph
+	out := rec.mocks()
+	for _, d := range rec.deeds {
+		out = append(out, "  "+d+"\n")
+	}
+	run := "  run " + g.FullName()
+	if in := source(g.Input, rec.told(g.Input, any(rec.run.Input))); in != "{ }" {
+		run += " " + in
+	}
+	return append(out, run+"\n")
+}
+
+// shortened is a name that is not too long.
+func shortened(name string) string {
+	if r := []rune(name); len(r) > maxName {
+		return string(r[:maxName-1]) + "…"
+	}
+	return name
+}
+
+// Shortened is the scenario without the mocks that it does as well without: enough says
+// whether one is still what it should be.
+func (s *Scenario) Shortened(enough func(*Scenario) bool) *Scenario {
+	for i := len(s.mocks) - 1; i >= 0; i-- {
+		less := *s
+		less.mocks = slices.Delete(slices.Clone(s.mocks), i, i+1)
+		less.Body = strings.Join(less.mocks, "") + s.Body[len(strings.Join(s.mocks, "")):]
+		if enough(&less) {
+			s = &less
+		}
+	}
+	return s
+}
