@@ -26,7 +26,7 @@ func TestPlantedDefects(t *testing.T) {
 	services := builtins.New()
 	mocks.Register(services, mocks.Options{Seed: 1})
 	planted := map[string]int{}
-	for _, file := range append(files, "inner_test.wf", "guards_test.wf") {
+	for _, file := range append(files, "inner_test.wf", "guards_test.wf", "pivots_test.wf") {
 		definition := strings.TrimSuffix(file, "_test.wf") + ".wf"
 		opts := mutate.Options{Catalog: services, Plays: -1, Limit: few,
 			Builtins: func() builtins.Services { return mocks.NewWorld(mocks.Options{Seed: 1}) }}
@@ -70,7 +70,8 @@ const few = 40
 // shipped is the shipped workflows, and one more that has whatever steps inside steps can
 // have, with tests that notice each defect in it.
 var shipped = overlay{FS: workflows.FS, over: fstest.MapFS{"inner.wf": {Data: []byte(innerFlow)}, "inner_test.wf": {Data: []byte(innerTests)},
-	"guards.wf": {Data: []byte(guardFlow)}, "guards_test.wf": {Data: []byte(guardTests)}}}
+	"guards.wf": {Data: []byte(guardFlow)}, "guards_test.wf": {Data: []byte(guardTests)},
+	"pivots.wf": {Data: []byte(pivotFlow)}, "pivots_test.wf": {Data: []byte(pivotTests)}}}
 
 const innerFlow = `
 service shop {
@@ -171,6 +172,88 @@ test "nowhere" {
   expect pick degraded
   expect pick == { id: 0, name: "nowhere" }
   expect output.from == "nowhere" and output.closed == "nowhere"
+}
+`
+
+const pivotFlow = `
+service bank {
+  operation pay { input { what string }, 200, 5xx }
+  operation back idempotent { input { what string }, 200 }
+}
+workflow pivots {
+  step items for i in [1, 2] {
+    call bank.pay { what: "item ${i}" }
+    undo until shelf { call bank.back { what: "item ${i}" } }
+  }
+  step shelf after items {
+    step hold {
+      call bank.pay { what: "hold" }
+      undo until keep { call bank.back { what: "hold" } }
+    }
+    step keep after hold { call bank.pay { what: "keep" } }
+    step seal after keep {
+      timeout 5s
+      call bank.pay { what: "seal" }
+      undo until seal { call bank.back { what: "seal" } }
+    }
+    on failed { degrade nil }
+  }
+  step note when shelf == nil {
+    call bank.pay { what: "note" }
+  }
+  step close_up after note { call bank.pay { what: "last" } }
+}
+`
+
+const pivotTests = `
+import "pivots.wf"
+mock bank {
+  operation pay { 200 always }
+  operation back { 200 always }
+}
+let paid = ["item 1", "item 2", "hold", "keep", "seal"]
+test "all is well" {
+  run pivots {}
+  expect completed
+  expect note skipped
+  expect map(calls(bank.pay), .args.what) == concat(paid, ["last"])
+  expect len(calls(bank.back)) == 0
+}
+test "behind all" {
+  mock bank.pay { when input.what == "last" { 503 }, pass always }
+  run pivots {}
+  expect failed HTTP_503
+  expect run.ending == "failed"
+  expect len(calls(bank.back)) == 0
+}
+test "nothing is known of the seal" {
+  mock bank.pay { when input.what == "seal" { timeout }, when input.what == "note" { 503 }, pass always }
+  run pivots {}
+  expect failed HTTP_503
+  expect shelf degraded
+  expect ended(shelf.seal) - started(shelf.seal) == 5s
+  expect map(calls(bank.back), .args.what) == ["seal"]
+}
+test "it is not kept" {
+  mock bank.pay { when input.what == "keep" { 503 }, pass always }
+  run pivots {}
+  expect degraded
+  expect note completed
+  expect map(calls(bank.pay), .args.what) == ["item 1", "item 2", "hold", "keep", "note", "last"]
+  expect map(calls(bank.back), .args.what) == ["hold"]
+}
+test "nobody knows whether it is held" {
+  mock bank.pay { when input.what == "hold" { 503 }, when input.what == "last" { 503 }, pass always }
+  run pivots {}
+  expect failed HTTP_503
+  expect map(calls(bank.pay), .args.what) == ["item 1", "item 2", "hold", "note", "last"]
+  expect map(calls(bank.back), .args.what) == ["hold"]
+}
+test "one item fails" {
+  mock bank.pay { when input.what == "item 2" { 503 }, pass always }
+  run pivots {}
+  expect run.ending == "compensated"
+  expect map(calls(bank.back), .args.what) == ["item 2", "item 1"]
 }
 `
 

@@ -25,6 +25,7 @@ type Options struct {
 	Environment  string        // YAML: which of its environments to merge in; "": none
 	StubHandlers bool          // YAML: take any handler_class as registered
 	Probe        bool          // compile expressions with probes, so that coverage sees which way each goes
+	Uncalled     bool          // invariants may be about operations that no run calls, because another version of the workflow does
 	Index        bool          // make an index of the names, for editors
 	Typed        diag.Span     // with Index: where a name stands that is being typed, see Program.Known
 	Parsed       Parsed        // files that were read before and are not read again; nil: none
@@ -115,7 +116,7 @@ func Load(fsys fs.FS, name string, opts Options) (*Program, diag.List) {
 	}
 	p.Tree = l.unit.Main
 	lost := l.lost()
-	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Probe: opts.Probe, Index: opts.Index, Typed: opts.Typed, Thorough: opts.Thorough, Cache: opts.Cache})
+	res, problems := check.Check(l.unit, check.Options{Catalog: opts.Catalog, StubHandlers: opts.StubHandlers, Uncalled: opts.Uncalled, Probe: opts.Probe, Index: opts.Index, Typed: opts.Typed, Thorough: opts.Thorough, Cache: opts.Cache})
 	p.known(opts.Typed, slices.Concat(problems, l.problems))
 	for _, d := range problems {
 		if lost.leads(d) {

@@ -12,8 +12,6 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"wf/golden/explore"
-	"wf/lang"
-	"wf/lang/graph"
 	"wf/lang/value"
 )
 
@@ -24,6 +22,7 @@ type diffCmd struct {
 	Faults   string `help:"How many things may go another way than well in one run. If it is not given, two, if that can be afforded." placeholder:"N"`
 	Input    string `short:"i" help:"JSON file with the input to compare with, instead of those of the tests; - reads standard input." placeholder:"FILE" predictor:"file"`
 	Limit    int    `help:"How many pairs of runs are made before one thing at once has to do." default:"20000"`
+	Choices  int    `help:"How many choices are tried in each version to find what must not happen; 0: it is not looked for." default:"50000"`
 	Runs     bool   `help:"Show of each change a run, line by line."`
 	Format   string `help:"text, json or markdown." enum:"text,json,markdown" default:"text"`
 	Jobs     int    `short:"j" help:"Workers; as many as there are processors if not given. The result is the same." placeholder:"N"`
@@ -51,7 +50,7 @@ Examples:
 
 // Run compares.
 func (c *diffCmd) Run(e *env) error {
-	opts := explore.Options{Faults: -1, Limit: c.Limit, Workers: c.Jobs, Cancel: true, Signals: true}
+	opts := explore.Options{Faults: -1, Limit: c.Limit, Choices: c.Choices, Workers: c.Jobs, Cancel: true, Signals: true}
 	if c.Faults != "" {
 		n, err := strconv.Atoi(c.Faults)
 		if err != nil || n < 0 {
@@ -61,6 +60,9 @@ func (c *diffCmd) Run(e *env) error {
 	}
 	if c.Limit < 1 {
 		return wrong("--limit takes a number from 1 on, not %d", c.Limit)
+	}
+	if c.Choices < 0 {
+		return wrong("--choices takes a number from 0 on, not %d", c.Choices)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
@@ -78,12 +80,17 @@ func (c *diffCmd) Run(e *env) error {
 	line := newProgressLine(e, c.Format == "text")
 	opts.Progress = func(at explore.Progress) { line.show(func() string { return comparedSoFar(at) }) }
 	opts.Stop = func() bool { return ctx.Err() != nil }
-	d, err := explore.Compare(old, fresh, opts)
+	var declared, unjudged []string
+	if c.Choices > 0 {
+		opts.Demands, declared, unjudged = demands(old, fresh)
+	}
+	d, err := explore.Compare(old.graph, fresh.graph, opts)
 	line.hide()
 	if err != nil {
 		return wrong("%s: %v", c.New, err)
 	}
-	show := &compared{e: e, d: d, runs: c.Runs}
+	d.Declared = append(d.Declared, declared...)
+	show := &compared{e: e, d: d, runs: c.Runs, unjudged: unjudged}
 	switch c.Format {
 	case "json":
 		err = show.json()
@@ -103,29 +110,11 @@ func (c *diffCmd) Run(e *env) error {
 	return nil
 }
 
-// load reads one version, and adds the inputs of its tests.
-func (c *diffCmd) load(e *env, file string, opts *explore.Options) (*graph.Graph, error) {
-	p, err := e.load(file, lang.Options{Catalog: services(1), StubHandlers: true})
-	if err != nil {
-		return nil, err
-	}
-	g, err := p.Workflow(c.Workflow)
-	if err != nil {
-		return nil, wrong("%s: %v", file, err)
-	}
-	if c.Input != "" && len(opts.Inputs) > 0 {
-		return g, nil // standard input is read once
-	}
-	one := explore.Options{}
-	if _, _, err := beginnings(e, file, g, c.Input, &one); err != nil {
-		return nil, err
-	}
-	opts.Inputs, opts.Examples = append(opts.Inputs, one.Inputs...), one.Examples
-	return g, nil
-}
-
 // comparedSoFar says how far a comparison is.
 func comparedSoFar(at explore.Progress) string {
+	if at.Version != "" {
+		return fmt.Sprintf("the %s version, %s at once: %s tried, %s to go", at.Version, plural(at.Faults, "fault"), plural64(uint64(at.Tried), "choice"), thousands(uint64(at.Waiting)))
+	}
 	return fmt.Sprintf("%s at once: %s compared, %s to go", plural(at.Faults, "fault"), plural64(uint64(at.Tried), "pair"), thousands(uint64(at.Waiting)))
 }
 
@@ -134,11 +123,17 @@ type compared struct {
 	e    *env
 	d    *explore.Diff
 	runs bool
+
+	unjudged []string // which rules of the new version's tests say nothing of a version
 }
 
 func (x *compared) text() {
 	w, d := x.e.stdout, x.d
-	fmt.Fprintf(w, "%s\n  %s\n", x.e.paintOut(x.title(), "1"), x.extent())
+	fmt.Fprintf(w, "%s\n", x.e.paintOut(x.title(), "1"))
+	for _, line := range x.extents() {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+	x.found()
 	if len(d.Declared) > 0 {
 		fmt.Fprintln(w)
 		for _, line := range d.Declared {
@@ -162,7 +157,18 @@ func (x *compared) title() string {
 	return x.d.Workflow
 }
 
-// extent says what was compared.
+// extents say what was compared, and how far.
+func (x *compared) extents() []string {
+	out := []string{x.extent()}
+	for _, line := range []string{x.explored(), x.kept()} {
+		if line != "" {
+			out = append(out, line)
+		}
+	}
+	return append(out, x.unjudged...)
+}
+
+// extent says which pairs of runs were made.
 func (x *compared) extent() string {
 	d := x.d
 	s := plural64(uint64(d.Runs), "pair") + " of runs from " + plural(len(d.Inputs), "input")
@@ -194,6 +200,14 @@ func (x *compared) verdict() string {
 		return "stopped"
 	case d.Changed():
 		var parts []string
+		if f := d.Found; f != nil {
+			if n := len(f.Wrong); n > 0 {
+				parts = append(parts, plural(n, "new finding"))
+			}
+			if n := len(f.Mended); n > 0 {
+				parts = append(parts, fmt.Sprintf("%d mended", n))
+			}
+		}
 		if n := len(d.Declared); n > 0 {
 			parts = append(parts, plural(n, "declaration"))
 		}
@@ -428,6 +442,7 @@ func (x *compared) markdown() {
 	plain := *x.e
 	plain.colorOut = false
 	fmt.Fprintf(w, "**%s**\n", cell((&compared{e: &plain, d: d}).verdict()))
+	x.foundMarkdown(cell)
 	if len(d.Declared) > 0 {
 		fmt.Fprintln(w)
 		for _, line := range d.Declared {
@@ -458,7 +473,7 @@ func (x *compared) markdown() {
 			fmt.Fprintf(w, "~~~diff\n%s~~~\n\n</details>\n", example(c))
 		}
 	}
-	fmt.Fprintf(w, "\n%s.\n", cell(x.extent()))
+	fmt.Fprintf(w, "\n%s.\n", cell(strings.Join(x.extents(), "; ")))
 	if line := x.missed(); line != "" {
 		fmt.Fprintf(w, "\n%s.\n", cell(line))
 	}
@@ -489,6 +504,7 @@ type (
 		Inputs   []string       `json:"inputs"`
 		Missed   []string       `json:"missed"`
 		Declared []string       `json:"declared"`
+		Found    *diffFound     `json:"found,omitempty"`
 		Changes  []diffedChange `json:"changes"`
 	}
 	diffedChange struct {
@@ -518,24 +534,25 @@ type (
 	}
 )
 
+func storyLines(lines []explore.Line) []exploreLine {
+	out := []exploreLine{}
+	for _, l := range lines {
+		out = append(out, exploreLine{float64(l.At) / float64(time.Millisecond), l.Text, l.Note})
+	}
+	return out
+}
+
 // json prints one object.
 func (x *compared) json() error {
 	d := x.d
 	some := func(list []string) []string { return append([]string{}, list...) }
-	story := func(lines []explore.Line) []exploreLine {
-		out := []exploreLine{}
-		for _, l := range lines {
-			out = append(out, exploreLine{float64(l.At) / float64(time.Millisecond), l.Text, l.Note})
-		}
-		return out
-	}
 	o := diffObject{Version: diffVersion, Old: d.Was, New: d.Workflow, Same: d.Same, Changed: d.Changed(), Faults: d.Faults, Stopped: d.Stopped, Runs: d.Runs, Differ: d.Differ,
-		Inputs: []string{}, Missed: some(d.Missed), Declared: some(d.Declared), Changes: []diffedChange{}}
+		Inputs: []string{}, Missed: some(d.Missed), Declared: some(d.Declared), Found: x.foundObject(), Changes: []diffedChange{}}
 	for _, in := range d.Inputs {
 		o.Inputs = append(o.Inputs, in.Label)
 	}
 	for _, c := range d.Changes {
-		out := diffedChange{When: []diffedWhen{}, Inputs: c.Inputs, Old: c.Old, New: c.New, Called: c.Called, Dropped: c.Dropped, Runs: c.Runs, Title: when(c), OldStory: story(c.OldStory), NewStory: story(c.NewStory)}
+		out := diffedChange{When: []diffedWhen{}, Inputs: c.Inputs, Old: c.Old, New: c.New, Called: c.Called, Dropped: c.Dropped, Runs: c.Runs, Title: when(c), OldStory: storyLines(c.OldStory), NewStory: storyLines(c.NewStory)}
 		for _, w := range c.When {
 			out.When = append(out.When, diffedWhen{w.Calls, w.Ways, string(w.How), w.Times})
 		}

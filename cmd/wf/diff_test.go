@@ -61,6 +61,11 @@ func TestDiffOfEdits(t *testing.T) {
 			text = []byte(strings.ReplaceAll(string(text), e.replace[i], e.replace[i+1]))
 		}
 		write(t, name, string(text))
+		tests := strings.TrimSuffix(name, ".wf") + "_test.wf"
+		if text, err = os.ReadFile(tests); err != nil {
+			t.Fatal(err)
+		}
+		write(t, tests, strings.ReplaceAll(string(text), e.replace[0], e.replace[1])) // names of steps
 		_, said, wrong := invoke("", "diff", filepath.Join(old, e.file), name, "--jobs", "1")
 		if said == "" {
 			t.Fatalf("%s: %s", e.name, wrong)

@@ -65,6 +65,11 @@ func aboutRun(g *graph.Graph, calls []effect.Call) (lines []string) {
 	if then != nil {
 		lines = append(lines, "a run that fails "+strings.Join(then, ", then "))
 	}
+	for _, c := range calls {
+		if c.Until != nil {
+			lines = append(lines, fmt.Sprintf("what %s did (%s) stands once %s has completed", c.Sig.Name(), c.Place, c.UntilText()))
+		}
+	}
 	return lines
 }
 

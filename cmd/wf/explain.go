@@ -355,8 +355,19 @@ func (x *explainer) call(c *graph.Call, place string) {
 	if c.Key != nil {
 		x.row("key", cutTo(c.Key.String(), 70))
 	}
+	if c.Undo != nil {
+		x.row("undone", undone(c))
+	}
 	x.guards(c)
 	x.outcomes(c)
+}
+
+// undone says when what a call did is undone.
+func undone(c *graph.Call) string {
+	if c.Until == nil {
+		return "if it was in vain: the run fails or is cancelled"
+	}
+	return "if it was in vain before " + c.UntilText() + " has completed; from then on it stands"
 }
 
 // outcomes lists what every outcome of a call leads to.

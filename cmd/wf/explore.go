@@ -438,28 +438,33 @@ func (x *explored) finding(n int, f *explore.Finding) {
 		at = ", at " + f.Place
 	}
 	fmt.Fprintf(w, "   %s, %s%s; the input is %s\n", f.Kind, how, at, f.Input.Label)
-	width, places := 0, 0
-	for _, l := range f.Story {
-		width = max(width, len(value.FormatDuration(l.At.Round(time.Millisecond)))+1)
-		if where, _, ok := strings.Cut(l.Text, "  "); ok && !l.Note {
-			places = max(places, columnsOf(where))
-		}
-	}
-	for _, l := range f.Story {
-		mark := " "
-		text := l.Text
-		if where, what, ok := strings.Cut(l.Text, "  "); l.Note {
-			mark, text = x.e.paintOut("▸", "33"), x.e.paintOut(l.Text, "33")
-		} else if ok {
-			text = padded(where, places) + "  " + what
-		}
-		fmt.Fprintf(w, "   %*s %s %s\n", width, "+"+value.FormatDuration(l.At.Round(time.Millisecond)), mark, text)
-	}
+	printStory(x.e, f.Story)
 	if name := x.saved[f]; name != "" {
 		fmt.Fprintf(w, "   saved as %s\n", name)
 	}
 	if f.Times > 0 {
 		fmt.Fprintf(w, "   and in %s more\n", plural(f.Times, "way"))
+	}
+}
+
+// printStory prints what happened, line by line.
+func printStory(e *env, story []explore.Line) {
+	width, places := 0, 0
+	for _, l := range story {
+		width = max(width, len(value.FormatDuration(l.At.Round(time.Millisecond)))+1)
+		if where, _, ok := strings.Cut(l.Text, "  "); ok && !l.Note {
+			places = max(places, columnsOf(where))
+		}
+	}
+	for _, l := range story {
+		mark := " "
+		text := l.Text
+		if where, what, ok := strings.Cut(l.Text, "  "); l.Note {
+			mark, text = e.paintOut("▸", "33"), e.paintOut(l.Text, "33")
+		} else if ok {
+			text = padded(where, places) + "  " + what
+		}
+		fmt.Fprintf(e.stdout, "   %*s %s %s\n", width, "+"+value.FormatDuration(l.At.Round(time.Millisecond)), mark, text)
 	}
 }
 

@@ -272,6 +272,9 @@ func (t *table) call(c *graph.Call) {
 	t.clauses(c.Clauses, place)
 	if c.Undo != nil {
 		t.on(c.Undo, "taken", Point{Kind: Clauses, Place: place, What: "undo", Span: c.Undo.Span, Missing: place + ": undo is never taken"})
+		if c.Until != nil {
+			t.on(c.Undo, "stands", Point{Kind: Clauses, Place: place, What: "until", Span: c.Undo.Span, Missing: place + ": its effect never stands, for " + c.UntilText() + " never completes"})
+		}
 		t.inside(c.Undo.Steps, place+".")
 	}
 }

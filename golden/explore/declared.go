@@ -62,7 +62,8 @@ func types(was, is *value.Type, at string, add func(string, ...any)) {
 			add("%s may be left out now", name)
 		}
 		if old.HasDef && f.HasDef && !vary.Same(old.Default, f.Default) {
-			add("%s: default %s → %s", name, shown(old.Default), shown(f.Default))
+			from, to := known(old.Type.HasSecret() || f.Type.HasSecret(), shown(old.Default), shown(f.Default))
+			add("%s: default %s → %s", name, from, to)
 		}
 		types(old.Type.Req(), f.Type.Req(), name, add)
 	}

@@ -24,6 +24,7 @@ type Diff struct {
 	Was      string   // the name of the old one
 	Same     bool     // the definitions mean the same to the last word
 	Declared []string // what is declared otherwise: input, signals, outcomes of services, who waits for whom
+	Found    *Found   // what must not happen; nil: nobody looked
 	Changes  []*Change
 	Inputs   []Input  // that both versions were run with
 	Faults   int      // all runs were compared in which so many things do not go well
@@ -37,7 +38,9 @@ type Diff struct {
 }
 
 // Changed reports whether the versions behave differently.
-func (d *Diff) Changed() bool { return len(d.Changes) > 0 || len(d.Declared) > 0 }
+func (d *Diff) Changed() bool {
+	return len(d.Changes) > 0 || len(d.Declared) > 0 || d.Found != nil && len(d.Found.Wrong)+len(d.Found.Mended) > 0
+}
 
 // Change is one change of behaviour, in all the cases in which it shows.
 type Change struct {
@@ -116,6 +119,7 @@ type differ struct {
 	settled map[string]bool // sites of which that is known
 	all     []*job
 	came    map[string]map[int]bool // inputs with which sites were tried
+	told    map[string]bool         // what exploring has found in either version
 	diff    *Diff
 
 	enough func(*Pair) bool // of [Apart]: shown what a test can tell apart; nil: nobody looks
@@ -129,7 +133,12 @@ func Compare(old, new *graph.Graph, opts Options) (*Diff, error) {
 		return nil, err
 	}
 	d.declared()
-	d.levels()
+	if opts.Choices > 0 && !d.diff.Same {
+		d.find()
+	}
+	if !d.diff.Stopped {
+		d.levels()
+	}
 	d.gather()
 	return d.diff, nil
 }
@@ -235,9 +244,9 @@ func fitting(t *value.Type, v any) any {
 // levels compares runs level by level: first those in which all goes well, then those in
 // which one thing does not, and so on.
 func (d *differ) levels() {
-	most, limit := d.opts.Faults, d.opts.Limit*hard
-	if most < 0 {
-		most, limit = 2, d.opts.Limit
+	most, limit := d.most(), d.opts.Limit*hard
+	if d.opts.Faults < 0 {
+		limit = d.opts.Limit
 	}
 	var level []*job
 	for i := range d.entries {

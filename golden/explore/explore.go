@@ -38,6 +38,11 @@ type Options struct {
 	Invariants *invariant.Set // of the workflow; nil: none
 	Exact      bool           // tell states apart whose deadlines are nearly as far away; else by a 16th of their length
 
+	Choices int      // [Compare] tries so many in each version to find what must not happen; 0: it does not look for that
+	Demands []Demand // by which [Compare] judges; nil: by what holds for every workflow alone
+
+	apart     bool // tell what is wrong in runs that are cancelled apart from what is in others
+	given     bool // Inputs are where runs begin: none is left out, and none comes beside
 	noMerging bool // of equal states, for tests
 }
 
@@ -55,10 +60,11 @@ type Input struct {
 
 // Progress is how far a search has come.
 type Progress struct {
-	Faults  int // at once, in the runs that are being tried
-	States  int // that were found
-	Waiting int // of these, with something left to try
-	Tried   int // choices
+	Faults  int    // at once, in the runs that are being tried
+	States  int    // that were found
+	Waiting int    // of these, with something left to try
+	Tried   int    // choices
+	Version string // the one that is explored, "old" or "new"; "": there is but one, or pairs of runs of both are made
 }
 
 // Kind is what must not happen.
@@ -86,6 +92,8 @@ type Finding struct {
 	Input  Input
 	Story  []Line
 	Replay *propose.Run // as a test expects it not to be; nil: no test can say it
+
+	Cancelled bool // the run was, before it happened
 }
 
 // End is how a run ended.
@@ -114,16 +122,23 @@ type Line struct {
 	Note bool // it is not the run's, but what is known about the world
 }
 
+// How many attempts of a call, and items of a loop, may each go another way if nobody says
+// otherwise.
+const (
+	usualAttempts = 3
+	usualItems    = 2
+)
+
 // Run explores a workflow. It is the same however many workers there are.
 func Run(g *graph.Graph, opts Options) (*Report, error) {
 	if opts.Limit == 0 {
 		opts.Limit = DefaultLimit
 	}
 	if opts.Attempts == 0 {
-		opts.Attempts = 3
+		opts.Attempts = usualAttempts
 	}
 	if opts.Items == 0 {
-		opts.Items = 2
+		opts.Items = usualItems
 	}
 	if opts.Workers == 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"wf/golden/vary"
+	"wf/lang/expr"
+	"wf/lang/graph"
 	"wf/lang/value"
 )
 
@@ -59,15 +61,16 @@ func (pr *pair) compare(o, n *played) []fact {
 		if was := pr.step(o.where); was != n.where && o.bare == n.bare && !pr.sameSteps(o, n) {
 			out = append(out, fact{kind: factWhere, site: -1, old: o.where, new: n.where})
 		}
-		if o.message != n.message && o.said && n.said {
+		if pr.inOtherWords(o.message) != n.message && o.said && n.said {
 			out = append(out, fact{kind: factMessage, site: -1, path: n.code, old: o.message, new: n.message})
 		}
 	}
-	out = append(out, compareBreaches(o, n)...)
+	out = append(out, pr.compareBreaches(o, n)...)
 	out = append(out, pr.compareSteps(o, n)...)
 	out = append(out, pr.compareCalls(o, n)...)
 	if o.output != nil && n.output != nil {
 		fields(o.output, n.output, "", func(path, was, is string) {
+			was, is = known(secretAt(typeOf(pr.old.graph.Output), path) || secretAt(typeOf(pr.new.graph.Output), path), was, is)
 			out = append(out, fact{kind: factOutput, site: -1, path: path, old: was, new: is})
 		})
 	}
@@ -75,6 +78,15 @@ func (pr *pair) compare(o, n *played) []fact {
 		out = append(out, fact{kind: factTime, site: -1, times: [2]time.Duration{was, is}})
 	}
 	return out
+}
+
+// inOtherWords is a message of the old version with the names that steps have now: that
+// undos failed is told by their names.
+func (pr *pair) inOtherWords(message string) string {
+	for _, old := range slices.Sorted(maps.Keys(pr.renamed)) {
+		message = strings.ReplaceAll(message, old+".undo", pr.renamed[old]+".undo")
+	}
+	return message
 }
 
 // later reports whether times differ by more than answers and jitter make up.
@@ -86,19 +98,24 @@ func (pr *pair) later(was, is time.Duration) bool {
 // sameSteps reports whether no step that both versions have ends in another way.
 func (pr *pair) sameSteps(o, n *played) bool { return len(pr.compareSteps(o, n)) == 0 }
 
-func compareBreaches(o, n *played) []fact {
-	var out []fact
-	has := func(list []breach, cause string) bool {
-		return slices.ContainsFunc(list, func(b breach) bool { return b.cause == cause })
-	}
+// compareBreaches compares what happened that must not.
+func (pr *pair) compareBreaches(o, n *played) []fact {
+	was, is := map[string]string{}, map[string]string{}
 	for _, b := range o.breaks {
-		if !has(n.breaks, b.cause) {
-			out = append(out, fact{kind: factBreach, site: -1, path: b.cause, old: b.title})
-		}
+		was[pr.identity(true, b.kind, b.title, b.rule, b.place)] = b.title
 	}
 	for _, b := range n.breaks {
-		if !has(o.breaks, b.cause) {
-			out = append(out, fact{kind: factBreach, site: -1, path: b.cause, new: b.title})
+		is[pr.identity(false, b.kind, b.title, b.rule, b.place)] = b.title
+	}
+	var out []fact
+	for _, id := range slices.Sorted(maps.Keys(was)) {
+		if is[id] == "" {
+			out = append(out, fact{kind: factBreach, site: -1, path: id, old: was[id]})
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(is)) {
+		if was[id] == "" {
+			out = append(out, fact{kind: factBreach, site: -1, path: id, new: is[id]})
 		}
 	}
 	return out
@@ -163,9 +180,7 @@ func (pr *pair) compareCalls(o, n *played) []fact {
 		byArgs(is)
 		for j := range was {
 			fields(any(was[j].args), any(is[j].args), "", func(path, a, b string) {
-				if s.hides(path) {
-					a, b = hidden(a), hidden(b)
-				}
+				a, b = known(s.hides(path), a, b)
 				f := fact{kind: factArg, site: i, path: path, old: a, new: b}
 				if !slices.Contains(out, f) {
 					out = append(out, f)
@@ -180,32 +195,58 @@ func (pr *pair) compareCalls(o, n *played) []fact {
 	return out
 }
 
-// hides reports whether a field of the arguments is a secret.
+// hides reports whether a field of the arguments is a secret of either version.
 func (s *site) hides(path string) bool {
-	t := s.new[0].Sig.Input
+	return slices.ContainsFunc(append(slices.Clone(s.old), s.new...), func(c *graph.Call) bool {
+		return secretAt(c.Sig.Input, path) || secretAt(typeOf(c.Args), path)
+	})
+}
+
+// secretAt reports whether a part of a value is a secret, or has one in it.
+func secretAt(t *value.Type, path string) bool {
 	for _, name := range strings.Split(path, ".") {
-		if i := strings.IndexByte(name, '['); i >= 0 {
-			name = name[:i]
-		}
-		if t.Kind != value.Record {
-			return t.HasSecret()
-		}
-		f := t.Field(name)
-		if f == nil {
+		name, item, _ := strings.Cut(name, "[")
+		switch {
+		case t == nil:
 			return false
+		case t.Secret || t.Kind != value.Record:
+			return t.HasSecret()
+		case name != "":
+			f := t.Field(name)
+			if f == nil {
+				return false
+			}
+			t = f.Type
 		}
-		if t = f.Type; t.Secret {
-			return true
+		if n := strings.Count(item, "]"); item != "" {
+			for ; n > 0 && !t.Secret && t.Kind == value.List; n-- {
+				t = t.Elem
+			}
 		}
 	}
 	return t.HasSecret()
+}
+
+func typeOf(p *expr.Program) *value.Type {
+	if p == nil {
+		return nil
+	}
+	return p.Type()
 }
 
 func hidden(s string) string {
 	if s == "" {
 		return ""
 	}
-	return "***"
+	return value.Mask
+}
+
+// known is what may be shown of both values of a field.
+func known(secret bool, was, is string) (string, string) {
+	if secret {
+		return hidden(was), hidden(is)
+	}
+	return was, is
 }
 
 // of lists the requests of a site.

@@ -15,6 +15,9 @@ func (d *differ) gather() {
 	groups := map[string][]*job{}
 	var order []string
 	for _, j := range d.all {
+		d.untold(j)
+	}
+	for _, j := range d.all {
 		if len(j.facts) == 0 {
 			continue
 		}

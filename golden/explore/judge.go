@@ -17,6 +17,9 @@ func (w *world) breach(b breach) {
 	if b.kind != Invariant {
 		b.cause += " " + anyItem(b.place)
 	}
+	if b.cancelled = w.cancelled; b.cancelled && w.s.opts.apart {
+		b.cause += " cancelled"
+	}
 	w.breaks = append(w.breaks, b)
 }
 

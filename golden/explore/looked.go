@@ -306,9 +306,14 @@ func (l looks) variants(t *value.Type, v any) []variant {
 			if _, violations := t.Conform(w.value, nil); len(violations) > 0 || vary.Same(w.value, v) {
 				continue
 			}
-			if !slices.ContainsFunc(out, func(o variant) bool { return vary.Same(o.value, w.value) }) {
-				out = append(out, w)
+			if slices.ContainsFunc(out, func(o variant) bool { return vary.Same(o.value, w.value) }) {
+				continue
 			}
+			name := w.label
+			for n := 2; slices.ContainsFunc(out, func(o variant) bool { return o.label == w.label }); n++ { // of secrets
+				w.label = name + " (" + strconv.Itoa(n) + ")"
+			}
+			out = append(out, w)
 		}
 	}
 	return out[:min(len(out), maxVariants)]
@@ -344,7 +349,7 @@ func instead(t *value.Type, v any, path []string, literals []any, name string) [
 		}
 		if !there {
 			old = value.ExampleOf(f)
-			set(old, labelled(at, old), false)
+			set(old, labelled(f.Type, at, old), false)
 		}
 		for _, w := range instead(f.Type.Req(), old, path[1:], literals, at) {
 			set(w.value, w.label, false)
@@ -369,7 +374,7 @@ func instead(t *value.Type, v any, path []string, literals []any, name string) [
 // others lists values of a type beside v.
 func others(t *value.Type, v any, literals []any, name string) []variant {
 	var out []variant
-	add := func(w any) { out = append(out, variant{w, labelled(name, w)}) }
+	add := func(w any) { out = append(out, variant{w, labelled(t, name, w)}) }
 	switch t.Kind {
 	case value.Bool:
 		add(v != true)
@@ -434,7 +439,10 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 	return out
 }
 
-func labelled(name string, v any) string {
+func labelled(t *value.Type, name string, v any) string {
+	if t.Secret {
+		v = value.Mask
+	}
 	switch v := v.(type) {
 	case map[string]any, []any:
 		return "with " + name

@@ -9,6 +9,7 @@ import (
 	"wf/golden/vary"
 	"wf/lang/effect"
 	"wf/lang/graph"
+	"wf/lang/token"
 	"wf/lang/value"
 )
 
@@ -17,7 +18,7 @@ import (
 type pair struct {
 	old, new *version
 	sites    []*site
-	renamed  map[string]string // steps of the old version that have another name now
+	renamed  Renaming
 }
 
 // version is one of both.
@@ -80,7 +81,7 @@ func (v *version) calls() []*graph.Call {
 // newPair says which calls of both versions are the same one: those in the same place;
 // of an operation that is left on both sides, all that are.
 func newPair(old, new *graph.Graph, opts Options) *pair {
-	p := &pair{old: newVersion(old, opts), new: newVersion(new, opts), renamed: map[string]string{}}
+	p := &pair{old: newVersion(old, opts), new: newVersion(new, opts), renamed: Renaming{}}
 	was, is := p.old.calls(), p.new.calls()
 	drop := func(list []*graph.Call, c *graph.Call) []*graph.Call {
 		return slices.DeleteFunc(list, func(o *graph.Call) bool { return o == c })
@@ -211,6 +212,29 @@ func (p *pair) rename() {
 			p.renamed[o] = n[0]
 		}
 	}
+}
+
+// Renaming says which steps of the old version have another name in the new one: the calls of
+// both are the same.
+type Renaming map[string]string
+
+// Renamed finds steps with another name.
+func Renamed(old, new *graph.Graph) Renaming { return newPair(old, new, Options{}).renamed }
+
+// Rule is a rule of an invariant with the names that steps have now.
+func (r Renaming) Rule(text string) string {
+	tokens, _, _ := token.Scan("", text)
+	var b strings.Builder
+	at := 0
+	for _, t := range tokens {
+		to, ok := r[text[t.Start:t.End]]
+		if !ok || t.Kind != token.Ident || strings.HasSuffix(text[:t.Start], ".") {
+			continue
+		}
+		b.WriteString(text[at:t.Start] + to)
+		at = t.End
+	}
+	return b.String() + text[at:]
 }
 
 // step is the name of a step of the old version in the new one.

@@ -106,6 +106,8 @@ type breach struct {
 	title string
 	rule  string // of an invariant
 	place string
+
+	cancelled bool // the run was
 }
 
 func newSearch(g *graph.Graph, opts Options) *search {
@@ -138,12 +140,14 @@ func (s *search) begin() error {
 	for _, in := range s.opts.Inputs {
 		add(in)
 	}
-	if len(s.roots) == 0 || s.opts.Examples {
+	if len(s.roots) == 0 && !s.opts.given || s.opts.Examples {
 		add(Input{Value: value.Example(s.graph.Input), Label: "an example"})
 	}
 	if len(s.roots) > 0 {
 		s.usual(s.roots[0])
-		s.unlike()
+		if !s.opts.given {
+			s.unlike()
+		}
 	}
 	if len(s.roots) == 0 {
 		return fmt.Errorf("no input of %s is known, and an example does not fit it: give one", s.graph.FullName())
@@ -503,7 +507,7 @@ func (s *search) breach(from int32, g *grown, b breach) {
 	f := s.findings[b.cause]
 	if f == nil {
 		r, path := s.pathTo(from)
-		f = &found{Finding: Finding{Kind: b.kind, Title: b.title, Rule: b.rule, Place: b.place, Faults: int(g.faults)}, root: r, path: append(path, g.path...)}
+		f = &found{Finding: Finding{Kind: b.kind, Title: b.title, Rule: b.rule, Place: b.place, Faults: int(g.faults), Cancelled: b.cancelled}, root: r, path: append(path, g.path...)}
 		s.findings[b.cause] = f
 		s.order = append(s.order, b.cause)
 	}

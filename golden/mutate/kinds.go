@@ -18,6 +18,7 @@ var Kinds = []Kind{
 	{"ensure", "drops", "an ensure is lost", dropped[*syntax.Ensure]("ensure")},
 	{"clause", "drops", "a clause of a call, step or run is lost", clauses},
 	{"undo", "drops", "an undo is lost", dropped[*syntax.Undo]("undo")},
+	{"until", "forgets that there is no way back behind", "a step named behind until is lost", unending},
 	{"finally", "drops", "a finally is lost", dropped[*syntax.Finally]("finally")},
 	{"call", "does not make", "a call is lost", calls},
 	{"step", "drops", "a step is lost", steps},
@@ -305,6 +306,23 @@ func unawaited(p *planter, f *syntax.File) {
 				e = edit{s.Name.Span.End, name.Span.End, ""}
 			}
 			p.plant(s.After[i].Span, name.Text+" in "+s.Name.Text, e)
+		}
+	})
+}
+
+// unending drops names behind until.
+func unending(p *planter, f *syntax.File) {
+	eachStmt(f, func(owner string, st syntax.Stmt) {
+		u, ok := st.(*syntax.Undo)
+		if !ok {
+			return
+		}
+		for _, name := range u.Until {
+			e := p.cut(name.Span)
+			if len(u.Until) == 1 {
+				e = edit{u.Span.Start + len("undo"), name.Span.End, ""}
+			}
+			p.plant(name.Span, name.Text+" in "+owner, e)
 		}
 	})
 }

@@ -27,7 +27,7 @@ var left = map[string]map[string]string{
 		"root": digested, "scopes": digested, "linked": derived, "ready": digested, "running": derived, "limit": derived, "since": told, "within": digested,
 		"spare": memory, "err": digested, "failures": derived, "cancelled": digested, "stopped": digested, "pasts": derived, "outcome": digested,
 		"breaks": derived, "result": derived, "undoings": digested, "concluding": digested, "compensated": digested, "undone": digested,
-		"left": digested, "room": memory,
+		"left": digested, "room": memory, "pivots": derived,
 	},
 	"Config": {"RunID": same, "CorrelationID": same, "Seed": same, "Start": same, "Trace": told, "Cover": told, "Ended": told},
 	"shared": {
@@ -90,7 +90,7 @@ var left = map[string]map[string]string{
 	"waiter":  {"run": whatNow, "of": whatNow, "call": derived, "box": derived, "prev": derived, "next": digested},
 	"effect": {
 		"of": digested, "call": derived, "place": digested, "key": readable, "body": readable, "status": readable, "names": readable,
-		"step": digested, "recall": recalled, "order": digested,
+		"step": digested, "recall": recalled, "order": digested, "in": digested, "stands": settled,
 	},
 	"recall": {
 		"place": digested, "asked": digested, "attempt": digested, "first": digested, "known": digested, "blamed": digested, "undone": digested,

@@ -335,8 +335,7 @@ func (m *Machine) itemDone(x *exec, s *scope) {
 	case in.first > 0 && len(in.won) == in.first:
 		kept := len(x.scope.effects)
 		m.abandonItems(x, "enough items completed")
-		vain = slices.Clone(x.scope.effects[kept:])
-		x.scope.effects = x.scope.effects[:kept]
+		vain = x.scope.takeFrom(kept)
 	case in.first > 0 && len(in.items)-in.failures < in.first:
 		m.abandonItems(x, "too many items failed")
 	default:

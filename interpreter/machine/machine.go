@@ -70,11 +70,12 @@ type Machine struct {
 	breaks    value.Breaker // of the workflow
 	result    *Result
 
-	undoings    int      // lists of effects that are being undone
-	concluding  bool     // all steps have ended, and what a run does at its end is being done
-	compensated bool     // the run's effects are undone, or being so
-	undone      bool     // effects of a workflow that it called are
-	left        []string // the undos that failed
+	pivots      map[string][]*effect // those that stand once a step has completed, by its name
+	undoings    int                  // lists of effects that are being undone
+	concluding  bool                 // all steps have ended, and what a run does at its end is being done
+	compensated bool                 // the run's effects are undone, or being so
+	undone      bool                 // effects of a workflow that it called are
+	left        []string             // the undos that failed
 
 	// Room for what nearly every run needs.
 	room struct {
@@ -393,6 +394,9 @@ func (m *Machine) settle(s *scope, i int, ending Ending, reason string) {
 	m.reached(s.steps[i], string(ending))
 	m.traceStepEnded(s, i)
 	m.tellEnded(s, i)
+	if ending == Completed || ending == Degraded {
+		m.crossed(s, i)
+	}
 }
 
 // stop ends the run at once: running steps are cancelled, others are not run.

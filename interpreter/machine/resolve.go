@@ -36,6 +36,7 @@ func (m *Machine) resolve(name string, result any) error {
 	m.publish(m.root, i)
 	m.traceStepEnded(m.root, i)
 	m.tellEnded(m.root, i)
+	m.crossed(m.root, i)
 	m.err = m.firstFailure()
 	m.revive()
 	m.reopen(i)

@@ -154,8 +154,8 @@ func (m *Machine) reclaim(x *exec, cs *callState) {
 		if i := slices.IndexFunc(s.effects, func(e *effect) bool { return e.of == m && e.place == cs.request() }); i >= 0 {
 			e := s.effects[i]
 			s.effects = slices.Delete(s.effects, i, i+1)
-			e.step, e.recall, cs.effect = x.step, cs.recall, e
-			x.scope.effects = append(x.scope.effects, e)
+			e.recall, cs.effect = cs.recall, e
+			x.scope.hold(e, x.step)
 			return
 		}
 	}

@@ -206,11 +206,7 @@ func (m *Machine) shut(s *scope) {
 	}
 	m.scopes[s.seq] = nil
 	if s.of != nil {
-		for _, e := range s.effects {
-			e.step = s.of.step
-		}
-		s.of.scope.effects = append(s.of.scope.effects, s.effects...)
-		s.effects = nil
+		s.handOn(s.of.scope, s.of.step)
 	}
 }
 

@@ -220,11 +220,7 @@ func (m *Machine) returned(c *Machine) {
 	case !completed || len(c.root.effects) == 0 || cs.call.Undo != nil:
 		m.runs[c.seq] = nil
 	default: // what it did is an effect of the step now
-		for _, e := range c.root.effects {
-			e.step = x.step
-		}
-		x.scope.effects = append(x.scope.effects, c.root.effects...)
-		c.root.effects = nil
+		c.root.handOn(x.scope, x.step)
 	}
 	a := answer{class: string(r.Ending), body: r.Output}
 	switch {

@@ -21,6 +21,14 @@ type effect struct {
 	step   int     // of the scope that holds the effect
 	recall *recall // of the call
 	order  int     // in the run
+	in     *scope  // that holds it; nil: it is being undone, or stands
+	stands bool    // there is no way back any more
+}
+
+// hold makes an effect one of a step of a scope.
+func (s *scope) hold(e *effect, step int) {
+	e.in, e.step = s, step
+	s.effects = append(s.effects, e)
 }
 
 // undoing is a list of effects that are undone one after the other, the latest first.
@@ -39,9 +47,10 @@ func (m *Machine) affected(x *exec, cs *callState, body any) {
 	}
 	e := cs.effect
 	if e == nil {
-		e = &effect{of: m, call: cs.call, place: cs.request(), step: x.step}
+		e = &effect{of: m, call: cs.call, place: cs.request()}
 		e.names = x.visible()
-		x.scope.effects = append(x.scope.effects, e)
+		x.scope.hold(e, x.step)
+		m.pivotal(x, e)
 		cs.effect = e
 	}
 	m.affects++
@@ -173,12 +182,30 @@ func (s *scope) take(of func(step int) bool) []*effect {
 	var out []*effect
 	s.effects = slices.DeleteFunc(s.effects, func(e *effect) bool {
 		if of(e.step) {
-			out = append(out, e)
+			e.in, out = nil, append(out, e)
 			return true
 		}
 		return false
 	})
 	return out
+}
+
+// takeFrom takes the effects out of a scope that came last, from the i-th on.
+func (s *scope) takeFrom(i int) []*effect {
+	out := slices.Clone(s.effects[i:])
+	s.effects = s.effects[:i]
+	for _, e := range out {
+		e.in = nil
+	}
+	return out
+}
+
+// handOn makes all effects of a scope those of a step.
+func (s *scope) handOn(to *scope, step int) {
+	for _, e := range s.effects {
+		to.hold(e, step)
+	}
+	s.effects = nil
 }
 
 func everyStep(int) bool { return true }

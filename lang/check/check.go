@@ -32,6 +32,7 @@ type Unit struct {
 // Options of [Check]. The zero value knows no registered services.
 type Options struct {
 	Catalog      Catalog
+	Uncalled     bool        // invariants may be about operations that no run calls, because another version of the workflow does
 	StubHandlers bool        // take any handler class as registered
 	Probe        bool        // compile the expressions of workflows with probes, for coverage
 	Index        bool        // make an index of the names

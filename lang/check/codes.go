@@ -38,6 +38,7 @@ const (
 	CodeMisplaced       diag.Code = "WF406" // a statement where it has no meaning
 	CodeEmptyStep       diag.Code = "WF407" // a step that does nothing
 	CodeVacuous         diag.Code = "WF411" // an invariant that no run can break
+	CodeNoPivot         diag.Code = "WF409" // `until` names a step that an undo cannot wait for
 	CodeMissingArm      diag.Code = "WF408" // a switch without an arm for some value
 	CodeRecursion       diag.Code = "WF431" // workflows that call one another
 	CodeLone            diag.Code = "WF433" // warning: a step that nothing orders

@@ -426,6 +426,7 @@ func (s *stepFlow) inside(steps []syntax.Stmt, sc *scope, caught bool) level {
 	s.caught = caught || outer.caught
 	s.item = outer.item
 	s.level.bounded = s.bounded
+	s.level.outer, s.level.of = &outer, s.info
 	s.path = append(outer.path[:len(outer.path):len(outer.path)], s.info.name())
 	s.base, s.calls = s.policy, s.runs
 	s.base.within, s.base.limit, s.base.first, s.base.tolerate, s.base.share = nil, nil, nil, nil, nil

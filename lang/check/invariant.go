@@ -300,7 +300,7 @@ func (s *invariantScope) beforehand(p *expr.Program) bool {
 // neverCalled says of an operation that runs of the workflow do not call it.
 func (s *invariantScope) neverCalled(name string, span diag.Span) *diag.Diagnostic {
 	called := calledBy(s.ran)
-	if slices.Contains(called, name) || s.unknown || callsHandler(s.ran) && strings.HasPrefix(name, value.HandlerService+".") {
+	if slices.Contains(called, name) || s.tester.opts.Uncalled || s.unknown || callsHandler(s.ran) && strings.HasPrefix(name, value.HandlerService+".") {
 		return nil
 	}
 	d := diag.Errorf(CodeVacuous, span, "%s never calls %s", s.ran.FullName(), name)

@@ -22,6 +22,7 @@ func (s *stepFlow) undo(g *graph.Call, below []syntax.Stmt, sc *scope) (ons []sy
 		default:
 			undo = u
 			g.Undo = s.undoOf(g, u, sc)
+			g.Until = s.until(u)
 		}
 	}
 	return ons

@@ -42,6 +42,8 @@ type level struct {
 	item     *scope        // of the item of the nearest loop around them; nil: there is none
 	bounded  bool          // a within bounds what they do
 	path     []string      // names of the steps around them, outermost first; nil: those of the workflow
+	outer    *level        // that of the step around them; nil: they are those of the workflow
+	of       *stepInfo     // the step around them, or the item of a loop
 }
 
 // stepInfo is what is known of a step.

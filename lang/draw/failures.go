@@ -37,6 +37,7 @@ func (in inside) failures(s *graph.Step) []matter {
 	}
 	course.ways = append(course.ways, in.inner()...)
 	var walk func(body []graph.Stmt, sign string)
+	until := ""
 	clauses := func(list []*graph.Clause, sign string) {
 		if sign == "" {
 			sign = signAfter
@@ -62,10 +63,12 @@ func (in inside) failures(s *graph.Step) []matter {
 				}
 				course.ways = append(course.ways, leading("not "+operand(st.Cond.String()), []graph.Stmt{st.Else}))
 			case *graph.Call:
-				calls = append(calls, matter{sign + cutCall(calledAs(st)), waysOf(st)})
+				calls = append(calls, matter{sign + cutCall(calledAs(st)) + until, waysOf(st)})
 				clauses(st.Clauses, sign)
 				if st.Undo != nil {
+					until = untilOf(st)
 					walk(st.Undo.Steps[0].Body, signUndo)
+					until = ""
 				}
 			case *graph.Group:
 				for _, c := range st.Clauses {

@@ -48,6 +48,7 @@ func (in inside) says(s *graph.Step) []phrase {
 // then those of clauses, then those that take back what it did.
 func (in inside) calls() []phrase {
 	var course, after, undo []phrase
+	until := ""
 	var walk func(body []graph.Stmt, sign string, to *[]phrase)
 	clauses := func(list []*graph.Clause, sign string, to *[]phrase) {
 		if to == &course {
@@ -65,7 +66,7 @@ func (in inside) calls() []phrase {
 		case &undo:
 			class = classUndo
 		}
-		if p := (phrase{class, sign + cutCall(what)}); !slices.Contains(*to, p) {
+		if p := (phrase{class, sign + cutCall(what) + until}); !slices.Contains(*to, p) {
 			*to = append(*to, p)
 		}
 	}
@@ -80,7 +81,9 @@ func (in inside) calls() []phrase {
 				}
 				clauses(st.Clauses, sign, to)
 				if st.Undo != nil {
+					until = untilOf(st)
 					walk(st.Undo.Steps[0].Body, signUndo, &undo)
+					until = ""
 				}
 			case *graph.Wait:
 				add(st.String(), sign, to)
@@ -101,6 +104,14 @@ func (in inside) calls() []phrase {
 		return slices.Contains(course, phrase{classCall, strings.TrimPrefix(p.text, signAfter)})
 	})
 	return slices.Concat(course, after, undo)
+}
+
+// untilOf says how long what a call did is undone; "" if that has no end.
+func untilOf(c *graph.Call) string {
+	if c.Until == nil {
+		return ""
+	}
+	return " until " + cutCall(c.UntilText())
 }
 
 // endsOf lists what a run does at its end, as steps that follow one another.

@@ -4,6 +4,7 @@ package graph
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"wf/lang/diag"
@@ -189,9 +190,17 @@ type (
 		By      *expr.Program    // of a wait: whose signals; nil: all
 		Policy  *Policy
 		Clauses []*Clause
-		Undo    *Block // nil: its effect stays
-		Breaker bool   // its service has a breaker
+		Undo    *Block  // nil: its effect stays
+		Until   []Pivot // its effect stays from when one of these has completed; nil: it is undone in any case
+		Breaker bool    // its service has a breaker
 		Span    diag.Span
+	}
+	// Pivot is a step behind which there is no way back: the one that makes the call, one
+	// around that, or one that stands beside these and waits for them.
+	Pivot struct {
+		Name string
+		Up   int // levels outwards from the step that makes the call, each item of a loop being one; 0: its own
+		Step int // index there
 	}
 	// Wait lets time pass. Exactly one of For and Until is set.
 	Wait struct {
@@ -290,6 +299,16 @@ func (c *Call) Classes() []string {
 		return append(slices.Clip(c.Sig.Always()), value.BreakerOpen)
 	}
 	return c.Sig.Always()
+}
+
+// UntilText names the steps behind which the effect of a call stands, of which one is enough:
+// "order or label"; "" if there are none.
+func (c *Call) UntilText() string {
+	names := make([]string, len(c.Until))
+	for i, p := range c.Until {
+		names[i] = p.Name
+	}
+	return strings.Join(names, " or ")
 }
 
 // String is the wait as it is written, in one spelling.

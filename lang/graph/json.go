@@ -92,7 +92,8 @@ type stmtJSON struct {
 	Clauses []clauseJSON  `json:"clauses,omitempty"`
 	Arms    []armJSON     `json:"arms,omitempty"`
 
-	Undo     []stepJSON    `json:"undo,omitempty"`    // the one step
+	Undo     []stepJSON    `json:"undo,omitempty"` // the one step
+	Pivots   []string      `json:"undo_until,omitempty"`
 	Finally  []stepJSON    `json:"finally,omitempty"` // the one step
 	Steps    []stepJSON    `json:"steps,omitempty"`   // of a group; of a loop the one without a name
 	By       *expr.Program `json:"by,omitempty"`      // key of an item, or of the signal that is waited for
@@ -182,6 +183,9 @@ func statement(st Stmt) stmtJSON {
 			return stmtJSON{Do: "wait", Name: st.Bind, Place: st.Place, Signal: st.Sig.Operation, By: st.By, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses)}
 		}
 		out := stmtJSON{Do: "call", Name: st.Bind, Place: st.Place, Call: st.Sig.Name(), Value: st.Args, Key: st.Key, Policy: policy(st.Policy), Clauses: clausesJSON(st.Clauses), Undo: blockJSON(st.Undo)}
+		for _, p := range st.Until {
+			out.Pivots = append(out.Pivots, p.Name)
+		}
 		if st.Runs != nil {
 			out.Call, out.Runs = "", st.Sig.Name()
 		}

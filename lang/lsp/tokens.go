@@ -123,6 +123,8 @@ func places(tree *syntax.File) (names map[int]mark, inside func(offset int) bool
 			if n.For != nil {
 				name(tokenVariable, declares, n.For.Var)
 			}
+		case *syntax.Undo:
+			name(tokenFunction, 0, n.Until...)
 		case *syntax.Let:
 			name(tokenVariable, declares, n.Name)
 		case *syntax.TypeDecl:

@@ -299,6 +299,8 @@ func (p *parser) slip(at int, word, want string) string {
 		return "how many elements an item is stands behind its name: for items of 2 in list"
 	case first == "step" && (strings.HasPrefix(word, "depend") || word == "needs" || word == "requires" || word == "waits"):
 		return "write after: step b after a { … }"
+	case prev == "until" && word == "{" && p.textOf(at-2) == "undo":
+		return "name the step behind which nothing is undone: undo until STEP { … }"
 	case first == "run" && prev == "with":
 		return "the input follows the name: run name { … }"
 	case first == "expect" && slices.Contains(endings, prev) && t.Kind == token.String:

@@ -155,7 +155,7 @@ func (w *slips) comma(i int) int {
 		f.start = -1
 		return i
 	}
-	listed := f.word == "step" || f.word == "on" || f.word == "retryable" || f.word == "permanent" || f.word == "mock" || f.word == "when" && f.sort == "switch"
+	listed := f.word == "step" || f.word == "on" || f.word == "undo" || f.word == "retryable" || f.word == "permanent" || f.word == "mock" || f.word == "when" && f.sort == "switch"
 	if !listed || slices.Contains(words[f.sort], next) {
 		f.start = -1
 	}
@@ -756,6 +756,8 @@ func (w *slips) within(i int) int {
 		return w.choice(i - 1)
 	case heads && f.word == "step" && i == f.start+2 || heads && f.word == "step" && word == "after":
 		return w.stepHead(i)
+	case f.word == "undo" && i == f.start+1 && t.Kind == token.Ident && executed(f.sort):
+		return w.undoHead(i)
 	case (t.Kind == token.Int || t.Kind == token.Class) && i > f.start && (w.is(i-1, "}") || w.is(i-1, "]")) && (f.sort == "when" || f.sort == "service" || f.sort == "operation"):
 		w.report(CodeUnexpected, t.Start, t.End, "a line end or comma is missing before %s", word)
 		w.edit(w.all[i-1].End, w.all[i-1].End, ",")
@@ -887,18 +889,32 @@ func (w *slips) stepHead(i int) int {
 	case word != "after":
 		return i
 	}
-	return w.afterList(i + 1)
+	return w.stepList(i+1, "after")
 }
 
-// afterList mends the names behind after.
-func (w *slips) afterList(i int) int {
+// undoHead mends what stands between undo and its brace.
+func (w *slips) undoHead(i int) int {
+	switch word := w.word(i); word {
+	case "unless", "before", "till", "while", "after", "when", "if":
+		w.report(CodeWord, w.all[i].Start, w.all[i].End, "there is no %s in the head of an undo", word).
+			Hintf("write undo until STEP { … }: it is undone as long as that step has not completed")
+		w.edit(w.all[i].Start, w.all[i].End, "until")
+	case "until":
+	default:
+		return i
+	}
+	return w.stepList(i+1, "until")
+}
+
+// stepList mends the names behind after and until.
+func (w *slips) stepList(i int, word string) int {
 	if w.is(i, ":") {
-		w.noColon(i, "after")
+		w.noColon(i, word)
 		i++
 	}
 	if w.is(i, "[") {
 		if end := w.partner(i); end > 0 {
-			w.report(CodeUnexpected, w.all[i].Start, w.all[end].End, "the steps behind after stand without brackets").Hintf("write after %s", strings.TrimSpace(w.text[w.all[i].End:w.all[end].Start]))
+			w.report(CodeUnexpected, w.all[i].Start, w.all[end].End, "the steps behind %s stand without brackets", word).Hintf("write %s %s", word, strings.TrimSpace(w.text[w.all[i].End:w.all[end].Start]))
 			w.edit(w.all[i].Start, w.all[i].End, "")
 			w.edit(w.all[end].Start, w.all[end].End, "")
 			return end
@@ -911,7 +927,7 @@ func (w *slips) afterList(i int) int {
 		case w.is(end+1, "for") && (w.is(end+3, "in") || w.is(end+3, "of")):
 			return end // the step is a loop
 		case w.is(end+1, "and") || w.is(end+1, "&&"):
-			w.report(CodeUnexpected, w.all[end+1].Start, w.all[end+1].End, "the steps behind after are listed with commas")
+			w.report(CodeUnexpected, w.all[end+1].Start, w.all[end+1].End, "the steps behind %s are listed with commas", word)
 			w.edit(w.all[end+1].Start, w.all[end+1].End, ",")
 			i = end + 2
 		case w.is(end+1, ","):

@@ -342,10 +342,12 @@ type (
 		When     *Expr     `parser:"( 'when' @@ )?"` // nil: always
 		Stmts    []Stmt    `parser:"'{' @@* '}'"`
 	}
-	// Undo says how to take back what the call above it did, or may have done.
+	// Undo says how to take back what the call above it did, or may have done: as long as
+	// none of the steps named by Until has completed.
 	Undo struct {
 		Node
-		Stmts []Stmt `parser:"'undo' '{' @@* '}'"`
+		Until []Name `parser:"'undo' ( 'until' @@ ( ',' @@ )* )?"` // nil: always
+		Stmts []Stmt `parser:"'{' @@* '}'"`
 	}
 	// Switch goes one of several ways: the first arm that has a value equal to Value or,
 	// without one, whose condition holds.

@@ -261,6 +261,7 @@ func (w walker) stmt(n any) {
 		w.expr(n.When)
 		nodes(w, n.Stmts)
 	case *Undo:
+		values(w, n.Until)
 		nodes(w, n.Stmts)
 	case *Switch:
 		w.expr(n.Value)

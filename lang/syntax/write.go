@@ -378,6 +378,10 @@ func (w *writer) stmt(n any) {
 		inline(w, n.Stmts)
 	case *Undo:
 		w.print("undo")
+		if len(n.Until) > 0 {
+			w.print(" until ")
+			list(w, n.Until, w.name)
+		}
 		inline(w, n.Stmts)
 	case *Switch:
 		w.print("switch")

@@ -67,6 +67,9 @@ var clauseKeys = with(statementKeys, map[string]yamlKey{"outcome": {}, "outcomes
 // finally.
 var asideKeys = with(statementKeys, map[string]yamlKey{"do": {}, "timeout": {}, "within": {}, "use": {}, "retryable": {}, "permanent": {}})
 
+// undoKeys are those of an undo.
+var undoKeys = with(asideKeys, map[string]yamlKey{"until": {}})
+
 var retryKeys = map[string]yamlKey{
 	"attempts": {}, "max_attempts": {to: "attempts"}, "limit": {to: "attempts"}, "backoff": {}, "max_backoff": {}, "jitter": {},
 	"retryable": {}, "backoff_base_ms": {}, "max_backoff_ms": {}, "initial_delay": {}, "max_delay": {},

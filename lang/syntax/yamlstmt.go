@@ -356,22 +356,36 @@ func (r *yamlReader) undo(entries []yentry) []Stmt {
 	if e == nil {
 		return nil
 	}
-	return []Stmt{&Undo{e.at(), r.aside(*e)}}
+	undo := &Undo{Node: e.at()}
+	var said []yentry
+	undo.Stmts, said = r.asideWith(*e, undoKeys)
+	if until := find(said, "until"); until != nil {
+		for _, v := range r.stringList(until.value, "until") {
+			undo.Until = append(undo.Until, name(v))
+		}
+	}
+	return []Stmt{undo}
 }
 
-// aside reads a block that is executed like a step and is none: a list of statements, or
-// a mapping with settings, too.
+// aside reads a block that is executed like a step and is none.
 func (r *yamlReader) aside(e yentry) []Stmt {
+	stmts, _ := r.asideWith(e, asideKeys)
+	return stmts
+}
+
+// asideWith reads such a block: a list of statements, or a mapping with settings, too, whose
+// entries it returns as well.
+func (r *yamlReader) asideWith(e yentry, keys map[string]yamlKey) ([]Stmt, []yentry) {
 	switch {
 	case e.value.kind == yList:
-		return r.block(e.value, inStep)
+		return r.block(e.value, inStep), nil
 	case e.value.kind != yMap:
 		r.errorf(CodeYAMLType, e.value.span, "%s takes a list of statements, not %s", e.key.text, e.value.describe())
 		r.gaps = true
-		return nil
+		return nil, nil
 	}
-	entries := r.entries(e.value, asideKeys, e.key.text)
-	return append(r.settings(entries, e.key.text), r.statements(entries, inStep)...)
+	entries := r.entries(e.value, keys, e.key.text)
+	return append(r.settings(entries, e.key.text), r.statements(entries, inStep)...), entries
 }
 
 func (r *yamlReader) clause(v *yvalue) *On {

@@ -873,11 +873,7 @@ func (c *toYAML) step(s *Step) yitem {
 		}
 	}
 	if len(s.After) > 0 {
-		after := &ynode{kind: yList, short: true}
-		for _, n := range s.After {
-			after.items = append(after.items, yitem{value: nameText(n.Text)})
-		}
-		add(pair("depends_on", after))
+		add(pair("depends_on", nameList(s.After)))
 	}
 	if s.When != nil {
 		add(pair("when", c.code(s.When)))
@@ -908,6 +904,15 @@ func (c *toYAML) aside(of any, stmts []Stmt) *ynode {
 	c.into(out, stmts, false)
 	out.short = false
 	c.atFoot(out, of)
+	return out
+}
+
+// nameList is a list of steps on one line.
+func nameList(names []Name) *ynode {
+	out := &ynode{kind: yList, short: true}
+	for _, n := range names {
+		out.items = append(out.items, yitem{value: nameText(n.Text)})
+	}
 	return out
 }
 
@@ -1085,7 +1090,11 @@ func (c *toYAML) belongs(g *yamlGroup, rest []Stmt) int {
 			clauses.items = append(clauses.items, c.clause(st))
 			continue
 		case *Undo:
-			end = append(end, c.about(st, pair("undo", c.aside(st, st.Stmts))))
+			undo := c.aside(st, st.Stmts)
+			if len(st.Until) > 0 {
+				undo.items = slices.Insert(undo.items, 0, pair("until", nameList(st.Until)))
+			}
+			end = append(end, c.about(st, pair("undo", undo)))
 			continue
 		case *Finally:
 			end = append(end, c.about(st, pair("finally", c.aside(st, st.Stmts))))
