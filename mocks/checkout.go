@@ -31,6 +31,7 @@ var shop = domain{
 		"card.get_charge":       getCharge,
 		"card.refund":           refundCharge,
 		"orders.create":         createOrder,
+		"orders.cancel":         cancelOrder,
 		"shipping.create_label": createLabel,
 		"mailer.send":           sendMail,
 	},
@@ -130,7 +131,7 @@ func (w *World) hold(c builtins.Call) map[string]any {
 		held[l.sku] += min(l.quantity, max(w.left(l.sku)-held[l.sku], 0))
 	}
 	minutes, _ := c.Args["minutes"].(int)
-	row := w.insert("reservations", c, map[string]any{"held": held})
+	row := w.insert("reservations", c, map[string]any{"reference": c.Args["reference"], "held": held})
 	row["reservation_id"] = fmt.Sprintf("res_%v", row["id"])
 	row["expires_at"] = stamp(c.At.Add(time.Duration(minutes) * time.Minute))
 	return pick(row, "reservation_id", "expires_at")
@@ -163,9 +164,9 @@ func backorderStock(w *World, c builtins.Call) reply {
 }
 
 func releaseStock(w *World, c builtins.Call) reply {
-	r := w.Table("reservations").Find("reservation_id", c.Args["reservation_id"])
-	if r == nil {
-		return reply{status: 404, body: map[string]any{"error": "there is no such reservation"}}
+	r := w.Table("reservations").Find("reference", c.Args["reference"])
+	if until, _ := r["expires_at"].(string); r == nil || stamp(c.At) > until {
+		return reply{status: 404, body: map[string]any{"error": "nothing is reserved"}}
 	}
 	r["released"] = stamp(c.At)
 	return reply{status: 204}
@@ -195,7 +196,7 @@ func screenFraud(_ *World, c builtins.Call) reply {
 
 func chargeCard(w *World, c builtins.Call) reply {
 	if same := w.Table("charges").Find("reference", c.Args["reference"]); same != nil {
-		return reply{status: 409, body: shownCharge(same, c.At)}
+		return reply{status: 200, body: shownCharge(same, c.At)}
 	}
 	declined := map[any]string{"tok_declined": "insufficient_funds", "tok_expired": "expired_card", "tok_stolen": "stolen_card"}
 	if code := declined[c.Args["token"]]; code != "" {
@@ -235,14 +236,14 @@ func getCharge(w *World, c builtins.Call) reply {
 }
 
 func refundCharge(w *World, c builtins.Call) reply {
-	charge := w.Table("charges").Find("charge_id", c.Args["charge_id"])
-	if charge == nil {
-		return reply{status: 404, body: map[string]any{"error": "there is no such charge"}}
+	charge := w.Table("charges").Find("reference", c.Args["reference"])
+	if charge == nil || charge["state"] == "refused" {
+		return reply{status: 404, body: map[string]any{"error": "nothing was taken"}}
 	}
-	if old := w.Table("refunds").Find("charge_id", c.Args["charge_id"]); old != nil {
+	if old := w.Table("refunds").Find("reference", c.Args["reference"]); old != nil {
 		return reply{class: "ALREADY_REFUNDED", body: pick(old, "refund_id")}
 	}
-	row := w.insert("refunds", c, map[string]any{"charge_id": c.Args["charge_id"], "amount_cents": charge["amount_cents"]})
+	row := w.insert("refunds", c, map[string]any{"reference": c.Args["reference"], "amount_cents": charge["amount_cents"]})
 	row["refund_id"] = fmt.Sprintf("rf_%v", row["id"])
 	return reply{status: 201, body: pick(row, "refund_id", "amount_cents")}
 }
@@ -250,7 +251,7 @@ func refundCharge(w *World, c builtins.Call) reply {
 func createOrder(w *World, c builtins.Call) reply {
 	fields := []string{"order_id", "number", "reference", "status", "created_at"}
 	if same := w.Table("orders").Find("reference", c.Args["reference"]); same != nil {
-		return reply{status: 409, body: pick(same, fields...)}
+		return reply{status: 200, body: pick(same, fields...)}
 	}
 	r := w.Table("reservations").Find("reservation_id", c.Args["reservation_id"])
 	if until, _ := r["expires_at"].(string); r == nil || r["released"] != nil || stamp(c.At) > until {
@@ -264,6 +265,15 @@ func createOrder(w *World, c builtins.Call) reply {
 	row["order_id"] = fmt.Sprintf("ord_%v", row["id"])
 	row["number"] = 10000 + row["id"].(int)
 	return reply{status: 201, body: pick(row, fields...)}
+}
+
+func cancelOrder(w *World, c builtins.Call) reply {
+	same := w.Table("orders").Find("reference", c.Args["reference"])
+	if same == nil {
+		return reply{status: 404, body: map[string]any{"error": "there is no such order"}}
+	}
+	same["status"] = "cancelled"
+	return reply{status: 204}
 }
 
 func createLabel(w *World, c builtins.Call) reply {

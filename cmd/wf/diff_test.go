@@ -14,7 +14,7 @@ import (
 // few lines as it takes to tell what it does.
 func TestDiffOfEdits(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compares eighteen pairs of versions")
+		t.Skip("compares nineteen pairs of versions")
 	}
 	edits := []struct {
 		name, file string
@@ -36,7 +36,8 @@ func TestDiffOfEdits(t *testing.T) {
 		{"an argument", "user_registration.wf", []string{"status: \"registration_complete\"", "status: \"complete\""}},
 		{"a field of the output", "user_registration.wf", []string{"source: who.source, scheduled", "scheduled"}},
 		{"another text", "user_registration.wf", []string{"an enterprise plan needs a company", "which company?"}},
-		{"no refund", "checkout.wf", []string{"      call card.refund { charge_id: charge_id, reason: \"no order\" }\n      on ALREADY_REFUNDED { fail ORDER_FAILED \"${why}; the money was given back before\" }\n      on failed { fail REFUND_BY_HAND \"${charge_id} was taken and not given back, and there is no order (${why})\" }\n", ""}},
+		{"no refund", "checkout.wf", []string{"    undo until create_order {\n      call card.refund { reference: run.id, reason: \"no order\" }\n      on 404, ALREADY_REFUNDED { return nil }\n      on failed                { fail REFUND_BY_HAND \"perhaps ${price_cart.total_cents} cents are taken still\" }\n    }\n", ""}},
+		{"no point of no return", "checkout.wf", []string{"undo until create_order {\n      call card.refund", "undo {\n      call card.refund"}},
 		{"polling that gives up early", "checkout.wf", []string{"retry 40 attempts", "retry 10 attempts"}},
 	}
 	var out strings.Builder
