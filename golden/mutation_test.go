@@ -114,7 +114,7 @@ workflow inner {
       else { return "nowhere" }
     }
   }
-  output { from: pick.name, sent: send, notes: len(finish), closed: close }
+  output { from: pick.name, sent: send, notes: len(finish), closed: close, head: first(send) ?? "none" }
 }
 `
 
@@ -138,7 +138,7 @@ test "two at once" {
   expect started(send["x"].tell) == ended(send["x"].ship)
   expect finish.a cancelled
   expect started(finish.a) == ended(send) and ended(finish) == ended(finish.c)
-  expect output == { from: "far", sent: ["T3", "T3", "T3"], notes: 2, closed: "far" }
+  expect output == { from: "far", sent: ["T3", "T3", "T3"], notes: 2, closed: "far", head: "T3" }
   expect map(calls(shop.find), .args.sku) == ["near", "far", "x", "y", "z"]
   expect map(calls(shop.note), .args.text) == ["x", "y", "z", "a", "b", "c", "long way", "closed"]
 }
@@ -146,7 +146,11 @@ test "one may be missing" {
   run inner { skus: ["x", "no"] }
   expect degraded
   expect send["no"] failed HTTP_404
-  expect output.sent == ["T3", nil]
+  expect output.sent == ["T3", nil] and output.head == "T3"
+}
+test "the first is missing" {
+  run inner { skus: ["no", "x"] }
+  expect output.sent == [nil, "T3"] and output.head == "none"
 }
 test "two may not" {
   run inner { skus: ["no", "none", "x"] }
@@ -290,7 +294,8 @@ test "as the limits let them" {
   run guards { prints: 4, scans: 2 }
   expect completed
   expect calls(press.print)[0].at == 0s and calls(press.print)[1].at == 1s and calls(press.print)[2].at == 10s and calls(press.print)[3].at == 11s
-  expect calls(press.scan)[0].at == 0s and calls(press.scan)[1].at == 10s
+  expect calls(press.scan)[0].at == 0s and calls(press.scan)[1].at == 10s and len(calls(press.scan)) == 2
+  expect scans[2] completed
   expect started(letter) == ended(prints) and calls(post.send)[0].at == started(letter) + 5s
 }
 test "nothing to print" {

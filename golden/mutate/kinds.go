@@ -51,10 +51,13 @@ var Kinds = []Kind{
 	{"flag", "says the opposite in", "true is false, and false true", flagged},
 	{"field", "leaves out", "a field of an argument, result or output is lost", omitted},
 	{"mix", "mixes up", "two neighbouring fields have each other's value", mixed},
+	{"other", "reads", "another field of the same record is read", misread},
+	{"sum", "reckons otherwise with", "+ is -, and * is /", miscounted},
+	{"function", "takes the other for", "any is all, min is max, first is last, startsWith is endsWith", asked},
 	{"rule", "lets pass what breaks", "a rule of an input, signal or type is lost", unruled},
 	{"bound", "allows one more in", "a min is one less, or a max one more", widerBounds},
 	{"default", "takes another default for", "the default of a field is another one", defaulted},
-	{"key", "drops", "the idempotency key of a call is lost", keys},
+	{"key", "drops", "the idempotency key of a call, or the key of an item, is lost", keys},
 }
 
 // settings drops settings of workflows, steps, clauses, policies and services.
@@ -578,7 +581,7 @@ func widerBounds(p *planter, f *syntax.File) {
 	})
 }
 
-// keys drops the idempotency keys of calls.
+// keys drops the idempotency keys of calls, and what items are known by.
 func keys(p *planter, f *syntax.File) {
 	drop := func(owner string, c *syntax.Call) {
 		if c == nil || c.Key == nil || len(c.Target) == 0 {
@@ -596,6 +599,10 @@ func keys(p *planter, f *syntax.File) {
 			drop(owner, st)
 		case *syntax.Let:
 			drop(owner, st.Call)
+		case *syntax.Step:
+			if st.For != nil && st.For.By != nil {
+				p.plant(st.For.By.Span, "the key of the items of "+st.Name.Text, edit{st.For.In.Span.End, st.For.By.Span.End, ""})
+			}
 		}
 	})
 }
