@@ -437,6 +437,17 @@ func TestCounts(t *testing.T) {
 			output { a: a, b: b }`, menus: map[string][]way{"s.do": once, "s.take": few, "s.look": {seen[0], seen[2], seen[3], seen[4], seen[5]}}, faults: all, cancel: true},
 		{name: "undo", src: `step a { call s.take, undo { retry 2 attempts, call s.take { n: 2 } } }
 			step b after a { call s.do }`, menus: map[string][]way{"s.do": once, "s.take": few}, faults: []int{0, 1, 2, 3}, cancel: true, crash: true},
+		{name: "undo until", src: `step a { call s.take, undo until b { retry 2 attempts, call s.take { n: 2 } } }
+			step b after a { call s.do, undo until b { call s.take { n: 3 } } }
+			step c after b { call s.take }`, menus: map[string][]way{"s.do": once, "s.take": few}, faults: []int{0, 1, 2}, cancel: true, crash: true},
+		{name: "undo until, inside", src: `step a {
+				step x { call s.take, undo until y, b { call s.take { n: 2 } } }
+				step y after x { call s.do }
+				step z after y { call s.take }
+				on failed { degrade 0 }
+			}
+			step b after a { call s.take }
+			step c after b { call s.take }`, menus: map[string][]way{"s.do": once, "s.take": few}, faults: []int{0, 1, 2}},
 		{name: "first", src: `step a {
 				first
 				step x { call s.take, undo { call s.take { n: 2 } } }

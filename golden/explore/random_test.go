@@ -27,7 +27,7 @@ func drawDefinition(t *rapid.T) string {
 service l { limit 1, operation take { input { n int = 0 }, 202 } }
 service b { breaker 1 failure in 1m, open 30s, operation take { input { n int = 0 }, 202 } }
 workflow inner {
-  step x { call s.take, undo { call s.take { n: 8 } } }
+  step x { call s.take, undo until y { call s.take { n: 8 } } }
   step y after x { call s.do }
   output y.id
 }
@@ -40,21 +40,29 @@ workflow w {
 	b.WriteString(pick("", "", "  timeout 3s\n"))
 	b.WriteString(pick("", "", "  within 7s\n", "  within 1h\n"))
 	b.WriteString(pick("", "", "  limit 1\n"))
-	undo := func() string {
-		return pick("", "", "\n    undo { call s.take { n: 9 } }", "\n    undo { retry 2 attempts, call s.do { n: 9 } }", "\n    undo { call s.do { n: body?.id ?? 0 } }")
+	undo := func(pivots []string) string {
+		how := pick("", "", "{ call s.take { n: 9 } }", "{ retry 2 attempts, call s.do { n: 9 } }", "{ call s.do { n: body?.id ?? 0 } }")
+		if how == "" {
+			return ""
+		}
+		until := pick(append([]string{"", ""}, pivots...)...)
+		if until != "" {
+			until = "until " + until + " "
+		}
+		return "\n    undo " + until + how
 	}
-	call := func() string {
+	call := func(pivots ...string) string {
 		switch pick("do", "do", "take", "look", "clauses", "key", "poll", "held", "broken") {
 		case "do":
-			return "call s.do" + undo()
+			return "call s.do" + undo(pivots)
 		case "take":
 			return "call s.take"
 		case "look":
 			return "call s.look\n    on 404 { return { id: 0 } }\n    ensure body.ok else fail NOT_OK"
 		case "clauses":
-			return "call s.do\n    on 402 { call s.take, return { id: 0 } }\n    on exhausted { degrade { id: 1 % input.zero } }" + undo()
+			return "call s.do\n    on 402 { call s.take, return { id: 0 } }\n    on exhausted { degrade { id: 1 % input.zero } }" + undo(pivots)
 		case "key":
-			return "call s.do { n: 7 } key \"k\"" + undo()
+			return "call s.do { n: 7 } key \"k\"" + undo(pivots)
 		case "poll":
 			return "call s.look\n    on 200 when not body.ok { retry 4 attempts, backoff 1s }"
 		case "held":
@@ -63,22 +71,31 @@ workflow w {
 		return "call b.take\n    on breaker_open { degrade nil }"
 	}
 	steps := rapid.IntRange(1, 3).Draw(t, "steps")
+	afters := make([]string, steps+1)
+	for i := 1; i < steps; i++ {
+		afters[i] = pick("", fmt.Sprintf(" after s%d", i-1), fmt.Sprintf(" after s%d", i-1))
+	}
 	for i := range steps {
-		after := ""
-		if i > 0 {
-			after = pick("", fmt.Sprintf(" after s%d", i-1), fmt.Sprintf(" after s%d", i-1))
+		after := afters[i]
+		pivots := []string{fmt.Sprintf("s%d", i)}
+		for j := i + 1; afters[j] != ""; j++ {
+			pivots = append(pivots, fmt.Sprintf("s%d", j))
 		}
 		within := pick("", "", "within 4s\n    ")
 		fmt.Fprintf(&b, "  step s%d%s", i, after)
 		switch pick("call", "call", "call", "group", "first", "loop", "workflow", "wait") {
 		case "call":
-			fmt.Fprintf(&b, " {\n    %s%s\n  }\n", within, call())
+			fmt.Fprintf(&b, " {\n    %s%s\n  }\n", within, call(pivots...))
 		case "group":
-			fmt.Fprintf(&b, " {\n    %sstep x { %s }\n    step y%s { %s }\n    %s\n    return 1\n  }\n", within, call(), pick("", " after x"), call(), pick("", "on failed { degrade 0 }", "finally { call s.take }"))
+			y, behind := pick("", " after x"), append(pivots, "x")
+			if y != "" {
+				behind = append(behind, "y")
+			}
+			fmt.Fprintf(&b, " {\n    %sstep x { %s }\n    step y%s { %s }\n    %s\n    return 1\n  }\n", within, call(behind...), y, call(append(pivots, "y")...), pick("", "on failed { degrade 0 }", "finally { call s.take }"))
 		case "first":
-			fmt.Fprintf(&b, " {\n    %sfirst\n    step x { %s }\n    step y { %s }\n  }\n", within, call(), call())
+			fmt.Fprintf(&b, " {\n    %sfirst\n    step x { %s }\n    step y { %s }\n  }\n", within, call(append(pivots, "x")...), call(pivots...))
 		case "loop":
-			fmt.Fprintf(&b, " for n in [1, 2] by n {\n    %s%s\n  }\n", pick("", "tolerate 1\n    ", "limit 1\n    "), call())
+			fmt.Fprintf(&b, " for n in [1, 2] by n {\n    %s%s\n  }\n", pick("", "tolerate 1\n    ", "limit 1\n    "), call(pivots...))
 		case "workflow":
 			fmt.Fprintf(&b, " {\n    %scall inner\n  }\n", within)
 		case "wait":

@@ -453,6 +453,22 @@ service slow {
   undo { call s.take { of: [2, x.id] } }
 }
   step c after a, b { call s.ask } }`,
+		"effects that stand": `workflow w {
+  step a {
+    step x {
+      call s.take { of: 1 }
+      undo until y, c { call s.take { of: [1, body?.id] } }
+    }
+    step y after x { call s.ask }
+    on failed { degrade 0 }
+  }
+  step b {
+    let x = call s.ask
+    call s.take { of: 2 }
+    undo until c { call s.take { of: [2, x.id] } }
+  }
+  step c after a, b { call s.ask }
+  step d after c { call s.ask } }`,
 		"what a step does at its end": `workflow w {
   step a {
   first 1
@@ -729,6 +745,10 @@ service guarded {
 			"a#1 200", "a#1 200 other", false},
 		{"effects in two orders", `step a { call s.do { of: 1 } undo { call s.undo { of: 1 } } } step b { call s.do { of: 2 } undo { call s.undo { of: 2 } } } step c after a, b { call s.do { of: 3 } }`,
 			"a#1 200, b#1 200", "b#1 200, a#1 200", false},
+		{"a result that an undo may still read", `step a { call s.do { of: 1 } undo until b { call s.undo { of: body?.id } } } step b after a { call s.do { of: 2 } } step c after b { call s.do { of: 3 } }`,
+			"a#1 200", "a#1 200 other", false},
+		{"a result of what stands", `step a { call s.do { of: 1 } undo until b { call s.undo { of: body?.id } } } step b after a { call s.do { of: 2 } } step c after b { call s.do { of: 3 } }`,
+			"a#1 200, b#1 200", "a#1 200 other, b#1 200", true},
 		{"an attempt that failed in one way or another", `step a { retry 3 attempts, backoff 1s call s.do { of: 1 } }`,
 			"a#1 503", "a#1 unreachable", true},
 		{"one that a clause may be told of", `step a { within 1m retry 3 attempts, backoff 1s call s.do { of: 1 } on failed { return status } }`,
