@@ -106,6 +106,8 @@ func (t *typing) source() {
 		if len(t.items) == 0 {
 			t.names(stand)
 		}
+	case strings.Contains(t.line, "undo until ") && !strings.Contains(t.rest, "{"):
+		t.names(stand + " { }")
 	case around == "invariant" && first(text) == "never" && !conditional(t.line+t.rest):
 		t.names(stand + " unless run completed")
 	default:

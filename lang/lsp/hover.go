@@ -41,6 +41,9 @@ func (s *Server) Hover(ctx context.Context, params *protocol.HoverParams) (*prot
 			continue
 		}
 		word := p.text.src[m.Start:m.End]
+		if word == "until" && strings.HasSuffix(strings.TrimRight(p.text.src[:m.Start], " \t"), "wait") {
+			word = "wait until" // a word of two statements
+		}
 		text := ""
 		switch m.kind {
 		case tokenKeyword, tokenOperator, tokenType:
@@ -353,7 +356,7 @@ var subjects = map[string]string{
 	"workflow": "5.2", "step": "6.7", "service": "4.1", "operation": "4.1", "type": "3.5", "input": "5.2", "let": "5.3", "test": "17.1", "mock": "17.2", "when": "6.5",
 	"run": "17.1", "else": "9.4", "import": "2.2", "expect": "17.8", "secret": "3.8", "output": "5.4", "version": "5.1", "describe": "5.1", "not": "11.3", "headers": "7.4", "key": "9.8",
 	"if": "17.15", "then": "17.15", "never": "17.15", "unless": "17.15", "before": "17.15", "at": "17.15", "most": "17.15", "every": "17.15", "ends": "17.15", "effect": "17.14", "effects": "17.14", "took": "17.14",
-	"was": "17.14", "called": "17.14",
+	"was": "17.14", "called": "17.14", "until": "9.10", "wait until": "7.13",
 }
 
 // wordDoc is the rule of the specification that tells of a word: the one whose title is of

@@ -50,6 +50,11 @@ func (t *typing) inner(line token.Text, around string) []string {
 				return []string{"open"}
 			}
 			return nil
+		case "undo":
+			if last == "undo" {
+				return []string{"until"}
+			}
+			return nil
 		case "limit":
 			if before == "limit" && kind == token.Int && (around == "service" || around == "operation") {
 				return []string{"per"}
