@@ -663,7 +663,7 @@ func (s *scenario) planned() ([]sim.Deed, bool) {
 	var out []sim.Deed
 	for _, d := range s.deeds {
 		at, err := d.At.Duration(s.eval, s.names(d.At))
-		deed := sim.Deed{At: at, Crash: d.Crash, Step: d.Step, Signal: d.Signal, Retry: d.Retry}
+		deed := sim.Deed{At: at, Crash: d.Crash, Running: d.Running, Step: d.Step, Signal: d.Signal, Retry: d.Retry}
 		if err == nil && d.Payload != nil {
 			deed.Payload, err = d.Payload.Eval(s.eval, s.names(d.Payload))
 		}

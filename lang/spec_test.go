@@ -48,7 +48,7 @@ another; the kind of each tells what it is:
 	wf [json] [wf mocks] jsonl the trace as JSON
 	wf order.wf, fetch.wf      the workflows that the examples of tests import
 	wf packing.wf              another one that they import, with handlers
-	wf paired.wf               another one, which says the keys of its calls
+	wf paired.wf, asking.wf    others: one says the keys of its calls, one waits for a signal
 	wf test [text]             a test file, and what its failing tests print; without
 	                           text all of them pass
 
@@ -311,7 +311,7 @@ func (doc *spec) fence(t *testing.T, f *fence, group *example) *example {
 		doc.examples = append(doc.examples, group)
 		doc.show(true)
 		return group
-	case "wf order.wf", "wf fetch.wf", "wf packing.wf", "wf paired.wf":
+	case "wf order.wf", "wf fetch.wf", "wf packing.wf", "wf paired.wf", "wf asking.wf":
 		_, name, _ := strings.Cut(f.kind, " ")
 		doc.tested = append(doc.tested, tested{name, doc.content(f)})
 		return nil

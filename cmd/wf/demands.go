@@ -177,7 +177,7 @@ func (c *diffCmd) load(e *env, file string, opts *explore.Options) (*side, error
 	}
 	quiet := *e
 	quiet.stderr = io.Discard // what is left out is told here
-	if _, _, err = beginnings(&quiet, file, g, input, &one); err != nil {
+	if _, err = beginnings(&quiet, file, g, input, &one); err != nil {
 		return nil, err
 	}
 	out.test = out.testsOf(e)

@@ -7,20 +7,17 @@ import (
 	"path"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"wf/golden"
 	"wf/golden/explore"
-	"wf/golden/invariant"
 	"wf/golden/propose"
 	"wf/lang"
 	"wf/lang/diag"
 	"wf/lang/graph"
 	"wf/lang/value"
-	"wf/mocks"
 )
 
 type exploreCmd struct {
@@ -86,8 +83,8 @@ func (c *exploreCmd) Run(e *env) error {
 	findings, saved := 0, map[string]bool{}
 	for _, of := range todo {
 		opts := opts
-		show := &explored{e: e, file: of.file, short: len(todo) > 1, saved: map[*explore.Finding]string{}}
-		if show.g, show.tests, err = beginnings(e, of.file, of.graph, c.Input, &opts); err != nil {
+		show := &explored{e: e, g: of.graph, file: of.file, short: len(todo) > 1, saved: map[*explore.Finding]string{}}
+		if show.tests, err = beginnings(e, of.file, of.graph, c.Input, &opts); err != nil {
 			return err
 		}
 		opts.Progress = func(at explore.Progress) {
@@ -181,25 +178,24 @@ func (c *exploreCmd) workflows(e *env) ([]defined, error) {
 }
 
 // beginnings adds to the options where runs of a workflow begin, with the input that is given or
-// those of the tests beside it, and the invariants of these. It returns the workflow as they
-// know it, and the test files that the invariants are from.
-func beginnings(e *env, file string, g *graph.Graph, input string, opts *explore.Options) (*graph.Graph, []string, error) {
+// those of the tests beside it, and the invariants of these. It returns the test files that the
+// invariants are from.
+func beginnings(e *env, file string, g *graph.Graph, input string, opts *explore.Options) (tests []string, err error) {
 	opts.Examples = input == ""
 	if input != "" {
 		src, err := (&runCmd{Input: input}).read(e)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		v, err := value.DecodeJSON(src)
 		if err != nil {
-			return nil, nil, wrong("%s is not usable as input: %v", input, err)
+			return nil, wrong("%s is not usable as input: %v", input, err)
 		}
 		opts.Inputs = []explore.Input{{Value: v, Label: input}}
 	}
-	var tests []string
 	names, err := golden.TestFiles(hostFS{}, path.Dir(path.Clean(file)))
 	if err != nil {
-		return g, nil, nil // there are none to be read
+		return nil, nil // there are none to be read
 	}
 	for _, name := range names {
 		if path.Dir(name) != path.Dir(path.Clean(file)) {
@@ -209,29 +205,17 @@ func beginnings(e *env, file string, g *graph.Graph, input string, opts *explore
 		if problems.HasErrors() && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(file), path.Ext(file))) {
 			fmt.Fprintf(e.stderr, "%s has errors, so its inputs and invariants are left out: wf check %s\n", name, name)
 		}
-		if problems.HasErrors() || p.Suite == nil || !slices.ContainsFunc(golden.Workflows(p.Suite), func(w *graph.Graph) bool {
-			return w.FullName() == g.FullName() && w.Span.File == g.Span.File
-		}) {
+		if problems.HasErrors() || p.Suite == nil {
 			continue
 		}
-		if opts.Invariants == nil {
-			names, err := mocks.Names(p.Suite)
-			for _, inv := range p.Suite.Invariants {
-				if w := inv.Graph; err == nil && w.FullName() == g.FullName() && w.Span.File == g.Span.File {
-					g, opts.Invariants = w, invariant.New(p.Suite.Invariants, w, names)
-					tests = []string{name}
-					break
-				}
-			}
-		}
-		if input == "" {
-			opts.Inputs = append(opts.Inputs, explore.Inputs(p.Suite, g)...)
+		if _, judges, err := opts.Beside(p.Suite, g); judges && err == nil {
+			tests = append(tests, name)
 		}
 	}
-	return g, tests, nil
+	return tests, nil
 }
 
-// save writes a test of each finding that a test can say, as far as it fails.
+// save writes a test of each finding.
 func (c *exploreCmd) save(e *env, x *explored, taken map[string]bool) error {
 	if err := os.MkdirAll(c.Save, 0o777); err != nil {
 		return &exit{status: exitEnvironment, message: err.Error()}
@@ -242,38 +226,24 @@ func (c *exploreCmd) save(e *env, x *explored, taken map[string]bool) error {
 		}
 		return file
 	}
+	var invariants []string
+	for _, file := range x.tests {
+		invariants = append(invariants, near(file))
+	}
 	for _, f := range x.r.Findings {
 		name := path.Join(filepath.ToSlash(c.Save), slug(f.Title)+"_test.wf")
-		why := "a test cannot say it"
-		if f.Replay != nil {
-			run := *f.Replay
-			for taken[name] { // names are files
-				name = strings.TrimSuffix(name, "_test.wf") + "_2_test.wf"
-			}
-			run.About = []string{"Found by wf explore: " + f.Title + ".", "It fails until that is mended."}
-			if f.Kind == explore.Invariant {
-				for _, file := range x.tests {
-					rel, err := filepath.Rel(filepath.FromSlash(path.Dir(name)), filepath.FromSlash(near(file)))
-					if err == nil {
-						run.Imports = append(run.Imports, filepath.ToSlash(rel))
-					}
-				}
-			}
-			rec, err := propose.Record(hostFS{}, near(x.file), name, func() propose.Services { return services(1) }, run)
-			switch {
-			case err != nil:
-				why = err.Error()
-			case rec.Failed == nil:
-				why = "as a test it goes another way"
-			default:
-				if err := e.writeFile(name, []byte(rec.Text)); err != nil {
-					return err
-				}
-				x.saved[f], taken[name] = name, true
-				continue
-			}
+		for taken[name] { // names are files
+			name = strings.TrimSuffix(name, "_test.wf") + "_2_test.wf"
 		}
-		fmt.Fprintf(e.stderr, "not saved: %s (%s)\n", f.Title, why)
+		text, err := f.Test(hostFS{}, near(x.file), name, invariants, func() propose.Services { return services(1) })
+		if err != nil {
+			fmt.Fprintf(e.stderr, "not saved: %s (%v)\n", f.Title, err)
+			continue
+		}
+		if err := e.writeFile(name, []byte(text)); err != nil {
+			return err
+		}
+		x.saved[f], taken[name] = name, true
 	}
 	return nil
 }

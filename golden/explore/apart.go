@@ -123,16 +123,16 @@ func (d *differ) title(j *job) string {
 // Scenario is the run of the old version as a test, with one expectation that the new one
 // does not fulfil.
 func (p *Pair) Scenario(expect string) (*propose.Scenario, error) {
-	r := propose.Run{Graph: p.graph, ID: runID, Seed: 1, Start: golden.Start, Name: p.Title, Expect: []string{expect}}
+	r := propose.Run{Graph: p.graph, ID: runID, Seed: 1, Start: golden.Start, Thought: &propose.Thought{Name: p.Title, Expect: []string{expect}}}
 	if p.told == nil {
 		in, _ := fresh(p.Input.Value).(map[string]any)
 		r.Input = in
 		return propose.Refused(r), nil
 	}
-	r.Input, r.Lost, r.Events = p.old.input, p.told.lost, p.told.of.past[1:]
+	r.Input, r.Thought.Unheard, r.Events = p.old.input, p.told.unheard, p.told.of.past[1:]
 	r.CorrelationID = sim.CorrelationID(r.Input)
 	if end := p.ending(); end != expect {
-		r.Expect = []string{end, expect}
+		r.Thought.Expect = []string{end, expect}
 	}
 	return propose.ScenarioOf(r)
 }

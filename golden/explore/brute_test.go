@@ -58,12 +58,15 @@ var (
 	seen    = []way{{name: "200", status: 200, body: map[string]any{"ok": true}}, {name: "200, not ok", status: 200, body: map[string]any{"ok": false}},
 		{name: "404", status: 404, fault: true, refuses: true}, unheard, unreachable, {name: "malformed", status: 200, body: "<html>", fault: true}}
 	few = []way{fine(202, nil), unheard, lost, unreachable}
+
+	throttled = []way{fine(202, nil), {name: "429", status: 429, fault: true, passes: true}, {name: "429 later", status: 429, wait: "3600", fault: true, passes: true}, unheard, lost, unreachable}
 )
 
 const services = `
 service s {
   operation do { input { n int = 0 }, 201, 402, 503 }
   operation take { input { n int = 0 }, 202 }
+  operation push { input { n int = 0 }, 202, 429 }
   operation look { http GET "/look", 200 { ok bool }, 404 }
   permanent 402
 }
@@ -491,6 +494,9 @@ func TestCounts(t *testing.T) {
 		{name: "a key", src: `step a { call s.do { n: 1 } key "k", on 402 { degrade 0 }, on exhausted { degrade 1 } }
 			step b after a { call s.do { n: 1 } key "k" }`, menus: map[string][]way{"s.do": once}, faults: all, cancel: true},
 		{name: "polling", src: `step a { call s.do, on 201 { retry 5 attempts, backoff 1s }, on exhausted { degrade 0 } }`, menus: map[string][]way{"s.do": retried}, faults: []int{0, 1, 2}, cancel: true},
+		{name: "throttled", src: `retry 3 attempts
+			step a { call s.push }
+			step b after a { call s.take }`, menus: map[string][]way{"s.push": throttled, "s.take": few}, faults: all, cancel: true, crash: true},
 		{name: "a workflow", src: `retry 2 attempts
 			step a { call inner }
 			step b after a { call s.take }`, menus: map[string][]way{"s.take": few}, faults: []int{0, 1, 2}, cancel: true},

@@ -13,6 +13,7 @@ import (
 	"wf/golden/invariant"
 	"wf/golden/propose"
 	"wf/interpreter/machine"
+	"wf/lang/diag"
 	"wf/lang/graph"
 )
 
@@ -34,16 +35,17 @@ type Options struct {
 	Progress    func(Progress)
 	Stop        func() bool // asked often; true ends the search; nil: never
 
-	Heard      *Heard         // what calls answer when all is well; nil: examples
-	Invariants *invariant.Set // of the workflow; nil: none
-	Exact      bool           // tell states apart whose deadlines are nearly as far away; else by a 16th of their length
+	Heard      *Heard           // what calls answer when all is well; nil: examples
+	Invariants []*invariant.Set // of the workflow, of each file that has some
+	Exact      bool             // tell states apart whose deadlines are nearly as far away; else by a 16th of their length
 
 	Choices int      // [Compare] tries so many in each version to find what must not happen; 0: it does not look for that
 	Demands []Demand // by which [Compare] judges; nil: by what holds for every workflow alone
 
-	apart     bool // tell what is wrong in runs that are cancelled apart from what is in others
-	given     bool // Inputs are where runs begin: none is left out, and none comes beside
-	noMerging bool // of equal states, for tests
+	known     []diag.Span // invariants
+	apart     bool        // tell what is wrong in runs that are cancelled apart from what is in others
+	given     bool        // Inputs are where runs begin: none is left out, and none comes beside
+	noMerging bool        // of equal states, for tests
 }
 
 // DefaultLimit is how many choices are tried.
@@ -83,17 +85,17 @@ const (
 
 // Finding is something that must not happen, and the shortest way to it.
 type Finding struct {
-	Kind   Kind
-	Title  string
-	Rule   string // of an invariant that is broken; "" for others
-	Place  string // of the call or step; "" if there is none
-	Faults int    // how many it takes
-	Times  int    // how many more choices led to the same
-	Input  Input
-	Story  []Line
-	Replay *propose.Run // as a test expects it not to be; nil: no test can say it
-
+	Kind      Kind
+	Title     string
+	Rule      string // of an invariant that is broken; "" for others
+	Place     string // of the call or step; "" if there is none
+	Faults    int    // how many it takes
+	Times     int    // how many more choices led to the same
+	Input     Input
+	Story     []Line
 	Cancelled bool // the run was, before it happened
+
+	run *propose.Run // as a test expects it not to be
 }
 
 // End is how a run ended.

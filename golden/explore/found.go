@@ -108,7 +108,10 @@ func (d *differ) seek(v *version, rules *invariant.Set, of func(*entry) *root) *
 	opts := d.opts
 	opts.Inputs, opts.Examples, opts.given, opts.apart = nil, false, true, true
 	opts.Faults, opts.Limit = d.most(), max(1, d.opts.Choices/hard)
-	opts.Attempts, opts.Items, opts.Crash, opts.Invariants = usualAttempts, usualItems, true, rules
+	opts.Attempts, opts.Items, opts.Crash, opts.Invariants = usualAttempts, usualItems, true, nil
+	if rules != nil {
+		opts.Invariants = []*invariant.Set{rules}
+	}
 	if opts.Progress != nil {
 		opts.Progress = func(at Progress) {
 			if at.Version = "old"; v == d.new {

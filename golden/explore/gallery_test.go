@@ -4,16 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 
-	"wf/golden"
 	"wf/golden/explore"
-	"wf/golden/invariant"
 	"wf/lang"
 	"wf/lang/graph"
-	"wf/mocks"
 )
 
 // TestGallery explores every workflow of the gallery, from the inputs of its tests and with
@@ -48,7 +44,7 @@ func TestGallery(t *testing.T) {
 			t.Run(g.FullName(), func(t *testing.T) {
 				t.Parallel()
 				o := explore.Options{Faults: 1, Examples: true, Cancel: true, Signals: true, Workers: 1}
-				g := tested(t, dir, g, &o)
+				tested(t, dir, g, &o)
 				r, err := explore.Run(g, o)
 				if err != nil {
 					t.Fatal(err)
@@ -67,8 +63,8 @@ func TestGallery(t *testing.T) {
 	}
 }
 
-// tested adds what the tests beside a workflow say, and is the workflow as they know it.
-func tested(t *testing.T, dir string, g *graph.Graph, o *explore.Options) *graph.Graph {
+// tested adds what the tests beside a workflow say.
+func tested(t *testing.T, dir string, g *graph.Graph, o *explore.Options) {
 	t.Helper()
 	files, err := filepath.Glob(dir + "*_test.wf")
 	if err != nil {
@@ -79,24 +75,8 @@ func tested(t *testing.T, dir string, g *graph.Graph, o *explore.Options) *graph
 		if problems.HasErrors() {
 			t.Fatal(problems)
 		}
-		same := func(w *graph.Graph) bool { return w.FullName() == g.FullName() && w.Span.File == g.Span.File }
-		if !slices.ContainsFunc(golden.Workflows(p.Suite), same) {
-			continue
+		if _, _, err := o.Beside(p.Suite, g); err != nil {
+			t.Fatal(err)
 		}
-		if o.Invariants == nil {
-			names, err := mocks.Names(p.Suite)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, inv := range p.Suite.Invariants {
-				if same(inv.Graph) {
-					g = inv.Graph
-					o.Invariants = invariant.New(p.Suite.Invariants, g, names)
-					break
-				}
-			}
-		}
-		o.Inputs = append(o.Inputs, explore.Inputs(p.Suite, g)...)
 	}
-	return g
 }

@@ -3,12 +3,49 @@ package explore
 import (
 	"slices"
 
+	"wf/golden/invariant"
 	"wf/golden/vary"
 	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/suite"
 	"wf/mocks"
 )
+
+// Beside adds what a test file says of a workflow: the inputs of its tests, if Examples are
+// wanted, and its invariants, those left out that another file has brought along. about
+// reports whether the file says anything of the workflow, judges whether it brought an invariant.
+func (o *Options) Beside(s *suite.Suite, g *graph.Graph) (about, judges bool, err error) {
+	same := func(w *graph.Graph) bool { return w.FullName() == g.FullName() && w.Span.File == g.Span.File }
+	var mine []*suite.Invariant
+	for _, inv := range s.Invariants {
+		about = about || same(inv.Graph)
+		if same(inv.Graph) && !slices.Contains(o.known, inv.Span) {
+			mine, o.known = append(mine, inv), append(o.known, inv.Span)
+		}
+	}
+	for _, t := range s.Tests {
+		for _, st := range t.Body {
+			run, ok := st.(*suite.Run)
+			about = about || ok && same(run.Graph)
+		}
+	}
+	if !about {
+		return false, false, nil
+	}
+	names, err := mocks.Names(s)
+	if err != nil {
+		return true, false, err
+	}
+	if len(mine) > 0 {
+		o.Invariants = append(o.Invariants, invariant.New(mine, mine[0].Graph, names).On(g))
+	}
+	if o.Examples {
+		for _, in := range inputsOf(s, g, names) {
+			o.Inputs = adding(o.Inputs, in)
+		}
+	}
+	return true, len(mine) > 0, nil
+}
 
 // Inputs lists the inputs with which the tests of a file run a workflow, as far as they
 // need nothing but the names of the file.
@@ -17,6 +54,10 @@ func Inputs(s *suite.Suite, g *graph.Graph) []Input {
 	if err != nil {
 		return nil
 	}
+	return inputsOf(s, g, names)
+}
+
+func inputsOf(s *suite.Suite, g *graph.Graph, names map[string]any) []Input {
 	m := expr.NewMachine()
 	var out []Input
 	for _, t := range s.Tests {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"wf/golden/invariant"
 	"wf/interpreter/machine"
 	"wf/lang/diag"
 	"wf/lang/graph"
@@ -47,10 +48,8 @@ func (w *world) end() End {
 		return End{Ending: "stuck", Wrong: true}
 	}
 	r := w.m.Result()
-	if w.monitor != nil {
-		w.monitor.RunEnded(r)
-		w.judged()
-	}
+	w.monitors.RunEnded(r)
+	w.judged()
 	w.judge(r.Steps)
 	w.judge(r.Closing)
 	if r.Error != nil && r.Error.Step == "" {
@@ -58,7 +57,7 @@ func (w *world) end() End {
 	}
 	if w.undoFault <= 1 {
 		for _, st := range r.Closing {
-			if st.Ending == machine.Failed && strings.HasSuffix(st.Name, ".undo") && !ownMaking(st.Error) && !w.s.saysSo(st.Error) {
+			if st.Ending == machine.Failed && strings.HasSuffix(st.Name, ".undo") && !ownMaking(st.Error) && !w.saysSo(&st) {
 				title := strings.TrimSuffix(anyItem(st.Name), ".undo") + " is not undone: its undo fails"
 				w.breach(breach{kind: Left, title: title, place: st.Name})
 			}
@@ -71,9 +70,8 @@ func (w *world) end() End {
 	return e
 }
 
-// noWayBack is where undos fail because they say so of what their service declares: they
-// know that there is no way back from there. Whatever a fault can lead to does not count.
-func noWayBack(graphs []*graph.Graph) map[diag.Span]bool {
+// sayingSo is where undos say that they fail.
+func sayingSo(graphs []*graph.Graph) map[diag.Span]bool {
 	out := map[diag.Span]bool{}
 	for _, g := range graphs {
 		g.EachCall(func(c *graph.Call) {
@@ -82,9 +80,6 @@ func noWayBack(graphs []*graph.Graph) map[diag.Span]bool {
 			}
 			graph.EachCall(c.Undo.Steps[0].Body, func(c *graph.Call) {
 				for _, cl := range c.Clauses {
-					if slices.ContainsFunc(cl.On, func(p value.Pattern) bool { return !refuses(c, p) }) {
-						continue
-					}
 					graph.EachStmt(cl.Body, func(st graph.Stmt) {
 						if f, ok := st.(*graph.Fail); ok {
 							out[f.Span] = true
@@ -97,8 +92,24 @@ func noWayBack(graphs []*graph.Graph) map[diag.Span]bool {
 	return out
 }
 
-// saysSo reports whether an undo failed where it knows that there is no way back.
-func (s *search) saysSo(e *machine.RunError) bool { return e != nil && s.noWayBack[e.Span] }
+// saysSo reports whether an undo knows that there is no way back: its service refused, and it
+// says that it fails then.
+func (w *world) saysSo(undo *machine.StepResult) bool {
+	return undo.Error != nil && w.s.sayingSo[undo.Error.Span] && slices.ContainsFunc(w.refused, func(place string) bool {
+		return place == undo.Name || strings.HasPrefix(place, undo.Name+".")
+	})
+}
+
+// closed takes note of the answer to a call that belongs to the end.
+func (w *world) closed(c *machine.Call, a *alternative) {
+	w.refused = slices.DeleteFunc(w.refused, func(place string) bool { return place == c.Place })
+	if a.kind == answers && refuses(c.Call, value.Pattern{Status: a.status, Name: a.class}) {
+		w.refused = append(w.refused, c.Place)
+	}
+	if a.fault {
+		w.undoFault++
+	}
+}
 
 // refuses reports whether a pattern is one thing by which a service can say no.
 func refuses(c *graph.Call, p value.Pattern) bool {
@@ -153,11 +164,9 @@ func ownMaking(e *machine.RunError) bool {
 func (w *world) digest(of *machine.Hasher) value.Digest {
 	var h value.Hash
 	h.Digest(of.Digest(w.m))
-	if w.monitor != nil {
-		h.Word(w.monitor.Digest())
-		if w.s.opts.Invariants.ReadsTime() {
-			h.Int(int(w.now))
-		}
+	h.Word(w.monitors.Digest())
+	if slices.ContainsFunc(w.s.opts.Invariants, (*invariant.Set).ReadsTime) {
+		h.Int(int(w.now))
 	}
 	var set value.Digest
 	add := func(one value.Hash) {
@@ -219,6 +228,12 @@ func (w *world) digest(of *machine.Hasher) value.Digest {
 		one.Int(5)
 		one.Text(c.place)
 		one.Int(c.attempt)
+		add(one)
+	}
+	for _, place := range w.refused {
+		var one value.Hash
+		one.Int(8)
+		one.Text(place)
 		add(one)
 	}
 	for _, name := range w.sent {

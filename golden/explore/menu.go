@@ -124,7 +124,7 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 			continue
 		}
 		t, _ := c.Sig.Body(p.Status, p.Name)
-		a := alternative{status: p.Status, class: p.Name, typ: t, label: p.String(), fault: !good, effect: good && out.effects, refusal: !good && !value.Doubtful(p.Status, p.Name)}
+		a := alternative{status: p.Status, class: p.Name, typ: t, label: p.String(), fault: !good, effect: good && out.effects, refusal: !good && !value.Doubtful(p.Status, p.Name) && !throttles(c.Sig, p)}
 		if t != nil && t.Kind != value.Any {
 			a.body = value.Example(t)
 		}
@@ -142,6 +142,13 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 		}
 	}
 	return out
+}
+
+// throttles reports whether a service says with an outcome that one should ask again, whatever
+// it has done before.
+func throttles(sig *value.Signature, p value.Pattern) bool {
+	d, _ := value.Classify(sig.Rules, p.Status, p.Name)
+	return d == value.Retryable
 }
 
 // rank puts successes first, then what a service answers, then what it does not.

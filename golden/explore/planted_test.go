@@ -11,13 +11,13 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"wf/builtins"
 	"wf/golden"
 	"wf/golden/explore"
-	"wf/golden/invariant"
+	"wf/golden/propose"
 	"wf/lang"
-	"wf/lang/graph"
+	"wf/lang/diag"
 	"wf/lang/value"
-	"wf/mocks"
 )
 
 // TestPlanted explores workflows with one error of design each: it is found, with as few
@@ -25,7 +25,7 @@ import (
 // and invariants of both, what is to be found as KIND FAULTS, and what is told of it.
 func TestPlanted(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) < 38 {
+	if err != nil || len(files) < 42 {
 		t.Fatal("archives are missing", err)
 	}
 	for _, file := range files {
@@ -49,14 +49,16 @@ func planted(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := func(name string) *explore.Report {
+	files := func(name string) fstest.MapFS {
 		fsys := fstest.MapFS{"services.wf": {Data: services}, "flow.wf": {Data: []byte(section[name])}}
 		if test := section["flow_test.wf"]; test != "" {
 			fsys["flow_test.wf"] = &fstest.MapFile{Data: []byte(test)}
 		}
-		return explored(t, fsys, strings.Fields(section["options"]))
+		return fsys
 	}
-	wrong, right := run("wrong.wf"), run("right.wf")
+	options := strings.Fields(section["options"])
+	wrong, right := explored(t, files("wrong.wf"), options), explored(t, files("right.wf"), options)
+	saved(t, wrong, files)
 	var want []string
 	for _, f := range wrong.Findings {
 		want = append(want, fmt.Sprintf("%s %d", f.Kind, f.Faults))
@@ -81,6 +83,46 @@ func planted(t *testing.T, file string) {
 	}
 }
 
+// saved holds that each finding can be saved as a test, which fails for what was found, and
+// passes with the corrected version.
+func saved(t *testing.T, r *explore.Report, files func(string) fstest.MapFS) {
+	t.Helper()
+	wrong, right := files("wrong.wf"), files("right.wf")
+	var invariants []string
+	if wrong["flow_test.wf"] != nil {
+		invariants = []string{"flow_test.wf"}
+	}
+	for _, f := range r.Findings {
+		text, err := f.Test(wrong, "flow.wf", "found_test.wf", invariants, func() propose.Services { return builtins.New() })
+		if err != nil {
+			t.Errorf("%s is not saved: %v\n%s", f.Title, err, text)
+			continue
+		}
+		if codes, told := tried(t, wrong, text); !slices.Contains(codes, f.Kind.Fails()) || slices.Contains(codes, golden.CodeMock) {
+			t.Errorf("%s, saved, fails with %v:\n%s%s", f.Title, codes, text, told)
+		}
+		if codes, told := tried(t, right, text); len(codes) > 0 {
+			t.Errorf("%s, corrected, still fails with %v:\n%s%s", f.Title, codes, text, told)
+		}
+	}
+}
+
+// tried runs a test file, and gives the codes with which it fails.
+func tried(t *testing.T, fsys fstest.MapFS, text string) (codes []diag.Code, told string) {
+	t.Helper()
+	p, problems := lang.Load(propose.With(fsys, "found_test.wf", text), "found_test.wf", lang.Options{})
+	if problems.HasErrors() {
+		t.Fatalf("%v\n%s", problems, text)
+	}
+	for _, r := range golden.Run(p, golden.Options{}) {
+		for _, f := range r.Failures {
+			codes = append(codes, f.Code)
+			told += string(f.Code) + " " + f.Summary + "\n" + f.Detail + "\n" + f.Trace
+		}
+	}
+	return codes, told
+}
+
 // explored explores flow.wf as wf explore does.
 func explored(t *testing.T, fsys fstest.MapFS, options []string) *explore.Report {
 	t.Helper()
@@ -101,21 +143,8 @@ func explored(t *testing.T, fsys fstest.MapFS, options []string) *explore.Report
 		if problems.HasErrors() {
 			t.Fatal(problems)
 		}
-		known := golden.Workflows(p.Suite)
-		for _, inv := range p.Suite.Invariants {
-			known = append(known, inv.Graph)
-		}
-		if i := slices.IndexFunc(known, func(w *graph.Graph) bool { return w.FullName() == g.FullName() }); i >= 0 {
-			g = known[i]
-		}
-		o.Inputs = explore.Inputs(p.Suite, g)
-		names, err := mocks.Names(p.Suite)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.Invariants = invariant.New(p.Suite.Invariants, g, names)
-		if o.Invariants == nil && len(p.Suite.Invariants) > 0 {
-			t.Fatal("invariants of another")
+		if about, _, err := o.Beside(p.Suite, g); !about || err != nil {
+			t.Fatal("the tests are of another workflow", err)
 		}
 	}
 	r, err := explore.Run(g, o)

@@ -55,7 +55,7 @@ func (s *search) report(rep *Report) *Report {
 		f.Times = f.times - 1
 		f.Input = f.root.Input
 		f.Story = w.story.lines
-		f.Replay = w.scenario(&f.Finding)
+		f.run = w.scenario(&f.Finding)
 		rep.Findings = append(rep.Findings, &f.Finding)
 	}
 	return rep

@@ -19,14 +19,14 @@ import (
 
 // search is the exploration of one workflow.
 type search struct {
-	graph     *graph.Graph
-	opts      Options
-	menus     *menus
-	noWayBack map[diag.Span]bool     // `fail` of undos that know so
-	waits     map[string]*graph.Call // a wait for each signal
-	sendable  []string
-	signals   bool // the run waits for some
-	hashers   sync.Pool
+	graph    *graph.Graph
+	opts     Options
+	menus    *menus
+	sayingSo map[diag.Span]bool     // `fail` of undos
+	waits    map[string]*graph.Call // a wait for each signal
+	sendable []string
+	signals  bool // the run waits for some
+	hashers  sync.Pool
 
 	roots    []*root
 	nodes    []node
@@ -106,6 +106,7 @@ type breach struct {
 	title string
 	rule  string // of an invariant
 	place string
+	call  *machine.Call // that took effect twice; nil for other kinds
 
 	cancelled bool // the run was
 }
@@ -113,7 +114,7 @@ type breach struct {
 func newSearch(g *graph.Graph, opts Options) *search {
 	s := &search{graph: g, opts: opts, menus: newMenus(g, opts.Heard), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
 	graphs := append([]*graph.Graph{g}, g.Called()...)
-	s.noWayBack = noWayBack(graphs)
+	s.sayingSo = sayingSo(graphs)
 	for _, each := range graphs {
 		each.EachCall(func(c *graph.Call) {
 			if c.Sig.Signal && s.waits[c.Sig.Operation] == nil {

@@ -1,20 +1,22 @@
 package explore
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"wf/golden"
 	"wf/golden/propose"
 	"wf/interpreter/machine"
+	"wf/lang/graph"
 	"wf/lang/value"
 )
 
 // story collects what happened in one run.
 type story struct {
-	lines []Line
-	lost  map[machine.ID]propose.Lost
+	lines   []Line
+	unheard []propose.Unheard
 
 	raw     bool            // entries are kept as they are, and not told as lines
 	entries []machine.Entry // of the trace; nil unless raw
@@ -22,35 +24,71 @@ type story struct {
 	of      *world          // nil unless [version.play] tells
 }
 
-// scenario is the run with what a test expects of it that the finding breaks. A test knows
-// neither runs that never end nor a process that dies, and sees nothing of keys.
+// scenario is the run with what a test expects of it that the finding breaks. What is held
+// against every run, and that it ends, need not be said.
 func (w *world) scenario(f *Finding) *propose.Run {
-	if !w.m.Done() || w.crashed {
-		return nil
-	}
-	expect := ""
+	expect := `run.ending in ["completed", "degraded", "compensated", "failed", "cancelled"]`
 	switch f.Kind {
-	case Invariant: // which the test file has that is imported
-		expect = `run.ending in ["completed", "degraded", "compensated", "failed", "cancelled"]`
 	case Expression:
 		code, _, _ := strings.Cut(f.Title, ":")
 		expect = "run.error?.code != " + value.Literal(code)
-		if isWord(f.Place) {
-			expect = "code(" + f.Place + ") != " + value.Literal(code)
+		if name, ok := w.named(f.Place); ok {
+			expect = "code(" + name + ") != " + value.Literal(code)
 		}
 	case Left:
-		if !strings.Contains(f.Place, "[") {
-			expect = f.Place + " completed"
+		expect = `run.ending != "failed"`
+		if name, ok := w.named(f.Place); ok {
+			expect = "not (" + name + " failed)"
 		}
+	case Twice:
+		expect = w.onceOnly(f)
 	}
-	if expect == "" {
-		return nil
-	}
-	return &propose.Run{Graph: w.s.graph, Input: w.root.input, ID: runID, Seed: 1, Start: golden.Start, Events: w.past[1:], Lost: w.story.lost, Name: f.Title, Expect: []string{expect}}
+	var usual []propose.Usual
+	w.s.graph.EachServiceCall(func(c *graph.Call) {
+		if m := w.s.menus.calls[c]; len(m.all) > 0 && !m.all[0].fault {
+			a := &m.all[0]
+			usual = append(usual, propose.Usual{Sig: c.Sig, Answer: *a.answer(nil, w.root.known)})
+		}
+	})
+	return &propose.Run{Graph: w.s.graph, Input: w.root.input, ID: runID, Seed: 1, Start: golden.Start, Events: w.past[1:],
+		Thought: &propose.Thought{Name: f.Title, Expect: []string{expect}, Unheard: w.story.unheard, Usual: usual}}
 }
 
-func isWord(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+// named is how a test names a step of the run; ok is false if it cannot.
+func (w *world) named(place string) (name string, ok bool) {
+	r := w.m.Result()
+	if r == nil {
+		return "", false
+	}
+	return propose.StepName(slices.Concat(r.Steps, r.Closing), place)
+}
+
+// onceOnly expects that a request took effect once, whoever asked how often.
+func (w *world) onceOnly(f *Finding) string {
+	c := w.breaks[slices.IndexFunc(w.breaks, func(b breach) bool { return b.kind == Twice && b.place == f.Place })].call
+	var good []string
+	for _, a := range w.s.menus.calls[c.Call].all {
+		if outcome := (value.Pattern{Status: a.status, Name: a.class}).String(); a.effect && !slices.Contains(good, value.Literal(outcome)) {
+			good = append(good, value.Literal(outcome))
+		}
+	}
+	return fmt.Sprintf("len(filter(calls(%s), .key == %s and .outcome in [%s])) <= 1", c.Call.Sig.Name(), value.Literal(c.Key), strings.Join(good, ", "))
+}
+
+// answer is what a service says to certain arguments.
+func (a *alternative) answer(args, known map[string]any) *propose.Answer {
+	return &propose.Answer{Status: a.status, Class: a.class, Body: a.said(args, known)}
+}
+
+// tookEffect tells that a call took effect, and that nobody hears of it. before: of the
+// events that have come before this one, how many come behind it.
+func (s *story) tookEffect(w *world, c *machine.Call, a *alternative, before int) {
+	good := *a
+	good.kind, good.label = answers, ""
+	s.unheard = append(s.unheard, propose.Unheard{Behind: len(w.past) - 1 - before, Call: c.ID, Answer: good.answer(c.Args, w.root.known)})
+	if a.label != labelLost {
+		s.note(w.now, c.Call.Sig.Name()+" at "+c.Place+" took effect all the same")
+	}
 }
 
 func (s *story) note(at time.Duration, text string) {
@@ -70,7 +108,7 @@ func (s *story) trace(e machine.Entry) {
 
 func (s *story) givenUp(w *world, c *machine.Call, took bool) {
 	if took {
-		s.note(w.now, c.Call.Sig.Name()+" at "+c.Place+" took effect all the same")
+		s.tookEffect(w, c, &w.s.menus.calls[c.Call].all[0], 1)
 	} else {
 		s.note(w.now, c.Call.Sig.Name()+" at "+c.Place+" did not take effect")
 	}
@@ -97,10 +135,7 @@ func (s *story) takes(w *world, o *option) {
 		s.note(w.now, "no signal "+p.signal.signal+" comes")
 	}
 	if p.call != nil && o.alt.label == labelLost {
-		if s.lost == nil {
-			s.lost = map[machine.ID]propose.Lost{}
-		}
-		s.lost[p.id] = propose.Lost{Status: o.alt.status, Class: o.alt.class, Body: o.alt.said(p.call.Args, w.root.known)}
+		s.tookEffect(w, p.call, o.alt, 0)
 	}
 }
 

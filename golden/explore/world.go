@@ -11,6 +11,7 @@ import (
 	"wf/builtins"
 	"wf/golden"
 	"wf/golden/invariant"
+	"wf/golden/propose"
 	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/interpreter/sim"
@@ -82,12 +83,13 @@ type world struct {
 	requests  map[string]*request // by place of the call
 	items     map[string]*items   // by place, with […] for the key of an item
 	done      map[string]bool     // requests whose definition says the key: took effect
+	refused   []string            // places of undos whose services said no at last
 	undoFault int                 // attempts of undos that went wrong
 	faults    int
 	free      invariant.Free     // of what holds for every workflow
-	monitor   *invariant.Monitor // nil: there are no invariants
+	monitors  invariant.Monitors // of the files with invariants
 	reading   bool               // what is read again was judged before
-	seen      int                // violations
+	seen      []int              // violations, by monitor
 	story     *story             // nil: nobody listens
 	cover     machine.Cover      // listens, too; nil: nobody
 }
@@ -125,17 +127,17 @@ func (s *search) newWorld(r *root, path []uint16) *world {
 // begin starts the run.
 func (w *world) begin(trace func(machine.Entry)) {
 	w.m = machine.New(w.s.graph, w.root.input, w.config(trace))
-	if w.s.opts.Invariants != nil {
-		w.monitor = w.s.opts.Invariants.Monitor()
-		w.monitor.Begin(invariant.Run{ID: runID, CorrelationID: sim.CorrelationID(w.root.input), Start: golden.Start, Input: w.root.input})
+	if len(w.s.opts.Invariants) > 0 {
+		w.monitors, w.seen = invariant.Watch(w.s.opts.Invariants), make([]int, len(w.s.opts.Invariants))
+		w.monitors.Begin(invariant.Run{ID: runID, CorrelationID: sim.CorrelationID(w.root.input), Start: golden.Start, Input: w.root.input})
 	}
 	w.tell(machine.Started{})
 }
 
 func (w *world) config(trace func(machine.Entry)) machine.Config {
 	return machine.Config{Ended: func(st machine.StepResult) {
-		if w.monitor != nil && !w.reading {
-			w.monitor.StepEnded(st)
+		if !w.reading {
+			w.monitors.StepEnded(st)
 		}
 	}, RunID: runID, CorrelationID: sim.CorrelationID(w.root.input), Seed: 1, Start: golden.Start, Trace: trace, Cover: w.cover}
 }
@@ -153,9 +155,7 @@ func (w *world) tell(ev machine.Event) {
 		return
 	}
 	w.free.Happens(ev)
-	if w.monitor != nil {
-		w.monitor.Happens(ev)
-	}
+	w.monitors.Happens(ev)
 	commands, err := w.m.Apply(ev)
 	var refused *machine.SignalError
 	if errors.As(err, &refused) { // the run is as it was
@@ -188,18 +188,17 @@ func (w *world) underWay(place string) bool {
 
 // judged notes the rules that are broken by now.
 func (w *world) judged() {
-	if w.monitor == nil {
-		return
-	}
-	w.monitor.Settled()
-	all := w.monitor.Violations()
-	for _, v := range all[w.seen:] {
-		w.breach(breach{kind: Invariant, title: v.Invariant.Name, rule: v.Rule.Text, place: v.Call})
-		if w.story != nil {
-			w.story.note(w.now, "this breaks the invariant: "+v.Why)
+	w.monitors.Settled()
+	for i, m := range w.monitors {
+		all := m.Violations()
+		for _, v := range all[w.seen[i]:] {
+			w.breach(breach{kind: Invariant, title: v.Invariant.Name, rule: v.Rule.Text, place: v.Call})
+			if w.story != nil {
+				w.story.note(w.now, "this breaks the invariant: "+v.Why)
+			}
 		}
+		w.seen[i] = len(all)
 	}
-	w.seen = len(all)
 }
 
 func (w *world) carryOut(commands []machine.Command) {
@@ -232,9 +231,7 @@ func (w *world) forget(id machine.ID) {
 
 // called plans the answer of a call.
 func (w *world) called(c *machine.Call) {
-	if w.monitor != nil {
-		w.monitor.Called(*c)
-	}
+	w.monitors.Called(*c)
 	w.plan(planned{at: w.now + latency, id: c.ID, call: c, effect: w.tookEffect(c)})
 	for _, b := range w.free.Called(*c) {
 		w.breach(breach{kind: kinds[b.Rule], title: b.Summary, place: b.Place})
@@ -280,10 +277,8 @@ func (w *world) givenUp(id machine.ID) {
 
 // affected notes that a call took effect.
 func (w *world) affected(c *machine.Call, a *alternative) {
-	if w.monitor != nil {
-		w.monitor.Answered(c.ID, builtins.Answer{Status: a.status, Class: a.class, Lost: true})
-		w.judged()
-	}
+	w.monitors.Answered(c.ID, builtins.Answer{Status: a.status, Class: a.class, Lost: true})
+	w.judged()
 	if c.Call.Key != nil {
 		if w.done == nil {
 			w.done = map[string]bool{}
@@ -605,12 +600,19 @@ func (w *world) crash() {
 			case w.s.menus.calls[c.Call].effects:
 				if effect = w.choose(2) == 1; effect {
 					w.affected(&c, &w.s.menus.calls[c.Call].all[0])
+					if w.story != nil {
+						w.story.tookEffect(w, &c, &w.s.menus.calls[c.Call].all[0], 0)
+					}
 				}
 			}
+			w.monitors.Again(c)
 			w.plan(planned{at: w.now + latency, id: c.ID, call: &c, effect: effect})
 		case machine.SetTimer: // a deadline that has passed, and no longer matters, comes again at once
 			w.plan(planned{at: max(c.At, w.now), id: c.ID})
 		}
+	}
+	if w.story != nil {
+		w.story.unheard = append(w.story.unheard, propose.Unheard{Behind: len(w.past) - 1})
 	}
 }
 
@@ -636,22 +638,22 @@ func (w *world) signal(at time.Duration, name string, a *alternative, key any) {
 func (w *world) answer(p *planned, o *option) {
 	a, c := o.alt, p.call
 	w.went(c.Place, a)
-	if a.fault && c.Closing {
-		w.undoFault++
+	if c.Closing {
+		w.closed(c, a)
 	}
 	effect := a.effect && (!p.effect || w.s.opts.WithoutKeys && !c.Call.Sig.Idempotent)
 	if effect {
 		w.affected(c, a)
 		if p.effect && !w.crashed { // services that know no keys; behind a crash nothing helps but an operation that is idempotent
-			w.breach(breach{kind: Twice, title: c.Call.Sig.Name() + " takes effect twice for one request", place: c.Place})
+			w.breach(breach{kind: Twice, title: c.Call.Sig.Name() + " takes effect twice for one request", place: c.Place, call: c})
 		}
 	}
 	var body any
 	if a.kind == answers {
 		body = a.said(c.Args, w.root.known)
 	}
-	if w.monitor != nil && !effect {
-		w.monitor.Answered(c.ID, a.seen(body))
+	if !effect {
+		w.monitors.Answered(c.ID, a.seen(body))
 	}
 	w.requests[p.id.Place] = &request{key: c.Key, attempt: p.id.Attempt, last: a, wrong: a != &w.s.menus.calls[c.Call].all[0] && (!a.fault || w.passing(c.Call, a)), effect: p.effect || a.effect}
 	w.now = p.at

@@ -64,7 +64,7 @@ type operation struct {
 // New makes the invariants of a workflow ready; nil if there are none. names are the values
 // of the file that declares them.
 func New(all []*suite.Invariant, g *graph.Graph, names map[string]any) *Set {
-	s := &Set{steps: map[string][]int{}, result: map[string]int{}, opAt: map[*value.Signature]int{}, run: -1, output: -1, input: -1, names: names}
+	s := &Set{steps: map[string][]int{}, result: map[string]int{}, run: -1, output: -1, input: -1, names: names}
 	at := map[string]int{}
 	for _, inv := range all {
 		if inv.Graph != g {
@@ -77,12 +77,26 @@ func New(all []*suite.Invariant, g *graph.Graph, names map[string]any) *Set {
 	if len(s.rules) == 0 {
 		return nil
 	}
+	s.find(g)
+	return s
+}
+
+// find finds the operations that the rules are about.
+func (s *Set) find(g *graph.Graph) {
+	s.opAt = map[*value.Signature]int{}
 	g.EachServiceCall(func(c *graph.Call) {
 		if i := s.operationNamed(c.Sig.Name()); i >= 0 {
 			s.opAt[c.Sig], s.ops[i].rules = i, c.Sig.Rules
 		}
 	})
-	return s
+}
+
+// On is the set for the same workflow as another file has it.
+func (s *Set) On(g *graph.Graph) *Set {
+	out := *s
+	out.ops = slices.Clone(s.ops)
+	out.find(g)
+	return &out
 }
 
 // ReadsTime reports whether some rule depends on when something happens, and not only on

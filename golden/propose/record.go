@@ -17,6 +17,7 @@ import (
 	"wf/interpreter"
 	"wf/interpreter/machine"
 	"wf/lang"
+	"wf/lang/diag"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -30,20 +31,7 @@ type Run struct {
 	Seed          uint64
 	Start         time.Time
 	Events        []machine.Event // behind Started
-
-	// The rest is for runs that are thought up. Zero values are those of a run that took place.
-	Name    string              // of the test
-	About   []string            // lines of comment above it
-	Imports []string            // files beside the definition, as the test file names them
-	Expect  []string            // what is expected, instead of how the run ended and its trace
-	Lost    map[machine.ID]Lost // answers that nobody heard: the calls took effect
-}
-
-// Lost is an answer that nobody heard.
-type Lost struct {
-	Status int
-	Class  string
-	Body   any
+	Thought       *Thought        // nil: it took place
 }
 
 // Recorded is a run as a test file.
@@ -52,29 +40,36 @@ type Recorded struct {
 	Text    string
 	Golden  string // name of the file with the trace
 	Trace   string
-	MadeUp  []string // paths of the secrets in whose place something else stands
-	Failed  []string // why the test fails, as it is now; nil: it passes
-	Differs []string // where the test goes another way than the run did, and why that may be; nil: it does not
+	MadeUp  []string    // paths of the secrets in whose place something else stands
+	Failed  []string    // why the test fails, as it is now; nil: it passes
+	Codes   []diag.Code // of these
+	Differs []string    // where the test goes another way than the run did, and why that may be; nil: it does not
 }
 
 // Record writes a run as a test: its input, answers of the services and what was done from
 // outside, at the times at which it came. fsys has the definition, and test names a file
-// that is not there yet. What the run was told in secret is made up. Only a run that has
-// ended can be written.
+// that is not there yet. What the run was told in secret is made up. Of runs that took
+// place only one that has ended can be written.
 func Record(fsys fs.FS, definition, test string, services func() Services, r Run) (*Recorded, error) {
 	out := &Recorded{Name: test}
-	rec := &record{run: r, calls: map[machine.ID]*sent{}, timers: map[machine.ID]time.Duration{}, secrets: map[string]string{}}
+	rec := &record{run: r, calls: map[machine.ID]*sent{}, timers: map[machine.ID]timer{}, secrets: map[string]string{}}
 	var entries []machine.Entry
 	m := machine.New(r.Graph, r.Input, r.config(func(e machine.Entry) { entries = append(entries, e) }))
 	if err := interpreter.Replay(m, r.Events, nil); err != nil {
 		return nil, err
 	}
-	if !m.Done() {
+	if !m.Done() && r.Thought == nil {
 		return nil, errors.New("the run has not ended yet")
 	}
 	rec.result = m.Result()
+	rec.finding = r.Thought != nil
 	if err := rec.play(); err != nil {
 		return nil, err
+	}
+	if rec.finding {
+		if err := rec.usual(fsys, definition, services()); err != nil {
+			return nil, err
+		}
 	}
 	out.Text = LaidOut(test, rec.file(relative(path.Dir(test), definition)))
 	out.MadeUp = rec.madeUp
@@ -87,6 +82,7 @@ func Record(fsys fs.FS, definition, test string, services func() Services, r Run
 	results := golden.Run(p, golden.Options{Builtins: func() builtins.Services { return services() }, Files: kept, Update: true,
 		Ran: func(_ *golden.Result, ran *golden.Ran) { again = slices.Clone(ran.Entries) }})
 	for _, f := range results[0].Failures {
+		out.Codes = append(out.Codes, f.Code)
 		out.Failed = append(out.Failed, f.Summary)
 		out.Differs = append(out.Differs, f.Summary)
 	}
@@ -113,13 +109,16 @@ type record struct {
 	m        *machine.Machine
 	now, was time.Duration // on the clock of the test, and on that of the run
 	calls    map[machine.ID]*sent
-	timers   map[machine.ID]time.Duration
+	timers   map[machine.ID]timer
+	set      int // timers
 	made     []*sent
 	deeds    []string
 	secrets  map[string]string // what stands in place of a text that must not be written
 	madeUp   []string          // where
 	doubts   []string
-	brief    bool // what goes without saying is left out
+	heard    int      // of Thought.Unheard: how many have happened
+	finding  bool     // the test is of something that is to be mended
+	well     []string // mocks for all that is not in the story of a finding
 }
 
 // sent is a call that was made.
@@ -129,6 +128,14 @@ type sent struct {
 	bounded  bool          // it has a timeout
 	now, was time.Duration // when
 	reply    string        // what came of it; "": nothing did, while somebody waited
+	took     *Answer       // it took effect, and nobody hears of it; nil: it did not, or somebody does
+	gone     time.Duration // when nobody waited any more; 0: somebody does
+}
+
+// timer is one that is set.
+type timer struct {
+	due time.Duration
+	set int // which of the run it is
 }
 
 // tick is the shortest time between two things that happen.
@@ -143,9 +150,11 @@ func (rec *record) play() error {
 		return err
 	}
 	rec.follow(commands)
-	for _, ev := range rec.run.Events {
+	for i, ev := range rec.run.Events {
+		rec.unheardUntil(i, ev)
 		rec.event(ev)
 	}
+	rec.unheardUntil(len(rec.run.Events), nil)
 	return nil
 }
 
@@ -154,23 +163,33 @@ func (rec *record) follow(commands []machine.Command) {
 	for _, c := range commands {
 		switch c := c.(type) {
 		case machine.Call:
-			if l, lost := rec.run.Lost[c.ID]; lost {
-				s := &sent{place: c.Place, sig: c.Call.Sig, now: rec.now, was: rec.was}
-				s.reply = rec.lost(s, l)
-				rec.made = append(rec.made, s)
-				continue
-			}
-			s := &sent{place: c.Place, sig: c.Call.Sig, bounded: c.Call.Policy.Timeout != nil, now: rec.now, was: rec.was}
-			rec.calls[c.ID] = s
-			rec.made = append(rec.made, s)
+			rec.makes(c.ID, &sent{place: c.Place, sig: c.Call.Sig, bounded: c.Call.Policy.Timeout != nil})
 		case machine.SetTimer:
-			rec.timers[c.ID] = c.At
+			rec.timers[c.ID] = timer{c.At, rec.set}
+			rec.set++
 		case machine.CancelCall:
-			delete(rec.calls, c.ID)
+			rec.leaves(c.ID)
 		case machine.CancelTimer:
 			delete(rec.timers, c.ID)
 		}
 	}
+}
+
+// makes takes note of a call that is made now.
+func (rec *record) makes(id machine.ID, s *sent) {
+	s.now, s.was = rec.now, rec.was
+	rec.calls[id] = s
+	rec.made = append(rec.made, s)
+}
+
+// leaves takes note that nobody waits for an answer any more.
+func (rec *record) leaves(id machine.ID) *sent {
+	s := rec.calls[id]
+	if s != nil {
+		s.gone = rec.now
+	}
+	delete(rec.calls, id)
+	return s
 }
 
 // event plays one event.
@@ -192,7 +211,12 @@ func (rec *record) event(ev machine.Event) {
 			return // it came too late to matter
 		}
 		delete(rec.timers, e.ID)
-		rec.apply(ev, due)
+		for _, other := range rec.timers {
+			if other.due == due.due && other.set < due.set {
+				rec.doubt("timers of one moment fire in another order than a test has them")
+			}
+		}
+		rec.apply(ev, due.due)
 	case machine.CallHeld: // by other runs, which a test does not have
 	default:
 		rec.outside(ev, real)
@@ -224,9 +248,9 @@ func (rec *record) answer(id machine.ID, real time.Duration, ev machine.Event) *
 // anything else: behind what has happened, and before the next timer.
 func (rec *record) moment(at time.Duration) time.Duration {
 	at = max(at, rec.now+tick)
-	for _, due := range rec.timers {
-		if due <= at && due > rec.now {
-			at = max(due-tick, rec.now+(due-rec.now)/2)
+	for _, t := range rec.timers {
+		if t.due <= at && t.due > rec.now {
+			at = max(t.due-tick, rec.now+(t.due-rec.now)/2)
 		}
 	}
 	return at
@@ -260,6 +284,9 @@ func (rec *record) outside(ev machine.Event, real time.Duration) {
 				t = sig.Payload
 			}
 			what += " " + source(t, rec.told(t, ev.Payload))
+		}
+		if rec.finding { // a definition that is mended may have ended by then
+			what += " if running"
 		}
 	case machine.StepResolved:
 		what = "resolve " + ev.Step + " " + source(rec.step(ev.Step), rec.told(rec.step(ev.Step), ev.Result))
@@ -475,34 +502,30 @@ func text1(s string) string { return " " + text(s) }
 
 // failed writes that no answer came.
 func (rec *record) failed(s *sent, ev machine.CallFailed) string {
+	if s.took != nil {
+		return rec.lost(s) + rec.after(s)
+	}
 	out := value.Unreachable
 	if ev.Class == value.Timeout {
 		if out = value.Timeout; s.bounded {
 			rec.doubt("%s timed out before its timeout, which no mock does", s.place)
 		}
 	}
-	if ev.Message != "" {
+	if ev.Message != "" && rec.run.Thought == nil {
 		out += text1(rec.plain(ev.Message))
 	}
 	return out + rec.after(s)
 }
 
-// lost writes an answer that nobody heard.
-func (rec *record) lost(s *sent, l Lost) string {
-	p := value.Pattern{Status: l.Status, Name: l.Class}
-	out := p.String()
-	if t, _ := s.sig.Body(l.Status, l.Class); t != nil && l.Body != nil {
-		out += " " + source(t, rec.told(t, l.Body))
-	}
-	return out + " lost"
-}
-
 // after is how long an answer took.
-func (rec *record) after(s *sent) string {
-	if took := rec.now - s.now; !rec.brief || took != latency {
-		return " after " + value.FormatDuration(took)
+func (rec *record) after(s *sent) string { return afterwards(rec.now - s.now) }
+
+// afterwards says how long an answer takes, if that is not the usual time.
+func afterwards(took time.Duration) string {
+	if took == latency {
+		return ""
 	}
-	return ""
+	return " after " + value.FormatDuration(took)
 }
 
 // latency of an answer of which a mock says nothing.
@@ -519,17 +542,8 @@ func (rec *record) doubt(format string, args ...any) {
 
 // file writes the test file.
 func (rec *record) file(definition string) string {
-	r, g := rec.run, rec.run.Graph
 	var b strings.Builder
-	about, name := r.About, r.Name
-	if name == "" {
-		ending := string(rec.result.Ending)
-		if rec.result.Error != nil {
-			ending += " " + rec.result.Error.Code
-		}
-		name = "run " + r.ID
-		about = append(about, fmt.Sprintf("Run %s of %s, which began at %s and ended %s.", r.ID, g.FullName(), r.Start.UTC().Format(time.RFC3339), ending))
-	}
+	name, about, imports, expect := rec.headed()
 	if len(rec.madeUp) > 0 {
 		about = append(about, fmt.Sprintf("What it was told in secret is made up here: %s.", strings.Join(rec.madeUp, ", ")))
 	}
@@ -537,27 +551,42 @@ func (rec *record) file(definition string) string {
 		b.WriteString("// " + comment(line) + "\n")
 	}
 	b.WriteString("\n")
-	for _, file := range append([]string{definition}, r.Imports...) {
+	for _, file := range append([]string{definition}, imports...) {
 		fmt.Fprintf(&b, "import %s\n", text(file))
 	}
+	if rec.finding {
+		b.WriteString(rec.services())
+	}
 	fmt.Fprintf(&b, "\ntest %s {\n", text(comment(name)))
-	fmt.Fprintf(&b, "  seed %d\n  clock time(%s)\n", int64(r.Seed), text(r.Start.UTC().Format(time.RFC3339Nano)))
+	fmt.Fprintf(&b, "  seed %d\n  clock time(%s)\n", int64(rec.run.Seed), text(rec.run.Start.UTC().Format(time.RFC3339Nano)))
+	if !rec.finding {
+		b.WriteString(strings.Join(rec.mocks(), ""))
+	}
 	b.WriteString(strings.Join(rec.lines(), ""))
-	for _, e := range r.Expect {
+	for _, e := range expect {
 		b.WriteString("  expect " + e + "\n")
 	}
-	if r.Expect != nil {
-		b.WriteString("}\n")
-		return b.String()
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// headed is what a test says beside what happens in it.
+func (rec *record) headed() (name string, about, imports, expect []string) {
+	r, g := rec.run, rec.run.Graph
+	if t := r.Thought; t != nil {
+		return t.Name, t.About, t.Imports, t.Expect
 	}
-	s := &search{graph: g}
-	for _, e := range s.expectations(rec.result) {
+	ending := string(rec.result.Ending)
+	if rec.result.Error != nil {
+		ending += " " + rec.result.Error.Code
+	}
+	about = []string{fmt.Sprintf("Run %s of %s, which began at %s and ended %s.", r.ID, g.FullName(), r.Start.UTC().Format(time.RFC3339), ending)}
+	for _, e := range (&search{graph: g}).expectations(rec.result) {
 		if rec.plain(e) == e { // it tells no secret
-			b.WriteString("  expect " + e + "\n")
+			expect = append(expect, e)
 		}
 	}
-	b.WriteString("  expect golden\n}\n")
-	return b.String()
+	return "run " + r.ID, about, nil, append(expect, "golden")
 }
 
 // comment is a text on one line.
@@ -571,7 +600,15 @@ func comment(s string) string {
 }
 
 // mocks writes the answers, by operation and place.
-func (rec *record) mocks() []string {
+func (rec *record) mocks() (out []string) {
+	rec.eachOperation(func(name string, places []string, at map[string][]string) {
+		out = append(out, scripted(name, places, at))
+	})
+	return out
+}
+
+// eachOperation visits the operations that were called, in order, with the replies at each place.
+func (rec *record) eachOperation(visit func(name string, places []string, at map[string][]string)) {
 	var order []string
 	byOp := map[string][]*sent{}
 	for _, s := range rec.made {
@@ -580,11 +617,16 @@ func (rec *record) mocks() []string {
 			order = append(order, name)
 		}
 		byOp[name] = append(byOp[name], s)
-		if s.reply == "" {
+		switch {
+		case s.reply != "":
+		case s.took != nil:
+			s.reply = rec.lost(s) + rec.aftermath(s)
+		case s.bounded:
+			s.reply = value.Timeout
+		default:
 			s.reply = value.Timeout + " after " + value.FormatDuration(never)
 		}
 	}
-	var out []string
 	for _, name := range order {
 		var places []string
 		at := map[string][]string{}
@@ -594,9 +636,8 @@ func (rec *record) mocks() []string {
 			}
 			at[s.place] = append(at[s.place], s.reply)
 		}
-		out = append(out, scripted(name, places, at))
+		visit(name, places, at)
 	}
-	return out
 }
 
 // differs is the first thing that one run of a workflow did otherwise than another one:
@@ -609,6 +650,9 @@ func differs(was, is []machine.Entry) string {
 	sorted := func(list []machine.Entry) steps {
 		out := steps{lines: map[string][]string{}}
 		for _, e := range list {
+			if e.Kind == machine.EntryTakenOver { // no machine knows of it
+				continue
+			}
 			if out.lines[e.Step] == nil {
 				out.names = append(out.names, e.Step)
 			}

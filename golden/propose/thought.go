@@ -3,7 +3,6 @@ package propose
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"wf/interpreter"
 	"wf/interpreter/machine"
@@ -13,7 +12,7 @@ import (
 // as a scenario that can stand in any file that tests its workflow. What such a file would
 // do anyway is left out. The error says why no test is like the run.
 func ScenarioOf(r Run) (*Scenario, error) {
-	rec := &record{run: r, calls: map[machine.ID]*sent{}, timers: map[machine.ID]time.Duration{}, secrets: map[string]string{}, brief: true}
+	rec := &record{run: r, calls: map[machine.ID]*sent{}, timers: map[machine.ID]timer{}, secrets: map[string]string{}}
 	m := machine.New(r.Graph, r.Input, r.config(nil))
 	if err := interpreter.Replay(m, r.Events, nil); err != nil {
 		return nil, err
@@ -22,19 +21,19 @@ func ScenarioOf(r Run) (*Scenario, error) {
 	if err := rec.play(); err != nil {
 		return nil, err
 	}
-	return &Scenario{Title: comment(shortened(r.Name)), Body: strings.Join(rec.lines(), ""), Expect: r.Expect, mocks: rec.mocks()}, nil
+	mocks := rec.mocks()
+	return &Scenario{Title: comment(shortened(r.Thought.Name)), Body: strings.Join(append(mocks[:len(mocks):len(mocks)], rec.lines()...), ""), Expect: r.Thought.Expect, mocks: mocks}, nil
 }
 
 // Refused is the scenario of a run that is refused for its input.
 func Refused(r Run) *Scenario {
-	rec := &record{run: r, secrets: map[string]string{}, brief: true}
-	return &Scenario{Title: comment(shortened(r.Name)), Body: strings.Join(rec.lines(), ""), Expect: r.Expect}
+	rec := &record{run: r, secrets: map[string]string{}}
+	return &Scenario{Title: comment(shortened(r.Thought.Name)), Body: strings.Join(rec.lines(), ""), Expect: r.Thought.Expect}
 }
 
-// lines are those of a test as far as run NAME …, each statement in one.
-func (rec *record) lines() []string {
+// lines are those of a test below its mocks, as far as run NAME …, each statement in one.
+func (rec *record) lines() (out []string) {
 	g := rec.run.Graph
-	out := rec.mocks()
 	for _, d := range rec.deeds {
 		out = append(out, "  "+d+"\n")
 	}

@@ -163,17 +163,78 @@ func innerName(of, st *machine.StepResult, name string) (string, bool) {
 	if !strings.HasPrefix(rest, "[") {
 		return name + rest, true
 	}
-	key := rest[1 : len(rest)-1]
-	for _, body := range of.Def.Body {
-		loop, ok := body.(*graph.Loop)
-		if !ok {
-			continue
+	if byNumber(of) {
+		return name + rest, true
+	}
+	return name + "[" + text(machine.KeyOf(rest[1:len(rest)-1])) + "]", true
+}
+
+// StepName is how a test names a step of a run by its name in the trace, items of loops by
+// their keys. steps are those of the run; ok is false for one that tests have no name for.
+func StepName(steps []machine.StepResult, place string) (name string, ok bool) {
+	traced := "" // how far name has come, as the trace has it
+	for rest := place; ; {
+		i := strings.IndexByte(rest, '[')
+		if i < 0 {
+			i = len(rest)
 		}
-		if loop.By == nil || loop.By.Type().Kind == value.Int {
-			return name + rest, true
+		for word := range strings.SplitSeq(strings.TrimPrefix(rest[:i], "."), ".") {
+			ok = namable(word)
+			if !ok {
+				return "", false
+			}
+		}
+		name, traced, rest = name+rest[:i], traced+rest[:i], rest[i:]
+		if rest == "" {
+			return name, !slices.Contains(endingWords, name)
+		}
+		j := strings.IndexByte(rest, ']')
+		loop := stepNamed(steps, traced)
+		if j < 0 || loop == nil {
+			return "", false
+		}
+		key := machine.KeyOf(rest[1:j])
+		if !byNumber(loop) {
+			key = text(key)
+		}
+		name, traced, rest = name+"["+key+"]", traced+rest[:j+1], rest[j+1:]
+		if rest == "" {
+			return name, true
 		}
 	}
-	return name + "[" + text(key) + "]", !strings.ContainsAny(key, "%\\") // an escaped one
+}
+
+func namable(s string) bool {
+	for i, r := range s {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// byNumber reports whether the items of a loop have numbers as keys.
+func byNumber(loop *machine.StepResult) bool {
+	if loop.Def == nil {
+		return false
+	}
+	return slices.ContainsFunc(loop.Def.Body, func(st graph.Stmt) bool {
+		l, ok := st.(*graph.Loop)
+		return ok && (l.By == nil || l.By.Type().Kind == value.Int)
+	})
+}
+
+// stepNamed finds a step, wherever it stands.
+func stepNamed(steps []machine.StepResult, name string) *machine.StepResult {
+	for i := range steps {
+		if steps[i].Name == name {
+			return &steps[i]
+		}
+		if st := stepNamed(steps[i].Steps, name); st != nil {
+			return st
+		}
+	}
+	return nil
 }
 
 // maxValue is the longest value that an expectation writes out.

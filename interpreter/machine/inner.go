@@ -301,6 +301,11 @@ func KeyText(key any) string {
 	return text
 }
 
+// KeyOf is the text of the key that KeyText gave.
+func KeyOf(text string) string {
+	return strings.NewReplacer("%25", "%", "%5B", "[", "%5D", "]", "%0A", "\n", "%0D", "\r").Replace(text)
+}
+
 // beginItem begins the next item.
 func (m *Machine) beginItem(x *exec, in *inner) {
 	i := in.next

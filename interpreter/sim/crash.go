@@ -39,6 +39,9 @@ func (d *driver) die(at time.Duration) error {
 	}
 	reading = false
 	d.queue.forget()
+	if d.opts.Watch != nil {
+		d.allDecided()
+	}
 	d.takeOver(at)
 	return nil
 }

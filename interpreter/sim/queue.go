@@ -30,6 +30,8 @@ func (t timed) id() machine.ID {
 		return ev.ID
 	case machine.CallFailed:
 		return ev.ID
+	case unheard:
+		return ev.ID
 	case machine.CallHeld:
 		return ev.ID
 	case machine.TimerFired:
@@ -41,7 +43,7 @@ func (t timed) id() machine.ID {
 // outside reports whether it is done to the run from outside.
 func (t timed) outside() bool {
 	switch t.event.(type) {
-	case nil, machine.SignalReceived, machine.CancelRequested, machine.StepResolved, machine.StepRetried:
+	case nil, whileRunning, machine.SignalReceived, machine.CancelRequested, machine.StepResolved, machine.StepRetried:
 		return true
 	}
 	return false

@@ -40,7 +40,7 @@ type Watcher interface {
 	StepEnded(machine.StepResult)                   // see machine.Config
 	Called(machine.Call)                            // an attempt is made
 	Again(machine.Call)                             // the same one once more, because the process died that waited for its answer
-	Answered(id machine.ID, answer builtins.Answer) // what the service did with it, which may never be heard
+	Answered(id machine.ID, answer builtins.Answer) // what the service did with it, when it answers, or nobody waits any more; it may never be heard
 	Settled()                                       // an event is dealt with, and what follows from it
 	RunEnded(*machine.Result)
 }
@@ -55,7 +55,8 @@ type Deed struct {
 	At      time.Duration
 	Crash   bool // another process goes on from what was written down, and makes the calls again that were under way
 	Signal  string
-	Payload any // of Signal; nil: nothing
+	Payload any  // of Signal; nil: nothing
+	Running bool // the signal is not sent to a run that has ended
 	Step    string
 	Result  any  // of Step
 	Retry   bool // Step, or "" for all that failed
@@ -66,6 +67,8 @@ func (d Deed) event() machine.Event {
 	switch {
 	case d.Crash:
 		return nil
+	case d.Signal != "" && d.Running:
+		return whileRunning{machine.SignalReceived{At: d.At, Name: d.Signal, Payload: d.Payload}}
 	case d.Signal != "":
 		return machine.SignalReceived{At: d.At, Name: d.Signal, Payload: d.Payload}
 	case d.Retry:
@@ -75,6 +78,9 @@ func (d Deed) event() machine.Event {
 	}
 	return machine.CancelRequested{At: d.At}
 }
+
+// whileRunning is a signal that is not sent to a run that has ended.
+type whileRunning struct{ machine.SignalReceived }
 
 // MaxEvents bounds how long a simulated run may go on.
 const MaxEvents = 10_000_000
@@ -117,6 +123,7 @@ func Run(g *graph.Graph, input map[string]any, opts Options) (*machine.Result, e
 		}
 	}
 	if opts.Watch != nil {
+		d.allDecided()
 		opts.Watch.RunEnded(d.m.Result())
 	}
 	return d.m.Result(), nil
@@ -127,9 +134,20 @@ func (d *driver) happens(next timed) error {
 	if next.event == nil {
 		return d.die(next.at)
 	}
+	if signal, ok := next.event.(whileRunning); ok {
+		if d.m.Done() {
+			return nil
+		}
+		next.event = signal.SignalReceived
+	}
 	watch := d.opts.Watch
 	if watch != nil {
 		watch.Happens(next.event)
+		d.decided(next.id())
+	}
+	if _, silent := next.event.(unheard); silent {
+		watch.Settled()
+		return nil
 	}
 	commands, err := d.m.Apply(next.event)
 	var refused *machine.SignalError
@@ -195,6 +213,7 @@ type driver struct {
 	room        [8]timed        // the queue of a small run
 	mortal      bool            // its process may die
 	past        []machine.Event // what was written down, if it is
+	open        []given         // calls without an answer yet, if somebody watches
 }
 
 func (d *driver) config() machine.Config {
@@ -216,6 +235,7 @@ func (d *driver) carryOut(c machine.Command, now time.Duration) {
 		d.queue.push(c.At, machine.TimerFired{At: c.At, ID: c.ID})
 	case machine.CancelCall:
 		d.queue.cancel(c.ID)
+		d.decided(c.ID)
 	case machine.CancelTimer:
 		d.queue.cancel(c.ID)
 	case machine.Finish:
@@ -228,12 +248,43 @@ func (d *driver) carryOut(c machine.Command, now time.Duration) {
 func (d *driver) ask(c machine.Call, now time.Duration) {
 	op, _ := d.opts.Registry.Lookup(c.Call.Sig.Service, c.Call.Sig.Operation)
 	a, err := Ask(context.Background(), op, Request(c, d.opts.RunID, d.correlation, d.opts.Seed, d.opts.Start.Add(now)))
-	if d.opts.Watch != nil {
-		d.opts.Watch.Answered(c.ID, told(a, err))
-	}
 	at := now + max(0, a.Latency)
-	if ev, arrives := Answered(c, at, a, err); arrives {
+	ev, arrives := Answered(c, at, a, err)
+	if d.opts.Watch != nil {
+		d.open = append(d.open, given{c.ID, told(a, err)})
+	}
+	switch {
+	case arrives:
 		d.queue.push(at, ev)
+	case d.opts.Watch != nil:
+		d.queue.push(at, unheard{machine.CallFailed{At: at, ID: c.ID}})
+	}
+}
+
+// given is what a service said to a call, or will have said.
+type given struct {
+	id     machine.ID
+	answer builtins.Answer
+}
+
+// unheard is the moment at which a service does what it is asked for, and nobody hears of it.
+type unheard struct{ machine.CallFailed }
+
+// decided tells what the service did with a call, if that was not told yet.
+func (d *driver) decided(id machine.ID) {
+	i := slices.IndexFunc(d.open, func(g given) bool { return g.id == id })
+	if i < 0 {
+		return
+	}
+	g := d.open[i]
+	d.open = slices.Delete(d.open, i, i+1)
+	d.opts.Watch.Answered(g.id, g.answer)
+}
+
+// allDecided tells what services did with the calls whose answers nobody hears any more.
+func (d *driver) allDecided() {
+	for len(d.open) > 0 {
+		d.decided(d.open[0].id)
 	}
 }
 

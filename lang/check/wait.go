@@ -237,7 +237,7 @@ func isWait(st syntax.Stmt) bool {
 
 // signalled checks a signal that a test sends.
 func (f *testFlow) signalled(d *syntax.Deed, g *graph.Graph, out *suite.Deed) {
-	out.Signal = d.Signal.Text
+	out.Signal, out.Running = d.Signal.Text, d.Running
 	if d.Payload != nil {
 		out.Payload = f.compile(d.Payload, f.scope)
 	}

@@ -118,6 +118,7 @@ type (
 		At      *expr.Program
 		Signal  string        // sent with Payload; "": none is
 		Payload *expr.Program // nil: nothing
+		Running bool          // it is not sent to a run that has ended
 		Crash   bool          // the process dies, and another one takes over
 		Step    string        // resolved with Result; "": none is. Without any of these the run is cancelled
 		Result  *expr.Program

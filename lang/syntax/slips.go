@@ -149,7 +149,7 @@ func (w *slips) comma(i int) int {
 		w.report(CodeUnexpected, w.all[i].Start, w.all[i].End, "no comma stands before else")
 		w.edit(w.all[i].Start, w.all[i].End, "")
 		return i
-	case slices.Contains([]string{"retryable", "permanent"}, f.word) && (next == "timeout" || next == "within") && w.isKind(i+2, token.Duration):
+	case slices.Contains([]string{"retryable", "permanent"}, f.word) && slices.Contains(words[f.sort], next) && !w.listEnds(i+2):
 		w.report(CodeUnexpected, w.all[i].Start, w.all[i].End, "behind this comma the list of %s goes on", f.word).Hintf("begin %s on a line of its own", next)
 		w.edit(w.all[i].Start, w.all[i].End, "\n")
 		f.start = -1
@@ -160,6 +160,11 @@ func (w *slips) comma(i int) int {
 		f.start = -1
 	}
 	return i
+}
+
+// listEnds reports whether a list may end before a token, or go on with it.
+func (w *slips) listEnds(i int) bool {
+	return i >= len(w.all) || w.isKind(i, token.Newline) || w.isKind(i, token.EOF) || w.is(i, ",") || w.is(i, "}")
 }
 
 // begin looks at the first token of a statement or field.

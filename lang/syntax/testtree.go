@@ -116,8 +116,9 @@ type (
 		At      *Expr `parser:"'after' @@"`
 		Cancel  bool  `parser:"( @'cancel'"`
 		Crash   bool  `parser:"| @'crash'"`
-		Signal  *Name `parser:"| 'signal' @@"` // nil: none is sent
-		Payload *Expr `parser:"@@?"`           // nil: {}
+		Signal  *Name `parser:"| 'signal' @@"`        // nil: none is sent
+		Payload *Expr `parser:"( (?! 'if' ) @@ )?"`   // nil: {}
+		Running bool  `parser:"@( 'if' 'running' )?"` // it is not sent to a run that has ended
 		Retry   bool  `parser:"| @'retry'"`
 		From    *Name `parser:"@@?"`            // nil: all that failed
 		Step    *Name `parser:"| 'resolve' @@"` // nil: none is resolved

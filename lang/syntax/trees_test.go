@@ -491,6 +491,9 @@ func (g *trees) testStmt() TestStmt {
 			return &Deed{At: g.expr(), Crash: true}
 		}
 		name := g.anyName()
+		if g.flip("signal") {
+			return &Deed{At: g.expr(), Signal: &name, Payload: g.orNil(), Running: g.flip("if running")}
+		}
 		if g.flip("retry") {
 			return &Deed{At: g.expr(), Retry: true, From: &name}
 		}

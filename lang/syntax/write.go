@@ -534,6 +534,9 @@ func (w *writer) test(n any) {
 		case n.Signal != nil:
 			w.print(" signal ", n.Signal.Text)
 			w.with(" ", n.Payload)
+			if n.Running {
+				w.print(" if running")
+			}
 		case n.Retry:
 			w.print(" retry")
 			if n.From != nil {
