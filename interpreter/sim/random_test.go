@@ -22,6 +22,7 @@ import (
 type model struct {
 	limit int // 0: none
 	steps []modelStep
+	back  func(step int) // is told what is undone; nil: nothing is
 }
 
 type modelStep struct {
@@ -37,6 +38,8 @@ type modelStep struct {
 	clause   string
 	forked   bool      // what it does stands in the arm of a switch that is taken
 	outcomes []outcome // one an attempt, the last for all that follow
+	undo     bool
+	until    []int // steps behind which nothing is undone
 }
 
 type outcome struct {
@@ -82,7 +85,7 @@ func drawModel(t *rapid.T) model {
 // source writes the model as an author would.
 func (m model) source() string {
 	var b strings.Builder
-	b.WriteString("service s { 5xx\n permanent 409\n operation do { input { seen [any] = [] }, 200, 404, 409 } }\nworkflow w {\n  input { yes bool = true }\n")
+	b.WriteString("service s { 5xx\n permanent 409\n operation do { input { seen [any] = [] }, 200, 404, 409 }\n operation back { input { of int }, 200 } }\nworkflow w {\n  input { yes bool = true }\n")
 	if m.limit > 0 {
 		fmt.Fprintf(&b, "  limit %d\n", m.limit)
 	}
@@ -112,6 +115,13 @@ func (m model) source() string {
 		default:
 			fmt.Fprintf(&b, "    on %s { degrade 0 }\n", s.clause)
 		}
+		if s.undo {
+			until := ""
+			if len(s.until) > 0 {
+				until = "until " + names(s.until)
+			}
+			fmt.Fprintf(&b, "    undo %s { call s.back { of: %d } }\n", until, i)
+		}
 		if s.forked {
 			b.WriteString("    } }\n")
 		}
@@ -135,6 +145,14 @@ type fate struct {
 	attempts   int
 	start, end int // ms
 	result     any
+	did        bool // something, or perhaps
+	affected   int  // ms: since when that is known, or suspected
+}
+
+func (f *fate) effect(at int) {
+	if !f.did {
+		f.did, f.affected = true, at
+	}
 }
 
 // oracle computes the fates by plain recursion, one step after the other, as if time
@@ -199,12 +217,17 @@ func (o *oracle) execute(s modelStep, f *fate) {
 			out = outcome{"timeout", s.timeout}
 		}
 		if now+out.latency > deadline {
+			f.effect(deadline)
 			give(deadline, "failed")
 			return
 		}
 		now += out.latency
+		if out.what != "404" && out.what != "409" {
+			f.effect(now)
+		}
 		switch out.what {
 		case "200":
+			f.affected = now
 			f.end, f.ending = now, machine.Completed
 			return
 		case "404", "409":
@@ -246,6 +269,12 @@ func (m model) play(t *rapid.T, deeds ...sim.Deed) (res *machine.Result, entries
 		}
 		return a, nil
 	})
+	if err == nil && m.back != nil {
+		err = r.Register(p.Services[0].Operations[1], func(_ context.Context, c builtins.Call) (builtins.Answer, error) {
+			m.back(c.Args["of"].(int))
+			return builtins.Answer{Status: 200, Latency: time.Millisecond}, nil
+		})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
