@@ -88,7 +88,15 @@ func (s *stepFlow) unordered(name syntax.Name, pivot, step *stepInfo) *diag.Diag
 		d.Summary = fmt.Sprintf("%s comes before %s, so it has completed before there is anything to undo", name.Text, step.name())
 		return d.Hintf("name the step behind which nothing is undone: %s itself, or one that waits for it", step.name())
 	}
-	return d.Hintf("let it wait: step %s after %s", name.Text, step.name())
+	d.Hintf("let it wait: step %s after %s", name.Text, step.name())
+	if s.source(name.Span) != "" {
+		at, text := pivot.tree.Name.Span.End, " after "+step.name()
+		if n := len(pivot.tree.After); n > 0 {
+			at, text = pivot.tree.After[n-1].Span.End, ", "+step.name()
+		}
+		d.Offer("let "+name.Text+" wait for "+step.name(), insertion(name.Span, at, text)...)
+	}
+	return d
 }
 
 // noPivot explains a name behind until that is no step which could be meant.
