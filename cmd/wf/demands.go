@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"wf/builtins"
 	"wf/golden"
 	"wf/golden/explore"
 	"wf/golden/invariant"
@@ -34,6 +35,16 @@ func (d demanded) String() string { return fmt.Sprintf("%q: %s", d.name, d.rule)
 // demands are the invariants of the tests of both versions, and what is said of them: which
 // are new or gone, and which say nothing of one of the versions.
 func demands(old, fresh *side) (list []explore.Demand, declared, unjudged []string) {
+	if fresh.test == "" && old.test != "" { // those that there are hold for both
+		all := old.rules(old.test, old, nil)
+		both := old.rules(old.test, fresh, all.kept)
+		for _, d := range all.kept {
+			if !slices.Contains(both.kept, d) {
+				unjudged = append(unjudged, "says nothing of the new version: "+d.String())
+			}
+		}
+		return []explore.Demand{{Old: old.rules(old.test, old, both.kept).set, New: both.set}}, nil, unjudged
+	}
 	now, was := fresh.rules(fresh.test, fresh, nil), old.rules(old.test, old, nil)
 	renamed := explore.Renamed(old.graph, fresh.graph)
 	is := func(d demanded) demanded { return demanded{d.name, renamed.Rule(d.rule)} }
@@ -134,6 +145,33 @@ func (s *side) rules(test string, of *side, only []demanded) (out ruleset) {
 	return out
 }
 
+// hear takes note of what services answer in the tests beside a definition: with that its runs
+// come further than with examples.
+func (s *side) hear(heard *explore.Heard) {
+	dir := path.Dir(path.Clean(s.file))
+	files, err := golden.TestFiles(hostFS{}, dir)
+	if err != nil {
+		return
+	}
+	for _, name := range files {
+		if path.Dir(name) != dir {
+			continue
+		}
+		p, problems := lang.Load(hostFS{}, name, lang.Options{Catalog: services(1)})
+		if problems.HasErrors() || p.Suite == nil || !slices.ContainsFunc(golden.Workflows(p.Suite), s.is) {
+			continue
+		}
+		golden.Run(p, golden.Options{Builtins: func() builtins.Services { return services(1) }, Seed: 1, Workers: 1, NoGolden: true, Ran: func(_ *golden.Result, run *golden.Ran) {
+			heard.Hear(run.Graph, run.Entries)
+		}})
+	}
+}
+
+// is reports whether a workflow that a test file knows is the one of this side.
+func (s *side) is(g *graph.Graph) bool {
+	return g.FullName() == s.graph.FullName() && g.Span.File == s.graph.Span.File
+}
+
 // testsOf finds the test file beside a definition that says what must be true of its runs,
 // though it may have errors; "" if there is none.
 func (s *side) testsOf(e *env) string {
@@ -150,9 +188,7 @@ func (s *side) testsOf(e *env) string {
 		if problems.HasErrors() && p.Suite != nil && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(s.file), path.Ext(s.file))) {
 			fmt.Fprintf(e.stderr, "%s has errors, so its inputs are left out, and invariants that are wrong: wf check %s\n", name, name)
 		}
-		if p.Suite != nil && slices.ContainsFunc(p.Suite.Invariants, func(inv *suite.Invariant) bool {
-			return inv.Graph.FullName() == s.graph.FullName() && inv.Graph.Span.File == s.graph.Span.File
-		}) {
+		if p.Suite != nil && slices.ContainsFunc(p.Suite.Invariants, func(inv *suite.Invariant) bool { return s.is(inv.Graph) }) {
 			return name
 		}
 	}
@@ -181,6 +217,7 @@ func (c *diffCmd) load(e *env, file string, opts *explore.Options) (*side, error
 		return nil, err
 	}
 	out.test = out.testsOf(e)
+	out.hear(opts.Heard)
 	if input == c.Input {
 		opts.Inputs, opts.Examples = append(opts.Inputs, one.Inputs...), one.Examples
 	}

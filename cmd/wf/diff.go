@@ -50,7 +50,7 @@ Examples:
 
 // Run compares.
 func (c *diffCmd) Run(e *env) error {
-	opts := explore.Options{Faults: -1, Limit: c.Limit, Choices: c.Choices, Workers: c.Jobs, Cancel: true, Signals: true}
+	opts := explore.Options{Faults: -1, Limit: c.Limit, Choices: c.Choices, Heard: &explore.Heard{}, Workers: c.Jobs, Cancel: true, Signals: true}
 	if c.Faults != "" {
 		n, err := strconv.Atoi(c.Faults)
 		if err != nil || n < 0 {
@@ -172,6 +172,9 @@ func (x *compared) extents() []string {
 func (x *compared) extent() string {
 	d := x.d
 	s := plural64(uint64(d.Runs), "pair") + " of runs from " + plural(len(d.Inputs), "input")
+	if d.Plain > 0 {
+		s += fmt.Sprintf(" and %d like them", d.Plain)
+	}
 	switch {
 	case d.Stopped:
 		return s + ", then stopped"
@@ -282,6 +285,8 @@ func when(c *explore.Change) string {
 			s += ", at every attempt of every item"
 		case explore.Around:
 			s = strings.Join(w.Ways, " or ") + " during " + either(w.Calls)
+		case explore.First:
+			s = "of what falls on one moment " + either(w.Calls) + " comes first"
 		}
 		parts[i] = s
 	}
@@ -355,6 +360,8 @@ func factLines(c *explore.Change) []string {
 			}
 		case "step":
 			out = append(out, fmt.Sprintf("step %s: %s → %s", f.What, was, now))
+		case "result":
+			out = append(out, fmt.Sprintf("result %s: %s → %s", f.What, was, now))
 		case "attempts":
 			if f.What != "" {
 				was = f.What + " " + was
@@ -374,7 +381,7 @@ func factLines(c *explore.Change) []string {
 		case "key":
 			out = append(out, fmt.Sprintf("key of %s: %s → %s", f.What, was, now))
 		case "output":
-			out = append(out, fmt.Sprintf("output %s: %s → %s", f.What, was, now))
+			out = append(out, fmt.Sprintf("%s: %s → %s", strings.TrimSpace("output "+f.What), was, now))
 		case "time":
 			out = append(out, fmt.Sprintf("takes %s → %s", span(f.Times[0]), span(f.Times[1])))
 		}

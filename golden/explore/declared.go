@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"wf/golden/vary"
@@ -26,6 +27,13 @@ func (d *differ) declared() {
 	for _, s := range d.sites {
 		if s.both() {
 			operation(s.op, s.old[0].Sig, s.new[0].Sig, add)
+		}
+	}
+	for _, s := range d.sites {
+		if s.both() {
+			was, is := s.old[0].Sig, s.new[0].Sig
+			guard(is.Service, was.ServiceGuard, is.ServiceGuard, add)
+			guard(s.op, was.Guard, is.Guard, add)
 		}
 	}
 	d.waits(add)
@@ -145,6 +153,36 @@ func operation(name string, was, is *value.Signature, add func(string, ...any)) 
 	if was.Idempotent != is.Idempotent {
 		add("%s: idempotent %t → %t", name, was.Idempotent, is.Idempotent)
 	}
+}
+
+// guard tells which bounds of calls have changed.
+func guard(name string, was, is *value.Guard, add func(string, ...any)) {
+	a, b := bounded(was), bounded(is)
+	for _, words := range []string{"limit", "breaker"} {
+		if a[words] != b[words] {
+			add("%s: %s %s → %s", name, words, named(a[words]), named(b[words]))
+		}
+	}
+}
+
+// bounded is the bounds of a guard as the language says them.
+func bounded(g *value.Guard) map[string]string {
+	out := map[string]string{}
+	if g == nil {
+		return out
+	}
+	var limits []string
+	if g.Limit > 0 {
+		limits = append(limits, strconv.Itoa(g.Limit))
+	}
+	if g.Rate.Calls > 0 {
+		limits = append(limits, fmt.Sprintf("%d per %s", g.Rate.Calls, value.FormatDuration(g.Rate.Per)))
+	}
+	out["limit"] = strings.Join(limits, ", ")
+	if b := g.Breaker; b.On() {
+		out["breaker"] = fmt.Sprintf("%s in %s, open %s", many(b.Failures, "failure"), value.FormatDuration(b.In), value.FormatDuration(b.Open))
+	}
+	return out
 }
 
 // waits tells which calls wait for others now, and which do not any more: of all that this

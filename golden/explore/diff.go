@@ -27,6 +27,7 @@ type Diff struct {
 	Found    *Found   // what must not happen; nil: nobody looked
 	Changes  []*Change
 	Inputs   []Input  // that both versions were run with
+	Plain    int      // other inputs, with which all went well
 	Faults   int      // all runs were compared in which so many things do not go well
 	Some     int      // inputs with which one more was tried; 0: none, or all
 	Missed   []string // calls that no run came by: what is otherwise there is not known
@@ -77,12 +78,13 @@ const (
 	Always   How = "always"   // every attempt
 	AllItems How = "all"      // every attempt of every item
 	Around   How = "meantime" // it is no answer, but happens while the call is under way
+	First    How = "first"    // its answer comes before what else falls on the same moment
 	Passes   How = ""         // nobody tries it again
 )
 
 // Fact is something that is otherwise.
 type Fact struct {
-	Kind     string              // "step", "calls", "attempts", "argument", "key", "output", "time", "message", "finding", "place"
+	Kind     string              // "step", "result", "calls", "attempts", "argument", "key", "output", "time", "message", "finding", "place"
 	What     string              // of what: a call, a step, a field
 	Old, New []string            // examples; nil: there is none
 	Times    [2][2]time.Duration // for "time": the shortest and the longest run before, and now
@@ -93,6 +95,8 @@ type entry struct {
 	input    Input
 	old, new *root // nil: it is refused
 	why      [2]string
+	plain    bool // all goes well with it
+	looked   bool // plain, and a condition reads what is special about it: calls may answer well in other ways
 }
 
 // job is a pair of runs.
@@ -106,6 +110,7 @@ type job struct {
 	digest string
 	oldAt  []reachedSite
 	newAt  []reachedSite
+	tied   []int // sites that come behind something of the same moment, in either version
 	apart  *Pair // for differ.enough; nil: a test sees no difference
 }
 
@@ -151,7 +156,7 @@ func newDiffer(old, new *graph.Graph, opts Options) *differ {
 		opts.Workers = runtime.GOMAXPROCS(0)
 	}
 	opts.Attempts, opts.Items = 1<<30, 1<<30
-	opts.Crash = false
+	opts.Crash = true
 	return &differ{pair: newPair(old, new, opts), opts: opts, known: map[string]*job{}, alike: map[string]bool{}, settled: map[string]bool{},
 		diff: &Diff{Workflow: new.FullName(), Was: old.FullName(), Same: equal(old, new), Faults: -1}}
 }
@@ -164,17 +169,22 @@ func equal(a, b *graph.Graph) bool {
 
 // begin makes the entries: inputs with which either version goes a way of its own.
 func (d *differ) begin() error {
-	add := func(in Input) {
+	add := func(in Input, plain, looked bool) {
 		if slices.ContainsFunc(d.entries, func(e *entry) bool { return vary.Same(e.input.Value, in.Value) }) {
 			return
 		}
-		e := &entry{input: in}
+		e := &entry{input: in, plain: plain, looked: looked}
 		e.old, e.why[0] = enter(d.old, in)
 		e.new, e.why[1] = enter(d.new, in)
-		if e.old != nil || e.new != nil {
-			d.entries = append(d.entries, e)
+		switch {
+		case e.old == nil && e.new == nil:
+			return
+		case plain:
+			d.diff.Plain++
+		default:
 			d.diff.Inputs = append(d.diff.Inputs, in)
 		}
+		d.entries = append(d.entries, e)
 	}
 	var failed error
 	for _, v := range []*version{d.new, d.old} {
@@ -183,13 +193,16 @@ func (d *differ) begin() error {
 			continue
 		}
 		for _, r := range v.s.roots {
-			add(r.Input)
+			add(r.Input, false, false)
 		}
 	}
 	if len(d.entries) == 0 {
 		return failed
 	}
 	d.agree()
+	if d.enough == nil {
+		d.others(add)
+	}
 	return nil
 }
 
@@ -207,6 +220,46 @@ func (d *differ) agree() {
 			}
 		}
 	}
+}
+
+// Bounds of the inputs with which all goes well.
+const (
+	maxBases = 4   // inputs that are varied
+	maxPlain = 200 // that come of it
+)
+
+// others adds further inputs: they lead nowhere else when all goes well, and still other
+// things may be made of them. These are inputs that differ from one that is there in what a
+// condition reads, those that the tests begin with, and inputs that differ in any other field.
+func (d *differ) others(add func(in Input, plain, looked bool)) {
+	bases := d.entries[:min(len(d.entries), maxBases)]
+	each := func(do func(v *version, base any)) {
+		if !d.opts.Examples {
+			return
+		}
+		for _, v := range []*version{d.new, d.old} {
+			for _, e := range bases {
+				do(v, fitting(v.graph.Input, fresh(e.input.Value)))
+			}
+		}
+	}
+	each(func(v *version, base any) {
+		for _, c := range v.s.menus.looks.input[v.graph].variants(v.graph.Input, base) {
+			add(Input{Value: c.value, Label: c.label}, true, true)
+		}
+	})
+	for _, in := range d.opts.Inputs {
+		add(in, true, false)
+	}
+	each(func(v *version, base any) {
+		pool, idents := vary.PoolOf(v.graph)
+		of := vary.Varier{Pool: pool, Idents: idents}
+		for _, c := range of.Vary(v.graph.Input, base, "") {
+			if d.diff.Plain < maxPlain {
+				add(Input{Value: c.Value, Label: c.Label}, true, false)
+			}
+		}
+	})
 }
 
 // enter is where a version begins with an input: fields that it does not know are left
@@ -359,6 +412,12 @@ func (d *differ) try(j *job) {
 	}
 	j.facts = d.compare(o, n)
 	j.oldAt, j.newAt = o.reached, n.reached
+	j.tied = o.tied
+	for _, site := range n.tied {
+		if !slices.Contains(j.tied, site) {
+			j.tied = append(j.tied, site)
+		}
+	}
 	j.digest = o.digest() + "\n" + n.digest()
 }
 
@@ -374,7 +433,7 @@ func (p *played) digest() string {
 		fmt.Fprintln(&b, c.place, c.attempts, text(c.args))
 	}
 	for _, s := range p.steps {
-		fmt.Fprintln(&b, s.name, s.ending)
+		fmt.Fprintln(&b, s.name, s.ending, text(s.result))
 	}
 	for _, x := range p.breaks {
 		fmt.Fprintln(&b, x.cause)
@@ -433,10 +492,16 @@ func (d *differ) longer(j *job) []*job {
 
 // further lists the pairs with one more turn, behind those of a job.
 func (d *differ) further(j *job) []*job {
+	if d.entries[j.entry].plain {
+		return d.otherwise(j)
+	}
 	for _, t := range j.script {
 		if d.alike[d.labelKey(j.entry, t)] {
 			return nil
 		}
+	}
+	if idle(j.fresh) && j.digest == j.parent.digest {
+		return nil // it makes no difference to either version
 	}
 	var out []*job
 	add := func(t turn) {
@@ -447,6 +512,11 @@ func (d *differ) further(j *job) []*job {
 	for _, t := range j.script {
 		if name, ok := strings.CutPrefix(t.label, "no signal "); ok && d.opts.Signals {
 			add(turn{site: t.site, label: "signal " + name + " comes late", deed: sends})
+		}
+	}
+	for _, site := range j.tied {
+		if t := (turn{site: site, label: "comes first", deed: overtakes}); d.enough == nil && !slices.Contains(j.script, t) {
+			add(t)
 		}
 	}
 	seen := map[int]bool{}
@@ -465,6 +535,9 @@ func (d *differ) further(j *job) []*job {
 			if d.opts.Cancel && len(j.script) == 0 {
 				add(turn{site: s.site, label: "cancelled", deed: cancels})
 			}
+			if len(j.script) == 0 && d.enough == nil && !d.signal(s.site) { // a test cannot say it
+				add(turn{site: s.site, label: "the process dies", deed: crashes})
+			}
 			for _, t := range d.turns(s.site) {
 				if !d.alike[d.labelKey(j.entry, t)] {
 					add(t)
@@ -473,6 +546,36 @@ func (d *differ) further(j *job) []*job {
 		}
 	}
 	return out
+}
+
+// otherwise lists the pairs in which one call answers well in another way, with an input of
+// which conditions read what is special about it: both may be needed to tell.
+func (d *differ) otherwise(j *job) (out []*job) {
+	if !d.entries[j.entry].looked || len(j.script) > 0 {
+		return nil
+	}
+	for _, s := range append(slices.Clone(j.oldAt), j.newAt...) {
+		for _, a := range d.labels(s.site)[1:] {
+			t := turn{site: s.site, label: a.label, times: 1}
+			if a.fault {
+				continue
+			}
+			if k := d.know(&job{entry: j.entry, script: script{t}, fresh: t, parent: j}); k != nil {
+				out = append(out, k)
+			}
+		}
+	}
+	return out
+}
+
+// idle reports whether a turn often changes nothing: a run goes on behind a death of its
+// process, and calls that do not know of one another may be answered in any order.
+func idle(t turn) bool { return t.deed == crashes || t.deed == overtakes }
+
+// signal reports whether a site is a wait for a signal.
+func (d *differ) signal(site int) bool {
+	s := d.sites[site]
+	return append(slices.Clone(s.new), s.old...)[0].Sig.Signal
 }
 
 // turns lists the ways in which something at a site does not go well.
@@ -512,7 +615,7 @@ func (d *differ) class(faults int) {
 	var order []group
 	labels := map[group][]string{}
 	for _, j := range d.all {
-		if len(j.script) != faults {
+		if len(j.script) != faults || idle(j.fresh) {
 			continue
 		}
 		g := group{j.parent, j.fresh.site}

@@ -23,6 +23,7 @@ const (
 	factMessage                 // what a failure says
 	factBreach                  // something that must not happen does, or no longer does
 	factStep                    // how a step ends
+	factResult                  // a field of what a step results in, which leads to nothing else
 	factCalls                   // how often something is called
 	factArg                     // an argument of a call
 	factKey                     // the idempotency key that the definition gives a call
@@ -39,6 +40,7 @@ type fact struct {
 	times    [2]time.Duration
 	bareOld  bool // the old code is that of the call that failed
 	bareNew  bool
+	follows  bool // from another one, or says the same: it is not told
 }
 
 // end is how a run ended, as far as it matters.
@@ -74,6 +76,7 @@ func (pr *pair) compare(o, n *played) []fact {
 			out = append(out, fact{kind: factOutput, site: -1, path: path, old: was, new: is})
 		})
 	}
+	out = append(out, pr.compareResults(o, n, out)...)
 	if was, is := o.took, n.took; pr.later(was, is) {
 		out = append(out, fact{kind: factTime, site: -1, times: [2]time.Duration{was, is}})
 	}
@@ -145,6 +148,34 @@ func (pr *pair) compareSteps(o, n *played) []fact {
 		if a != b && !strings.Contains(a+b, "not_run") && !strings.Contains(a+b, "cancelled") {
 			out = append(out, fact{kind: factStep, site: -1, path: name, old: a, new: b})
 		}
+	}
+	return out
+}
+
+// compareResults compares what steps resulted in that ended alike. What arguments or the
+// output differ in as well is told by these.
+func (pr *pair) compareResults(o, n *played, told []fact) []fact {
+	was := map[string][]endedStep{}
+	for _, s := range o.steps {
+		name := pr.step(s.name)
+		was[name] = append(was[name], s)
+	}
+	var out []fact
+	for _, s := range n.steps {
+		if len(was[s.name]) == 0 {
+			continue
+		}
+		before := was[s.name][0]
+		was[s.name] = was[s.name][1:]
+		if before.ending != s.ending || before.result == nil && s.result == nil {
+			continue
+		}
+		fields(before.result, s.result, "", func(path, a, b string) {
+			leads := func(f fact) bool { return f.old == a && f.new == b && f.kind != factEnd }
+			follows := slices.ContainsFunc(told, leads) || slices.ContainsFunc(out, leads)
+			a, b = known(secretAt(before.typ, path) || secretAt(s.typ, path), a, b)
+			out = append(out, fact{kind: factResult, site: -1, path: strings.TrimSuffix(s.name+"."+path, "."), old: a, new: b, follows: follows})
+		})
 	}
 	return out
 }
@@ -362,6 +393,15 @@ func (f fact) like(o fact) bool {
 		return (f.old == "") == (o.old == "")
 	}
 	return f.old == o.old && f.new == o.new
+}
+
+// about reports whether a fact is about the same as another one, with whatever values.
+func (f fact) about(o fact) bool {
+	switch f.kind {
+	case factResult, factArg, factOutput, factKey:
+		return f.kind == o.kind && f.site == o.site && f.path == o.path && (f.old == "") == (o.old == "") && (f.new == "") == (o.new == "")
+	}
+	return f.like(o)
 }
 
 // major reports whether a fact is about where a run goes.

@@ -121,7 +121,7 @@ func (d *differ) seek(v *version, rules *invariant.Set, of func(*entry) *root) *
 		}
 	}
 	for _, e := range d.entries {
-		if r := of(e); r != nil {
+		if r := of(e); r != nil && !e.plain {
 			opts.Inputs = append(opts.Inputs, Input{Value: any(r.input), Label: e.input.Label})
 		}
 	}

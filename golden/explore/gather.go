@@ -22,7 +22,10 @@ func (d *differ) gather() {
 			continue
 		}
 		d.diff.Differ++
-		if j.news = d.news(j); len(j.news) == 0 {
+		if j.news = d.news(j); d.entries[j.entry].plain {
+			j.news = d.unseen(j)
+		}
+		if !slices.ContainsFunc(j.news, func(f fact) bool { return !f.follows }) {
 			d.diff.Left++
 			continue
 		}
@@ -45,8 +48,8 @@ func (d *differ) gather() {
 	}
 	d.came = map[string]map[int]bool{}
 	for _, j := range d.all {
-		if len(j.oldAt)+len(j.newAt) == 0 {
-			continue // it ended at once
+		if len(j.oldAt)+len(j.newAt) == 0 || d.entries[j.entry].plain {
+			continue // it ended at once, or shows what no other input does
 		}
 		k := j.script.sites()
 		if d.came[k] == nil {
@@ -101,7 +104,7 @@ func (d *differ) news(j *job) []fact {
 		}
 		news = slices.DeleteFunc(news, func(f fact) bool { return slices.ContainsFunc(k.facts, f.like) })
 	}
-	if len(j.script) > 1 && !slices.ContainsFunc(news, func(f fact) bool { return f.kind != factTime }) {
+	if mine, _ := d.principal(j); len(mine) > 1 && !slices.ContainsFunc(news, func(f fact) bool { return f.kind != factTime }) {
 		return nil
 	}
 	if len(news) == 0 || slices.ContainsFunc(news, func(f fact) bool { return f.kind == factEnd }) {
@@ -142,10 +145,22 @@ func stops(f fact) bool {
 	return bad(f.old) || bad(f.new)
 }
 
+// unseen is what of a pair of runs with a plain input no other input shows.
+func (d *differ) unseen(j *job) []fact {
+	return slices.DeleteFunc(j.news, func(f fact) bool {
+		return slices.ContainsFunc(d.all, func(k *job) bool {
+			return len(k.script) <= len(j.script) && !d.entries[k.entry].plain && slices.ContainsFunc(k.facts, f.about)
+		})
+	})
+}
+
 // groupKey is the same for pairs that differ in the same way: it does not matter by which
 // call, and by which of its outcomes.
 func (d *differ) groupKey(j *job) string {
 	var b strings.Builder
+	if d.entries[j.entry].plain {
+		b.WriteString("plain ")
+	}
 	mine, ahead := d.principal(j)
 	for _, t := range mine {
 		how := d.how(j, t)
@@ -185,8 +200,8 @@ func (d *differ) groupKey(j *job) string {
 	}
 	var parts []string
 	for _, f := range j.news {
-		if ends && f.kind != factEnd && f.kind != factBreach {
-			continue // that follows
+		if f.follows || ends && f.kind != factEnd && f.kind != factBreach {
+			continue
 		}
 		part := fmt.Sprint(f.kind, " ")
 		switch f.kind {
@@ -200,6 +215,8 @@ func (d *differ) groupKey(j *job) string {
 			part += f.path + strconv.FormatBool(f.old == "")
 		case factStep:
 			part += step(f.path) + " " + f.old + " " + f.new
+		case factResult:
+			part += f.path
 		case factCalls:
 			part += site(f.site) + " " + f.old + " " + f.new
 		case factArg, factKey, factOutput:
@@ -224,6 +241,8 @@ func starred(end string, bare bool) string {
 // how says how long the trouble of a turn lasts.
 func (d *differ) how(j *job, t turn) How {
 	switch {
+	case t.deed == overtakes:
+		return First
 	case t.deed != nothing:
 		return Around
 	case t.items:
@@ -256,12 +275,21 @@ func (d *differ) groupSites(j *job) string {
 	return mine.sites() + "after " + ahead.sites()
 }
 
-// bySites divides pairs by the sites of their turns.
+// bySites divides pairs by the sites of their turns. Where a site is reached without others
+// leading there, it does not matter that these also do.
 func (d *differ) bySites(jobs []*job) [][]*job {
 	var out [][]*job
-	at := map[string]int{}
+	at, straight := map[string]int{}, map[string]string{}
+	for _, j := range jobs {
+		if mine, ahead := d.principal(j); len(ahead) == 0 {
+			straight[mine.sites()] = d.groupSites(j)
+		}
+	}
 	for _, j := range jobs {
 		k := d.groupSites(j)
+		if mine, _ := d.principal(j); straight[mine.sites()] != "" {
+			k = straight[mine.sites()]
+		}
 		i, ok := at[k]
 		if !ok {
 			i = len(out)
@@ -308,7 +336,7 @@ func (d *differ) change(jobs []*job) *Change {
 		how := d.how(j, t)
 		for _, o := range jobs {
 			for _, u := range o.script {
-				if u.site == t.site && d.how(o, u) == Always {
+				if u.site == t.site && u.deed == t.deed && d.how(o, u) == Always {
 					how = Always
 				}
 			}
@@ -326,7 +354,7 @@ func (d *differ) change(jobs []*job) *Change {
 				c.When[i].Ways = unique(c.When[i].Ways, way)
 			}
 		}
-		for i, t := range ahead {
+		for i, t := range ahead[:min(len(ahead), len(paths))] {
 			for _, way := range d.waysOf(t) {
 				paths[i] = unique(paths[i], way)
 			}
@@ -339,10 +367,11 @@ func (d *differ) change(jobs []*job) *Change {
 	for i, t := range ahead {
 		c.When[0].Calls[0] += " after " + d.sites[t.site].name + " " + listed(paths[i], "or")
 	}
+	all := !d.entries[j.entry].plain
 	for i := range d.came[j.script.sites()] {
-		if entries[i] {
-			continue
-		}
+		all = all && entries[i]
+	}
+	if !all {
 		c.Inputs = nil
 		for i, e := range d.entries {
 			if entries[i] {
@@ -395,6 +424,10 @@ func (d *differ) tell(c *Change, f fact, ends bool, mine script) {
 	case factStep:
 		if !ends {
 			add("step", f.path, f.old, f.new)
+		}
+	case factResult:
+		if !ends && !f.follows {
+			add("result", f.path, f.old, f.new)
 		}
 	case factCalls:
 		switch {
@@ -482,9 +515,22 @@ func merged(list []*Change, c *Change) []*Change {
 // waysOf is an outcome with those that go the same way.
 func (d *differ) waysOf(t turn) []string {
 	for _, a := range d.labels(t.site) {
-		if a.label == t.label {
-			return append([]string{inList(a.label)}, a.also...)
+		if a.label != t.label {
+			continue
 		}
+		label := a.label
+		if i := strings.Index(label, asHeard); i >= 0 {
+			if label = label[:i]; !a.fault { // one refusal is as good as another
+				label = "another " + label
+			}
+		}
+		return append([]string{inList(label)}, a.also...)
+	}
+	if strings.HasPrefix(t.label, "no signal ") {
+		return []string{"never comes"}
+	}
+	if i := strings.Index(t.label, " comes "); i >= 0 && strings.HasPrefix(t.label, "signal ") {
+		return []string{t.label[i+1:]}
 	}
 	return []string{inList(t.label)}
 }

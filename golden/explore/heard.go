@@ -65,6 +65,9 @@ func (h *Heard) of(c *graph.Call, p value.Pattern, t *value.Type) (out []any) {
 	return out
 }
 
+// asHeard is in the label of all bodies that were heard but the first.
+const asHeard = ", as heard ("
+
 // more lists an alternative with the bodies that were heard in place of its own, which
 // comes last.
 func (m *menus) more(c *graph.Call, p value.Pattern, a alternative) []alternative {
@@ -76,7 +79,7 @@ func (m *menus) more(c *graph.Call, p value.Pattern, a alternative) []alternativ
 	for i, body := range bodies {
 		b := a
 		if b.body = body; i > 0 {
-			b.label += ", as heard (" + strconv.Itoa(i+1) + ")"
+			b.label += asHeard + strconv.Itoa(i+1) + ")"
 		}
 		out = append(out, b)
 	}

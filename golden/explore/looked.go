@@ -159,6 +159,14 @@ func (l *lookout) condition(p *expr.Program, n names) {
 		return
 	}
 	paths, literals := scan(p)
+	for _, path := range paths { // what a name stands for is compared with, too
+		for _, o := range n[path[0]] {
+			if o.value != nil && !o.elem && len(path) == 1 {
+				_, more := scan(o.value)
+				literals = append(literals, more...)
+			}
+		}
+	}
 	for _, path := range paths {
 		l.follow(path, n, literals, 0)
 	}
@@ -390,7 +398,9 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 					add(n + d)
 				}
 			case float64:
-				add(n)
+				for _, d := range []float64{0, 1, -1} {
+					add(n + d)
+				}
 			}
 		}
 		add(0)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wf/interpreter/machine"
+	"wf/lang/value"
 )
 
 // turn is one thing that goes another way than well in a run.
@@ -33,7 +34,7 @@ func (t turn) compare(o turn) int {
 }
 
 func (t turn) key() string {
-	s := strconv.Itoa(1000+t.site) + " " + t.label + " " + strconv.Itoa(t.times)
+	s := strconv.Itoa(1000+t.site) + " " + strconv.Itoa(int(t.deed)) + " " + t.label + " " + strconv.Itoa(t.times)
 	if t.items {
 		s += " all"
 	}
@@ -67,6 +68,7 @@ type played struct {
 	output  any
 	breaks  []breach
 	reached []reachedSite // in the order of their first requests
+	tied    []int         // sites that something else came before at the same moment
 }
 
 // called is a request, with all its attempts.
@@ -82,6 +84,8 @@ type called struct {
 type endedStep struct {
 	name   string
 	ending machine.Ending
+	typ    *value.Type
+	result any
 }
 
 // reachedSite is a site that a run came by.
@@ -122,6 +126,7 @@ func (v *version) play(r *root, sc script, tell *story) *played {
 			}
 			k := slices.IndexFunc(out.reached, func(s reachedSite) bool { return s.site == site })
 			if p.call == nil {
+				out.reached[k].attempts = max(out.reached[k].attempts, p.signal.attempt)
 				continue
 			}
 			id := p.id
@@ -152,7 +157,20 @@ func (v *version) play(r *root, sc script, tell *story) *played {
 		if len(all) == 0 || n > tooLong {
 			break
 		}
-		w.take(&all[v.choose(w, all, sc, done, first)])
+		for i := range all {
+			if o := &all[i]; o.plan >= 0 && o.plan != all[0].plan {
+				if p := &w.plans[o.plan]; p.call != nil || p.signal != nil {
+					if site, place := v.at(p); place == first[site] && !slices.Contains(out.tied, site) {
+						out.tied = append(out.tied, site)
+					}
+				}
+			}
+		}
+		o := &all[v.choose(w, all, sc, done, first)]
+		if w.take(o); o.deed == crashes {
+			seen = w.seq // what is made again was counted
+			continue
+		}
 		note()
 	}
 	if w.err != nil {
@@ -193,7 +211,7 @@ func ofCall(e *machine.RunError) bool {
 func (p *played) ended(steps []machine.StepResult) {
 	for i := range steps {
 		s := &steps[i]
-		p.steps = append(p.steps, endedStep{anyItem(s.Name), s.Ending})
+		p.steps = append(p.steps, endedStep{anyItem(s.Name), s.Ending, s.Def.Result, s.Result})
 		p.ended(s.Steps)
 	}
 }
@@ -207,20 +225,35 @@ func (v *version) at(p *planned) (site int, place string) {
 }
 
 // choose takes of what may happen next what the script says, else that all is well. What
-// falls on one moment comes in the order in which it was asked for.
+// falls on one moment comes in the order in which it was asked for, but for what overtakes.
 func (v *version) choose(w *world, all []option, sc script, done []bool, first map[int]string) int {
 	site, place, attempt := -1, "", 0
-	if plan := all[0].plan; plan >= 0 {
-		p := &w.plans[plan]
-		if p.call != nil || p.signal != nil {
-			site, place = v.at(p)
-			if attempt = 1; p.call != nil {
-				attempt = p.id.Attempt
+	of := func(plan int) (int, string) {
+		if plan >= 0 {
+			if p := &w.plans[plan]; p.call != nil || p.signal != nil {
+				return v.at(p)
 			}
+		}
+		return -1, ""
+	}
+	next := 0
+	for i := range all {
+		at, where := of(all[i].plan)
+		if slices.ContainsFunc(sc, func(t turn) bool { return t.deed == overtakes && t.site == at && where == first[at] }) {
+			next = i
+			break
+		}
+	}
+	plan := all[next].plan
+	if site, place = of(plan); site >= 0 {
+		if attempt = w.plans[plan].id.Attempt; w.plans[plan].signal != nil {
+			attempt = w.plans[plan].signal.attempt
 		}
 	}
 	for i, t := range sc {
 		switch {
+		case t.deed == overtakes:
+			continue
 		case t.deed == sends:
 			if done[i] {
 				continue
@@ -236,11 +269,11 @@ func (v *version) choose(w *world, all []option, sc script, done []bool, first m
 		}
 		for j := range all {
 			o := &all[j]
-			if o.deed == t.deed && o.label == t.label && (t.deed != nothing || o.plan == all[0].plan) {
+			if o.deed == t.deed && o.label == t.label && (t.deed != nothing || o.plan == plan) {
 				done[i] = true
 				return j
 			}
 		}
 	}
-	return 0
+	return next
 }

@@ -116,7 +116,8 @@ const (
 	nothing deed = iota
 	cancels
 	crashes
-	sends // a signal out of turn
+	sends     // a signal out of turn
+	overtakes // of pairs of runs: a call is answered before what else falls on the same moment
 )
 
 func (s *search) newWorld(r *root, path []uint16) *world {
@@ -320,7 +321,7 @@ func (w *world) chances() {
 		known := slices.ContainsFunc(w.plans, func(p planned) bool { return p.signal != nil && p.signal.of(x) }) ||
 			slices.ContainsFunc(w.missed, func(c chance) bool { return c.of(x) })
 		if !known {
-			w.plan(planned{at: w.now + latency, signal: &chance{place: x.Place, attempt: x.Attempt, signal: x.Signal, key: x.Key, call: w.s.waits[x.Signal]}})
+			w.plan(planned{at: w.now + latency, signal: &chance{place: x.Place, attempt: x.Attempt, signal: x.Signal, key: x.Key, call: x.Call}})
 		}
 	}
 }

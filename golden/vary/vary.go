@@ -166,7 +166,7 @@ func (p *Varier) Vary(t *value.Type, v any, path string) []Change {
 		if done, violations := t.Conform(w, nil); len(violations) > 0 || Same(v, done) {
 			return
 		}
-		out = append(out, Change{w, labelOf(path, w)})
+		out = append(out, Change{w, labelOf(path, shown(t, w))})
 	}
 	if v == nil {
 		add(value.ExampleOf(&value.Field{Name: last(path), Type: t.Req()}))
@@ -303,7 +303,7 @@ func (p *Varier) varyRecord(t *value.Type, v any, path string) []Change {
 		if old == nil {
 			old = value.ExampleOf(f)
 			if def, ok := f.Default.(string); !ok || old != def {
-				set(old, labelOf(at, old))
+				set(old, labelOf(at, shown(f.Type, old)))
 			}
 		}
 		if !p.Idents[f.Name] && !composite(f.Type) {
@@ -314,6 +314,14 @@ func (p *Varier) varyRecord(t *value.Type, v any, path string) []Change {
 		}
 	}
 	return out
+}
+
+// shown is what a label may say of a value.
+func shown(t *value.Type, v any) any {
+	if t.Secret && v != nil {
+		return value.Mask
+	}
+	return v
 }
 
 func composite(t *value.Type) bool { return t.Kind == value.Record || t.Kind == value.List }

@@ -317,6 +317,7 @@ func (m *Machine) pauseOver(id ID) error {
 type Waiting struct {
 	Step    string
 	Place   string        // of a wait for a signal; "" for a moment
+	Call    *graph.Call   // of a wait for a signal: what it is in the definition
 	Attempt int           // of a wait for a signal, from 1
 	Signal  string        // "": a moment
 	Key     any           // whose signals, a string or an int; nil: all
@@ -333,7 +334,7 @@ func (m *Machine) Waiting() []Waiting {
 		case x.paused:
 			out = append(out, Waiting{Step: x.name(), Until: x.until})
 		case cs != nil && cs.awaits != nil:
-			out = append(out, Waiting{Step: x.name(), Place: cs.place, Attempt: cs.attempt, Signal: cs.call.Sig.Operation, Key: cs.by, Since: cs.sent, Until: cs.timeout})
+			out = append(out, Waiting{Step: x.name(), Place: cs.place, Call: cs.call, Attempt: cs.attempt, Signal: cs.call.Sig.Operation, Key: cs.by, Since: cs.sent, Until: cs.timeout})
 		}
 	})
 	return out
