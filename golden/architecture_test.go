@@ -55,7 +55,7 @@ var arrows = map[string][]string{
 	"golden/vary":    {"lang/expr", "lang/graph", "lang/token", "lang/value"},
 	"golden/propose": {"builtins", "golden", "golden/cover", "golden/vary", "interpreter", "interpreter/machine", "interpreter/sim", "lang", "lang/check", "lang/diag", "lang/expr", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
 	"golden/explore": {"builtins", "golden", "golden/invariant", "golden/propose", "golden/vary", "interpreter", "interpreter/machine", "interpreter/sim", "lang/diag", "lang/effect", "lang/expr", "lang/graph", "lang/suite", "lang/token", "lang/value", "mocks"},
-	"golden/mutate":  {"builtins", "golden", "golden/cover", "golden/explore", "golden/propose", "lang", "lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value"},
+	"golden/mutate":  {"builtins", "golden", "golden/cover", "golden/explore", "golden/invariant", "golden/propose", "lang", "lang/check", "lang/diag", "lang/graph", "lang/suite", "lang/syntax", "lang/token", "lang/value", "mocks"},
 	"cmd/wf":         {"builtins", "builtins/remote", "golden", "golden/cover", "golden/explore", "golden/invariant", "golden/mutate", "golden/propose", "interpreter", "interpreter/durable", "interpreter/journal", "interpreter/journal/sqlite", "interpreter/machine", "interpreter/report", "interpreter/sim", "interpreter/telemetry", "lang", "lang/check", "lang/diag", "lang/draw", "lang/effect", "lang/explain", "lang/expr", "lang/graph", "lang/lsp", "lang/suite", "lang/syntax", "lang/value", "mocks", "workflows"},
 
 	"golden/invariant": {"builtins", "interpreter/machine", "lang/expr", "lang/graph", "lang/suite", "lang/value"},

@@ -351,6 +351,9 @@ func (t *mutateText) remedy(v *mutate.Verdict) string {
 
 func (t *mutateText) noticed(v *mutate.Verdict) string {
 	var b strings.Builder
+	if v.Found != "" {
+		fmt.Fprintf(&b, "  %s finds it: %s\n", mutate.Exploring, v.Found)
+	}
 	r := v.Remedy
 	switch {
 	case r == nil && v.Alike == nil: // nobody looked
@@ -436,6 +439,7 @@ type mutantObject struct {
 	Why      string          `json:"why,omitempty"`
 	Remedy   *remedyObject   `json:"remedy,omitempty"`
 	Compared *comparedObject `json:"compared,omitempty"`
+	Found    string          `json:"found,omitempty"`
 }
 
 // comparedObject is of a mutant that every test passes with, if none was found that would not.
@@ -469,7 +473,7 @@ type remedyObject struct {
 func (j *mutateJSON) begin(r *mutate.Report) { j.r = r }
 
 func (j *mutateJSON) mutant(v *mutate.Verdict) error {
-	o := mutantObject{Kind: "mutant", place: placeOf(j.r.Sources, v.Span), Slip: v.Kind, Name: v.Name, Status: v.Status, Reached: v.Reached, Why: v.Why, Changes: []changeObject{}}
+	o := mutantObject{Kind: "mutant", place: placeOf(j.r.Sources, v.Span), Slip: v.Kind, Name: v.Name, Status: v.Status, Reached: v.Reached, Why: v.Why, Found: v.Found, Changes: []changeObject{}}
 	for _, c := range v.Changes(j.r.Source) {
 		o.Changes = append(o.Changes, changeObject{c.Line, append([]string{}, c.Old...), append([]string{}, c.New...)})
 	}

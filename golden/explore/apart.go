@@ -1,7 +1,6 @@
 package explore
 
 import (
-	"slices"
 	"strings"
 
 	"wf/golden"
@@ -26,23 +25,17 @@ type Pair struct {
 
 // Apart runs two versions of a workflow in the same worlds, as [Compare] does, and shows
 // each pair of runs that a test can tell apart, those with the fewest faults first, until
-// enough is said. The diff says what was compared, and Runs are the pairs up to the last
-// one that was shown; it has no changes.
+// enough is said. The diff says what was compared; it has no changes if enough was said.
 func Apart(old, new *graph.Graph, opts Options, enough func(*Pair) bool) (*Diff, error) {
+	opts.changed = true
 	d := newDiffer(old, new, opts)
 	d.enough = enough
 	if err := d.begin(); err != nil {
 		return nil, err
 	}
 	d.declared()
-	d.levels()
-	for i, s := range d.sites {
-		came := func(at []reachedSite) bool {
-			return slices.ContainsFunc(at, func(r reachedSite) bool { return r.site == i })
-		}
-		if !slices.ContainsFunc(d.all, func(j *job) bool { return came(j.oldAt) || came(j.newAt) }) {
-			d.diff.Missed = append(d.diff.Missed, s.name)
-		}
+	if d.levels(); !d.diff.Stopped {
+		d.gather()
 	}
 	return d.diff, nil
 }
@@ -84,6 +77,40 @@ func (d *differ) tellApart(j *job, o, n *played, was, is *story) *Pair {
 	}
 	p.Title = d.title(j)
 	return p
+}
+
+// few are so many of the pairs that there are, if not all can be compared: first those with
+// trouble where runs without any do not come by, then others, evenly spread. [Compare] takes
+// none: it says of whole inputs whether they were compared.
+func (d *differ) few(jobs []*job, n int) []*job {
+	if d.enough == nil || n <= 0 {
+		return nil
+	}
+	var new, rest []*job
+	for _, j := range jobs {
+		root := d.known[jobKey(j.entry, nil)]
+		a, _ := attemptsAt(root.oldAt, j.fresh.site)
+		if b, _ := attemptsAt(root.newAt, j.fresh.site); a+b == 0 {
+			new = append(new, j)
+		} else {
+			rest = append(rest, j)
+		}
+	}
+	if len(new) >= n {
+		return spread(new, n)
+	}
+	return append(new, spread(rest, n-len(new))...)
+}
+
+func spread(jobs []*job, n int) []*job {
+	if n >= len(jobs) {
+		return jobs
+	}
+	out := make([]*job, n)
+	for i := range out {
+		out[i] = jobs[i*len(jobs)/n]
+	}
+	return out
 }
 
 // title says what does not go well in a pair of runs.
@@ -129,6 +156,7 @@ func (p *Pair) Scenario(expect string) (*propose.Scenario, error) {
 		r.Input = in
 		return propose.Refused(r), nil
 	}
+	r.Thought.Named = p.Input.Text
 	r.Input, r.Thought.Unheard, r.Events = p.old.input, p.told.unheard, p.told.of.past[1:]
 	r.CorrelationID = sim.CorrelationID(r.Input)
 	if end := p.ending(); end != expect {

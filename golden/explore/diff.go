@@ -314,6 +314,10 @@ func (d *differ) levels() {
 		for _, jobs := range byEntry {
 			if faults > 1 && d.diff.Runs+len(jobs) > limit {
 				complete, d.diff.Cut = false, true
+				if jobs = d.few(jobs, limit-d.diff.Runs); len(jobs) > 0 && !d.tryAll(jobs, faults) {
+					d.diff.Stopped = true
+					return
+				}
 				continue
 			}
 			if !d.tryAll(jobs, faults) {

@@ -45,6 +45,8 @@ type Options struct {
 	known     []diag.Span // invariants
 	apart     bool        // tell what is wrong in runs that are cancelled apart from what is in others
 	given     bool        // Inputs are where runs begin: none is left out, and none comes beside
+	focus     []string    // expressions that matter as conditions do
+	changed   bool        // of a pair: expressions that only one version has do
 	noMerging bool        // of equal states, for tests
 }
 
@@ -57,6 +59,7 @@ const deadlines = 16
 // Input is where runs begin.
 type Input struct {
 	Value any
+	Text  string // how a test says it, with names of its file; "": it must be written out
 	Label string // what is special about it
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"wf/golden/vary"
 	"wf/interpreter/machine"
+	"wf/lang/expr"
 	"wf/lang/graph"
 	"wf/lang/value"
 )
@@ -135,6 +136,36 @@ func bounds(g *graph.Graph) (times []time.Duration, counts []int) {
 		})
 	}
 	return times, counts
+}
+
+// expressions are those of the steps of a workflow and those it calls.
+func expressions(g *graph.Graph) (out []string) {
+	note := func(p *expr.Program) { out = append(out, p.String()) }
+	for _, each := range append([]*graph.Graph{g}, g.Called()...) {
+		blocks := [][]*graph.Step{each.Steps}
+		for _, b := range []*graph.Block{each.OnFailed, each.Finally} {
+			if b != nil {
+				blocks = append(blocks, b.Steps)
+			}
+		}
+		for _, steps := range blocks {
+			for _, s := range steps {
+				s.EachProgram(note)
+			}
+		}
+		for _, st := range each.Prelude {
+			switch st := st.(type) {
+			case *graph.Let:
+				note(st.Value)
+			case *graph.Ensure:
+				note(st.Cond)
+			}
+		}
+		if each.Output != nil {
+			note(each.Output)
+		}
+	}
+	return out
 }
 
 // onlyOne lists what is not as often in the one list as in the other.

@@ -74,7 +74,7 @@ func inputsOf(s *suite.Suite, g *graph.Graph, names map[string]any) []Input {
 				continue
 			}
 			if v, err := run.Input.Eval(m, names); err == nil {
-				out = adding(out, Input{Value: v, Label: "that of " + t.Name})
+				out = adding(out, Input{Value: v, Text: run.Input.String(), Label: "that of " + t.Name})
 			}
 		}
 	}

@@ -27,6 +27,7 @@ type looks map[string][]any // path to the literals beside it
 type lookout struct {
 	of    map[*graph.Call]looks // of answers and payloads
 	input map[*graph.Graph]looks
+	focus []string // expressions, all of whose values matter as those of conditions do, and more
 }
 
 // origin is where the value of a name comes from.
@@ -51,8 +52,8 @@ func (n names) with(name string, o ...origin) names {
 }
 
 // looksOf finds what the conditions of a workflow, and of those that it calls, look at.
-func looksOf(g *graph.Graph) *lookout {
-	l := &lookout{of: map[*graph.Call]looks{}, input: map[*graph.Graph]looks{}}
+func looksOf(g *graph.Graph, focus []string) *lookout {
+	l := &lookout{of: map[*graph.Call]looks{}, input: map[*graph.Graph]looks{}, focus: focus}
 	l.graph(g)
 	for _, called := range g.Called() {
 		l.graph(called)
@@ -66,6 +67,7 @@ func (l *lookout) graph(g *graph.Graph) {
 		n = l.stmt(st, n, nil)
 	}
 	n = l.steps(g.Steps, n)
+	l.focused(g.Output, n)
 	for _, b := range []*graph.Block{g.OnFailed, g.Finally} {
 		if b != nil {
 			l.steps(b.Steps, n)
@@ -90,8 +92,10 @@ func (l *lookout) block(body []graph.Stmt, n names, of *graph.Call, results *[]o
 	for _, st := range body {
 		switch st := st.(type) {
 		case *graph.Return:
+			l.focused(st.Value, n)
 			*results = append(*results, origin{value: st.Value, names: n})
 		case *graph.Degrade:
+			l.focused(st.Value, n)
 			*results = append(*results, origin{value: st.Value, names: n})
 		case *graph.Call:
 			n = l.call(st, n, results)
@@ -120,6 +124,7 @@ func (l *lookout) block(body []graph.Stmt, n names, of *graph.Call, results *[]o
 func (l *lookout) stmt(st graph.Stmt, n names, _ *graph.Call) names {
 	switch st := st.(type) {
 	case *graph.Let:
+		l.focused(st.Value, n)
 		return n.with(st.Name, origin{value: st.Value, names: n})
 	case *graph.Ensure:
 		l.condition(st.Cond, n)
@@ -132,6 +137,8 @@ func (l *lookout) call(c *graph.Call, n names, results *[]origin) names {
 	if c.Runs != nil {
 		answer = origin{value: c.Runs.Output, names: names{}}
 	}
+	l.focused(c.Args, n)
+	l.focused(c.Key, n)
 	n = n.with("body", answer).with(c.Bind, answer)
 	l.clauses(c.Clauses, n, c, results)
 	if c.Undo != nil {
@@ -167,8 +174,21 @@ func (l *lookout) condition(p *expr.Program, n names) {
 			}
 		}
 	}
+	if slices.Contains(l.focus, p.String()) {
+		literals = append(literals, first{})
+	}
 	for _, path := range paths {
 		l.follow(path, n, literals, 0)
+	}
+}
+
+// first stands among the literals of what is tried first.
+type first struct{}
+
+// focused notes what an expression looks at that is no condition, if it matters.
+func (l *lookout) focused(p *expr.Program, n names) {
+	if p != nil && slices.Contains(l.focus, p.String()) {
+		l.condition(p, n)
 	}
 }
 
@@ -258,6 +278,10 @@ func scan(p *expr.Program) (paths [][]string, literals []any) {
 			if f, err := strconv.ParseFloat(word(i), 64); err == nil {
 				literals = append(literals, f)
 			}
+		case token.Duration:
+			if d, err := value.ParseDuration(word(i)); err == nil && d > 0 {
+				literals = append(literals, d)
+			}
 		case token.Ident:
 			free := word(i-1) == "." || word(i-1) == "?."
 			if word(i+1) == "(" {
@@ -305,7 +329,11 @@ const maxVariants = 12
 // thing changed.
 func (l looks) variants(t *value.Type, v any) []variant {
 	var out []variant
-	for _, path := range slices.Sorted(maps.Keys(l)) {
+	paths := slices.Sorted(maps.Keys(l))
+	slices.SortStableFunc(paths, func(a, b string) int {
+		return strings.Compare(strconv.FormatBool(slices.Contains(l[b], any(first{}))), strconv.FormatBool(slices.Contains(l[a], any(first{}))))
+	})
+	for _, path := range paths {
 		var fields []string
 		if path != "" {
 			fields = strings.Split(path, ".")
@@ -401,6 +429,8 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 				for _, d := range []float64{0, 1, -1} {
 					add(n + d)
 				}
+			case size:
+				add(int(n))
 			}
 		}
 		add(0)
@@ -420,10 +450,24 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 		add("other")
 		add("")
 	case value.Time:
+		for _, lit := range literals {
+			if d, ok := lit.(time.Duration); ok {
+				for _, from := range []time.Time{golden.Start, momentOf(v)} {
+					add(from.Add(d).UTC().Format(time.RFC3339))
+					add(from.Add(-d).UTC().Format(time.RFC3339))
+				}
+			}
+		}
 		for _, d := range []time.Duration{-24 * time.Hour, time.Hour, 400 * 24 * time.Hour} {
 			add(golden.Start.Add(d).Format(time.RFC3339))
 		}
 	case value.Duration:
+		for _, lit := range literals {
+			if d, ok := lit.(time.Duration); ok {
+				add(value.FormatDuration(d))
+				add(value.FormatDuration(d + time.Second))
+			}
+		}
 		add("0s")
 		add("1h")
 	case value.List:
@@ -443,10 +487,23 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 		}
 	case value.Any:
 		for _, lit := range literals {
-			add(lit)
+			switch lit.(type) {
+			case size, first, time.Duration:
+			default:
+				add(lit)
+			}
 		}
 	}
 	return out
+}
+
+// momentOf is a time as values hold it; the beginning of runs, if it is none.
+func momentOf(v any) time.Time {
+	text, _ := v.(string)
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at
+	}
+	return golden.Start
 }
 
 func labelled(t *value.Type, name string, v any) string {

@@ -61,8 +61,8 @@ type menu struct {
 	effects bool // its operation changes something
 }
 
-func newMenus(g *graph.Graph, heard *Heard) *menus {
-	m := &menus{looks: looksOf(g), calls: map[*graph.Call]*menu{}, heard: heard}
+func newMenus(g *graph.Graph, heard *Heard, focus []string) *menus {
+	m := &menus{looks: looksOf(g, focus), calls: map[*graph.Call]*menu{}, heard: heard}
 	for _, each := range append([]*graph.Graph{g}, g.Called()...) {
 		each.EachCall(func(c *graph.Call) {
 			if c.Runs == nil {

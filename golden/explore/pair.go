@@ -81,6 +81,9 @@ func (v *version) calls() []*graph.Call {
 // newPair says which calls of both versions are the same one: those in the same place;
 // of an operation that is left on both sides, all that are.
 func newPair(old, new *graph.Graph, opts Options) *pair {
+	if opts.changed {
+		opts.focus = onlyOne(expressions(old), expressions(new))
+	}
 	p := &pair{old: newVersion(old, opts), new: newVersion(new, opts), renamed: Renaming{}}
 	was, is := p.old.calls(), p.new.calls()
 	drop := func(list []*graph.Call, c *graph.Call) []*graph.Call {
@@ -259,6 +262,11 @@ func (p *pair) answers() {
 			}
 		}
 		return l
+	}
+	for _, f := range p.old.graph.Input.Fields {
+		if o := p.new.graph.Input.Field(f.Name); o != nil && o.HasDef && f.HasDef && !vary.Same(o.Default, f.Default) {
+			note(at(was.looks.input, p.old.graph), []string{f.Name}, []any{first{}})
+		}
 	}
 	sized(unite(at(was.looks.input, p.old.graph), at(is.looks.input, p.new.graph)))
 	unite(at(is.looks.input, p.new.graph), at(was.looks.input, p.old.graph))

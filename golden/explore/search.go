@@ -112,7 +112,7 @@ type breach struct {
 }
 
 func newSearch(g *graph.Graph, opts Options) *search {
-	s := &search{graph: g, opts: opts, menus: newMenus(g, opts.Heard), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
+	s := &search{graph: g, opts: opts, menus: newMenus(g, opts.Heard, opts.focus), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
 	graphs := append([]*graph.Graph{g}, g.Called()...)
 	s.sayingSo = sayingSo(graphs)
 	for _, each := range graphs {

@@ -88,8 +88,8 @@ func (t *trial) explored(v *Verdict, loaded []*lang.Program, mutant version) (*R
 		if found != nil {
 			return found, nil
 		}
-		if alike.Unlike == "" && len(diff.Declared) > 0 {
-			alike.Unlike = diff.Declared[0]
+		if alike.Unlike == "" {
+			alike.Unlike = told(diff)
 		}
 		missed = missed && !at()
 		alike.Runs += diff.Runs
@@ -99,6 +99,19 @@ func (t *trial) explored(v *Verdict, loaded []*lang.Program, mutant version) (*R
 	}
 	alike.Missed = missed && alike.Unlike == ""
 	return nil, alike
+}
+
+// told is something in which two versions differ; "" if they do not.
+func told(d *explore.Diff) string {
+	for _, c := range d.Changes {
+		for _, f := range c.Facts {
+			return strings.TrimSpace(f.Kind + " " + f.What)
+		}
+	}
+	for _, line := range d.Declared {
+		return line
+	}
+	return ""
 }
 
 // watch looks whether runs come by the place of a mutant; where that cannot be seen, they do.

@@ -24,7 +24,7 @@ type lazy struct {
 }
 
 // remedy looks for what would notice a mutant: first among the runs of the tests there are,
-// then among others like them, and then among all.
+// then among others like them, and then among all; and for what exploring finds.
 func (t *trial) remedy(v *Verdict, mutant version) {
 	loaded := make([]*lang.Program, len(t.suites))
 	for i, s := range t.suites {
@@ -33,7 +33,10 @@ func (t *trial) remedy(v *Verdict, mutant version) {
 			return
 		}
 		loaded[i] = p
-		if v.Remedy = t.lacking(s, p, mutant); v.Remedy != nil {
+	}
+	v.Found = t.found(loaded)
+	for i, s := range t.suites {
+		if v.Remedy = t.lacking(s, loaded[i], mutant); v.Remedy != nil {
 			return
 		}
 	}
@@ -42,7 +45,7 @@ func (t *trial) remedy(v *Verdict, mutant version) {
 			return
 		}
 	}
-	if v.Remedy, v.Alike = t.explored(v, loaded, mutant); v.Alike != nil && v.Alike.Unlike == "" && !v.Alike.Missed {
+	if v.Remedy, v.Alike = t.explored(v, loaded, mutant); v.Alike != nil && v.Alike.Unlike == "" && !v.Alike.Missed && v.Found == "" {
 		v.Status = Same
 	}
 }

@@ -67,6 +67,7 @@ type Verdict struct {
 	Reached int       // tests that get to the place
 	Remedy  *Remedy   // of a survivor; nil if none was found
 	Alike   *Alike    // of one without a remedy; nil if nobody looked
+	Found   string    // of a survivor: what exploring finds, though no test does; "": nothing, or nobody looked
 }
 
 // Remedy is what would notice a mutant.
@@ -213,6 +214,7 @@ type tests struct {
 	seen    map[run]*propose.Seen // what can be seen of the runs
 	cases   map[string]int        // by name of a case: its place among those of its test
 	longest int                   // trace of a run, in entries
+	known   map[string]*known     // by workflow: what exploring finds in the original
 	apart   bool                  // no two tests would have the same golden file
 }
 
@@ -267,7 +269,10 @@ func (t *trial) prepare(names []string) error {
 		if p.Suite == nil || !slices.ContainsFunc(golden.Workflows(p.Suite), t.concerns) {
 			continue
 		}
-		s := &tests{name: name, program: p, seen: map[run]*propose.Seen{}, cases: map[string]int{}}
+		s := &tests{name: name, program: p, seen: map[run]*propose.Seen{}, cases: map[string]int{}, known: map[string]*known{}}
+		for _, g := range golden.Workflows(p.Suite) {
+			s.known[g.FullName()] = &known{}
+		}
 		if err := t.baseline(s); err != nil {
 			return err
 		}

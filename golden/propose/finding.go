@@ -20,6 +20,7 @@ type Thought struct {
 	Name    string    // of the test
 	About   []string  // lines of comment above it
 	Imports []string  // files beside the definition, as the test file names them
+	Named   string    // an expression of the test file that gives the input; "": it is written out
 	Expect  []string  // what is expected
 	Unheard []Unheard // in order
 	Usual   []Usual   // how operations answer when all is well; those that are not listed as their signatures say

@@ -37,6 +37,9 @@ func (rec *record) lines() (out []string) {
 	for _, d := range rec.deeds {
 		out = append(out, "  "+d+"\n")
 	}
+	if th := rec.run.Thought; th != nil && th.Named != "" {
+		return append(out, "  run "+g.Name+" "+th.Named+"\n")
+	}
 	run := "  run " + g.FullName()
 	if in := source(g.Input, rec.told(g.Input, any(rec.run.Input))); in != "{ }" {
 		run += " " + in
