@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -67,12 +68,9 @@ func (c *diffCmd) Run(e *env) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	old, err := c.load(e, c.Old, &opts)
-	if err != nil {
-		return err
-	}
+	old, wrongOld := c.load(e, c.Old, &opts)
 	fresh, err := c.load(e, c.New, &opts)
-	if err != nil {
+	if err = cmp.Or(wrongOld, err); err != nil { // all that is wrong with both is told
 		return err
 	}
 	ctx, stop := e.interrupt(context.Background())
@@ -367,6 +365,8 @@ func factLines(c *explore.Change) []string {
 				was = f.What + " " + was
 			}
 			out = append(out, was+" → "+now)
+		case "operation":
+			out = append(out, fmt.Sprintf("calls %s, not %s", now, was))
 		case "calls":
 			switch {
 			case len(f.Old) == 0:

@@ -25,12 +25,12 @@ func (d *differ) declared() {
 	types(o.Input, n.Input, "input", add)
 	d.signals(add)
 	for _, s := range d.sites {
-		if s.both() {
+		if s.both() && !s.other() {
 			operation(s.op, s.old[0].Sig, s.new[0].Sig, add)
 		}
 	}
 	for _, s := range d.sites {
-		if s.both() {
+		if s.both() && !s.other() {
 			was, is := s.old[0].Sig, s.new[0].Sig
 			guard(is.Service, was.ServiceGuard, is.ServiceGuard, add)
 			guard(s.op, was.Guard, is.Guard, add)
@@ -42,9 +42,12 @@ func (d *differ) declared() {
 // types tells how a type has changed.
 func types(was, is *value.Type, at string, add func(string, ...any)) {
 	if was.Kind != value.Record || is.Kind != value.Record {
-		if a, b := was.String(), is.String(); a != b {
+		a, b := was.String(), is.String()
+		switch {
+		case sameType(was, is): // by whatever name
+		case a != b:
 			add("%s: %s → %s", at, a, b)
-		} else if !sameType(was, is) {
+		default:
 			add("%s: what it may be has changed", at)
 		}
 		return

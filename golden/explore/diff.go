@@ -84,7 +84,7 @@ const (
 
 // Fact is something that is otherwise.
 type Fact struct {
-	Kind     string              // "step", "result", "calls", "attempts", "argument", "key", "output", "time", "message", "finding", "place"
+	Kind     string              // "step", "result", "operation", "calls", "attempts", "argument", "key", "output", "time", "message", "finding", "place"
 	What     string              // of what: a call, a step, a field
 	Old, New []string            // examples; nil: there is none
 	Times    [2][2]time.Duration // for "time": the shortest and the longest run before, and now
@@ -519,7 +519,9 @@ func (d *differ) further(j *job) []*job {
 		}
 	}
 	for _, site := range j.tied {
-		if t := (turn{site: site, label: "comes first", deed: overtakes}); d.enough == nil && !slices.Contains(j.script, t) {
+		t := turn{site: site, label: "comes first", deed: overtakes}
+		cancelled := slices.ContainsFunc(j.script, func(t turn) bool { return t.deed == cancels }) // which is at another moment then
+		if d.enough == nil && !cancelled && !slices.Contains(j.script, t) {
 			add(t)
 		}
 	}

@@ -18,17 +18,18 @@ import (
 type factKind int8
 
 const (
-	factEnd     factKind = iota // how the run ends
-	factWhere                   // in which step it fails
-	factMessage                 // what a failure says
-	factBreach                  // something that must not happen does, or no longer does
-	factStep                    // how a step ends
-	factResult                  // a field of what a step results in, which leads to nothing else
-	factCalls                   // how often something is called
-	factArg                     // an argument of a call
-	factKey                     // the idempotency key that the definition gives a call
-	factOutput                  // a field of the output
-	factTime                    // how long the run takes
+	factEnd       factKind = iota // how the run ends
+	factWhere                     // in which step it fails
+	factMessage                   // what a failure says
+	factBreach                    // something that must not happen does, or no longer does
+	factStep                      // how a step ends
+	factResult                    // a field of what a step results in, which leads to nothing else
+	factOperation                 // another operation is called
+	factCalls                     // how often something is called
+	factArg                       // an argument of a call
+	factKey                       // the idempotency key that the definition gives a call
+	factOutput                    // a field of the output
+	factTime                      // how long the run takes
 )
 
 // fact is one difference between what two versions do in one world.
@@ -201,6 +202,9 @@ func (pr *pair) compareCalls(o, n *played) []fact {
 	var out []fact
 	for i, s := range pr.sites {
 		was, is := o.of(i), n.of(i)
+		if s.other() && len(was) > 0 && len(is) > 0 {
+			out = append(out, fact{kind: factOperation, site: i, old: s.old[0].Sig.Name(), new: s.new[0].Sig.Name()})
+		}
 		if a, b := counted(was), counted(is); a != b {
 			out = append(out, fact{kind: factCalls, site: i, old: a, new: b})
 		}
@@ -391,6 +395,10 @@ func (f fact) like(o fact) bool {
 		}
 	case factBreach:
 		return (f.old == "") == (o.old == "")
+	case factArg, factOutput, factResult, factKey: // a field that is new or gone
+		if f.old == "" && o.old == "" || f.new == "" && o.new == "" {
+			return true
+		}
 	}
 	return f.old == o.old && f.new == o.new
 }

@@ -30,6 +30,11 @@ func (d *differ) gather() {
 			continue
 		}
 		k := d.groupKey(j)
+		for _, known := range order { // less of what another input shows
+			if first := groups[known][0]; groups[k] == nil && len(j.script)+len(first.script) == 0 && first.shows(j) {
+				k = known
+			}
+		}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
@@ -67,6 +72,11 @@ func (d *differ) gather() {
 	slices.SortStableFunc(d.diff.Changes, func(a, b *Change) int {
 		return cmp.Or(cmp.Compare(len(a.When), len(b.When)), cmp.Compare(a.first, b.first))
 	})
+}
+
+// shows reports whether a pair of runs differs in all that another one does, whatever the values are.
+func (j *job) shows(other *job) bool {
+	return !slices.ContainsFunc(other.news, func(f fact) bool { return !f.follows && !slices.ContainsFunc(j.news, f.about) })
 }
 
 // less lists the pairs of runs with a part of the turns, those with none first.
@@ -217,7 +227,7 @@ func (d *differ) groupKey(j *job) string {
 			part += step(f.path) + " " + f.old + " " + f.new
 		case factResult:
 			part += f.path
-		case factCalls:
+		case factCalls, factOperation:
 			part += site(f.site) + " " + f.old + " " + f.new
 		case factArg, factKey, factOutput:
 			part += site(f.site) + " " + f.path
@@ -429,6 +439,8 @@ func (d *differ) tell(c *Change, f fact, ends bool, mine script) {
 		if !ends && !f.follows {
 			add("result", f.path, f.old, f.new)
 		}
+	case factOperation:
+		add("operation", "", f.old, f.new)
 	case factCalls:
 		switch {
 		case ofTurn(f.site) && f.old != "" && f.new != "":

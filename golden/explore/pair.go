@@ -38,6 +38,9 @@ type site struct {
 	old, new []*graph.Call
 }
 
+// other reports whether another operation is called than before.
+func (s *site) other() bool { return s.both() && s.old[0].Sig.Name() != s.new[0].Sig.Name() }
+
 // both reports whether both versions make the call.
 func (s *site) both() bool { return len(s.old) > 0 && len(s.new) > 0 }
 
@@ -78,8 +81,9 @@ func (v *version) calls() []*graph.Call {
 	return out
 }
 
-// newPair says which calls of both versions are the same one: those in the same place;
-// of an operation that is left on both sides, all that are.
+// newPair says which calls of both versions are the same one: those in the same place, even
+// if another operation is called there that the other version does not call; of an operation
+// that is left on both sides, all that are.
 func newPair(old, new *graph.Graph, opts Options) *pair {
 	if opts.changed {
 		opts.focus = onlyOne(expressions(old), expressions(new))
@@ -91,15 +95,23 @@ func newPair(old, new *graph.Graph, opts Options) *pair {
 	}
 	match := func(same func(o, n *graph.Call) bool) {
 		for _, o := range slices.Clone(was) {
-			fits := func(n *graph.Call) bool { return o.Sig.Name() == n.Sig.Name() && same(o, n) }
-			if i := slices.IndexFunc(is, fits); i >= 0 {
-				p.sites = append(p.sites, &site{op: o.Sig.Name(), old: []*graph.Call{o}, new: []*graph.Call{is[i]}})
+			if i := slices.IndexFunc(is, func(n *graph.Call) bool { return same(o, n) }); i >= 0 {
+				p.sites = append(p.sites, &site{op: is[i].Sig.Name(), old: []*graph.Call{o}, new: []*graph.Call{is[i]}})
 				was, is = drop(was, o), drop(is, is[i])
 			}
 		}
 	}
-	match(func(o, n *graph.Call) bool { return p.old.places[o] == p.new.places[n] })
-	match(func(o, n *graph.Call) bool { return p.old.steps[o] == p.new.steps[n] && argsOf(o) == argsOf(n) })
+	operation := func(o, n *graph.Call) bool { return o.Sig.Name() == n.Sig.Name() }
+	match(func(o, n *graph.Call) bool { return operation(o, n) && p.old.places[o] == p.new.places[n] })
+	match(func(o, n *graph.Call) bool {
+		return operation(o, n) && p.old.steps[o] == p.new.steps[n] && argsOf(o) == argsOf(n)
+	})
+	match(func(o, n *graph.Call) bool { // another operation in its place
+		elsewhere := func(list []*graph.Call, of *graph.Call) bool {
+			return slices.ContainsFunc(list, func(c *graph.Call) bool { return operation(c, of) })
+		}
+		return p.old.places[o] == p.new.places[n] && !o.Sig.Signal && !n.Sig.Signal && !elsewhere(p.new.calls(), o) && !elsewhere(p.old.calls(), n)
+	})
 	byOp := map[string]*site{}
 	add := func(c *graph.Call, to func(*site) *[]*graph.Call) {
 		op := c.Sig.Name()
@@ -202,6 +214,9 @@ func (p *pair) rename() {
 		}
 	}
 	for _, s := range p.sites {
+		if s.other() {
+			p.renamed[s.old[0].Sig.Name()] = s.new[0].Sig.Name()
+		}
 		for _, o := range s.old {
 			for _, n := range s.new {
 				note(to, p.old.steps[o], p.new.steps[n])
@@ -217,25 +232,32 @@ func (p *pair) rename() {
 	}
 }
 
-// Renaming says which steps of the old version have another name in the new one: the calls of
-// both are the same.
+// Renaming says which steps of the old version have another name in the new one, because the
+// calls of both are the same, and which operations another one stands for.
 type Renaming map[string]string
 
-// Renamed finds steps with another name.
+// Renamed finds steps and operations with another name.
 func Renamed(old, new *graph.Graph) Renaming { return newPair(old, new, Options{}).renamed }
 
-// Rule is a rule of an invariant with the names that steps have now.
+// Rule is a rule of an invariant with the names that steps and operations have now.
 func (r Renaming) Rule(text string) string {
 	tokens, _, _ := token.Scan("", text)
 	var b strings.Builder
 	at := 0
-	for _, t := range tokens {
-		to, ok := r[text[t.Start:t.End]]
-		if !ok || t.Kind != token.Ident || strings.HasSuffix(text[:t.Start], ".") {
+	for i, t := range tokens {
+		if t.Kind != token.Ident || strings.HasSuffix(text[:t.Start], ".") {
 			continue
 		}
-		b.WriteString(text[at:t.Start] + to)
-		at = t.End
+		end := t.End
+		if i+2 < len(tokens) && text[tokens[i+1].Start:tokens[i+1].End] == "." { // of an operation
+			end = tokens[i+2].End
+		}
+		for _, end := range []int{end, t.End} {
+			if to, ok := r[text[t.Start:end]]; ok && at <= t.Start {
+				b.WriteString(text[at:t.Start] + to)
+				at = end
+			}
+		}
 	}
 	return b.String() + text[at:]
 }
