@@ -19,7 +19,7 @@ var template embed.FS
 var templateFiles = []struct{ name, about string }{
 	{"order.wf", "the workflow"},
 	{"services/shop.wf", "the services it calls"},
-	{"order_test.wf", "its tests"},
+	{"order_test.wf", "its tests, and what must always be true"},
 	{"mocks/shop.wf", "how the services behave in them"},
 	{"golden/order/an_order_is_shipped.trace", "what happens in one of them, step by step"},
 	{"order.json", "an input"},
@@ -66,7 +66,7 @@ func (c *initCmd) Run(e *env) error {
 	if c.Dir != "." {
 		fmt.Fprintf(e.stdout, "  cd %s\n", quoteWord(c.Dir))
 	}
-	_, err := fmt.Fprint(e.stdout, "  wf check .\n  wf test\n  wf run order.wf --input order.json --mocks mocks/shop.wf --virtual\n")
+	_, err := fmt.Fprint(e.stdout, "  wf check .\n  wf test\n  wf explore order.wf\n  wf run order.wf --input order.json --mocks mocks/shop.wf --virtual\n")
 	return err
 }
 

@@ -33,6 +33,8 @@ type way struct {
 	passes  bool // the fault may go on without being another one
 	effect  bool
 	refuses bool // what was done already cannot be refused
+
+	throttles bool // nor is it of a call that another process makes again: the run would take the answer for the one to both
 }
 
 func fine(status int, body any) way {
@@ -59,7 +61,7 @@ var (
 		{name: "404", status: 404, fault: true, refuses: true}, unheard, unreachable, {name: "malformed", status: 200, body: "<html>", fault: true}}
 	few = []way{fine(202, nil), unheard, lost, unreachable}
 
-	throttled = []way{fine(202, nil), {name: "429", status: 429, fault: true, passes: true}, {name: "429 later", status: 429, wait: "3600", fault: true, passes: true}, unheard, lost, unreachable}
+	throttled = []way{fine(202, nil), {name: "429", status: 429, fault: true, passes: true, throttles: true}, {name: "429 later", status: 429, wait: "3600", fault: true, passes: true, throttles: true}, unheard, lost, unreachable}
 )
 
 const services = `
@@ -86,6 +88,7 @@ type doing struct {
 	id     machine.ID
 	call   *machine.Call
 	done   bool // an earlier attempt of the request did it
+	again  bool // by another process
 	signal *machine.Waiting
 }
 
@@ -265,7 +268,7 @@ func (c *counter) attempts(i int, d doing, add func(int, func())) {
 		if settled && w != tr.way {
 			continue
 		}
-		if d.done && !settled && (w.refuses || w.silent && !w.effect) {
+		if d.done && !settled && (w.refuses || w.throttles && d.again || w.silent && !w.effect) {
 			continue // it did it, and knows the key; that no answer comes is a lost one
 		}
 		faults := 0
@@ -390,7 +393,7 @@ func (c *counter) die() {
 				c.keys[call.Key] = true
 			}
 		}
-		c.plan = append(c.plan, doing{at: c.now + 10*time.Millisecond, id: call.ID, call: &call, done: done})
+		c.plan = append(c.plan, doing{at: c.now + 10*time.Millisecond, id: call.ID, call: &call, done: done, again: true})
 	}
 }
 

@@ -16,19 +16,20 @@ import (
 
 // alternative is one way in which an attempt of a call can go.
 type alternative struct {
-	kind    kind
-	status  int
-	class   string
-	headers map[string]string
-	body    any           // an example of what is answered; nil: nothing
-	other   any           // the same with something changed; nil: body is as it is
-	typ     *value.Type   // of the body; nil: nothing is known
-	label   string        // "503", "201, state is used"
-	also    []string      // outcomes that go the same way, and are not tried
-	fault   bool          // something went wrong
-	effect  bool          // the service did what it was asked for
-	refusal bool          // the service says that it did not
-	after   time.Duration // how much later than usual it comes
+	kind      kind
+	status    int
+	class     string
+	headers   map[string]string
+	body      any           // an example of what is answered; nil: nothing
+	other     any           // the same with something changed; nil: body is as it is
+	typ       *value.Type   // of the body; nil: nothing is known
+	label     string        // "503", "201, state is used"
+	also      []string      // outcomes that go the same way, and are not tried
+	fault     bool          // something went wrong
+	effect    bool          // the service did what it was asked for
+	refusal   bool          // the service says that it did not
+	throttles bool          // it says so whatever it did before: ask again
+	after     time.Duration // how much later than usual it comes
 }
 
 // kind is how an attempt ends.
@@ -124,7 +125,8 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 			continue
 		}
 		t, _ := c.Sig.Body(p.Status, p.Name)
-		a := alternative{status: p.Status, class: p.Name, typ: t, label: p.String(), fault: !good, effect: good && out.effects, refusal: !good && !value.Doubtful(p.Status, p.Name) && !throttles(c.Sig, p)}
+		a := alternative{status: p.Status, class: p.Name, typ: t, label: p.String(), fault: !good, effect: good && out.effects, refusal: !good && !value.Doubtful(p.Status, p.Name)}
+		a.throttles = a.refusal && throttles(c.Sig, p)
 		if t != nil && t.Kind != value.Any {
 			a.body = value.Example(t)
 		}

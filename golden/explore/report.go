@@ -55,6 +55,9 @@ func (s *search) report(rep *Report) *Report {
 		f.Times = f.times - 1
 		f.Input = f.root.Input
 		f.Story = w.story.lines
+		if i := slices.IndexFunc(w.breaks, func(b breach) bool { return b.cause == cause }); i >= 0 { // of another item, perhaps, than before it was shrunk
+			f.Title, f.Place = w.breaks[i].title, w.breaks[i].place
+		}
 		f.run = w.scenario(&f.Finding)
 		rep.Findings = append(rep.Findings, &f.Finding)
 	}

@@ -30,6 +30,7 @@ type planned struct {
 	call   *machine.Call // nil: a timer, or a signal
 	signal *chance       // somebody waits for a signal
 	effect bool          // of a call: an earlier attempt of the request took effect
+	again  bool          // of a call: another process makes it once more
 	late   *alternative  // how it will be answered, later; nil: that is open
 }
 
@@ -429,8 +430,8 @@ func (w *world) ways(out []option, i int) []option {
 			continue
 		}
 		if p.effect && !w.s.opts.WithoutKeys && !forced {
-			if a.refusal && a.status != 409 {
-				continue // it did what was asked for already, and knows the key
+			if a.refusal && a.status != 409 && (!a.throttles || p.again) {
+				continue // it did what was asked for already, and knows the key. A run does not know that a call was made by a process that died, so it would take its word
 			}
 			if a.label == labelTimeout {
 				continue // the same as an answer that is lost
@@ -607,7 +608,7 @@ func (w *world) crash() {
 				}
 			}
 			w.monitors.Again(c)
-			w.plan(planned{at: w.now + latency, id: c.ID, call: &c, effect: effect})
+			w.plan(planned{at: w.now + latency, id: c.ID, call: &c, effect: effect, again: true})
 		case machine.SetTimer: // a deadline that has passed, and no longer matters, comes again at once
 			w.plan(planned{at: max(c.At, w.now), id: c.ID})
 		}

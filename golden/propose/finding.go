@@ -156,6 +156,13 @@ func (rec *record) usual(fsys fs.FS, definition string, services Services) error
 
 // goesWell is the answer of an operation when all is well.
 func (rec *record) goesWell(sig *value.Signature) string {
+	out := rec.success(sig)
+	rec.answers[mockName(sig)] = out
+	return out
+}
+
+// success writes the answer of an operation when all is well.
+func (rec *record) success(sig *value.Signature) string {
 	r := (&search{}).success(sig, nil, nil)
 	for _, u := range rec.run.Thought.Usual {
 		if u.Sig.Name() == sig.Name() {
@@ -179,15 +186,21 @@ func (rec *record) services() string {
 	b.WriteString("\n// When all is well, services answer so.\n\n" + strings.Join(rec.well, "\n"))
 	first := true
 	rec.eachOperation(func(name string, places []string, at map[string][]string) {
+		var lines []string
+		for _, place := range places {
+			replies := folded(at[place])
+			if slices.ContainsFunc(at[place], func(r string) bool { return r != rec.answers[name] }) {
+				lines = append(lines, fmt.Sprintf("when place == %s { %s }\n", text(place), strings.Join(replies, ", ")))
+			}
+		}
+		if len(lines) == 0 {
+			return
+		}
 		if first {
 			b.WriteString("\n// But this time they answer so.\n")
 			first = false
 		}
-		fmt.Fprintf(&b, "\nmock %s {\n", name)
-		for _, place := range places {
-			fmt.Fprintf(&b, "when place == %s { %s }\n", text(place), strings.Join(folded(at[place]), ", "))
-		}
-		b.WriteString("pass always\n}\n")
+		fmt.Fprintf(&b, "\nmock %s {\n%spass always\n}\n", name, strings.Join(lines, ""))
 	})
 	return b.String()
 }

@@ -52,7 +52,7 @@ type Recorded struct {
 // place only one that has ended can be written.
 func Record(fsys fs.FS, definition, test string, services func() Services, r Run) (*Recorded, error) {
 	out := &Recorded{Name: test}
-	rec := &record{run: r, calls: map[machine.ID]*sent{}, timers: map[machine.ID]timer{}, secrets: map[string]string{}}
+	rec := &record{run: r, answers: map[string]string{}, calls: map[machine.ID]*sent{}, timers: map[machine.ID]timer{}, secrets: map[string]string{}}
 	var entries []machine.Entry
 	m := machine.New(r.Graph, r.Input, r.config(func(e machine.Entry) { entries = append(entries, e) }))
 	if err := interpreter.Replay(m, r.Events, nil); err != nil {
@@ -91,6 +91,9 @@ func Record(fsys fs.FS, definition, test string, services func() Services, r Run
 	if d := differs(entries, again); d != "" {
 		out.Differs = append(out.Differs, d)
 	}
+	if rec.tied && len(out.Differs) > 0 {
+		out.Differs = append(out.Differs, "timers of one moment fire in another order than a test has them")
+	}
 	out.Differs = append(out.Differs, rec.doubts...)
 	return out, nil
 }
@@ -116,9 +119,11 @@ type record struct {
 	secrets  map[string]string // what stands in place of a text that must not be written
 	madeUp   []string          // where
 	doubts   []string
-	heard    int      // of Thought.Unheard: how many have happened
-	finding  bool     // the test is of something that is to be mended
-	well     []string // mocks for all that is not in the story of a finding
+	tied     bool              // of timers that end at one moment one that was set later fires first
+	heard    int               // of Thought.Unheard: how many have happened
+	finding  bool              // the test is of something that is to be mended
+	answers  map[string]string // of operations, by the names of their mocks, when all is well
+	well     []string          // mocks for all that is not in the story of a finding
 }
 
 // sent is a call that was made.
@@ -213,7 +218,7 @@ func (rec *record) event(ev machine.Event) {
 		delete(rec.timers, e.ID)
 		for _, other := range rec.timers {
 			if other.due == due.due && other.set < due.set {
-				rec.doubt("timers of one moment fire in another order than a test has them")
+				rec.tied = true
 			}
 		}
 		rec.apply(ev, due.due)

@@ -301,6 +301,12 @@ func (p *parser) slip(at int, word, want string) string {
 		return "write after: step b after a { … }"
 	case prev == "until" && word == "{" && p.textOf(at-2) == "undo":
 		return "name the step behind which nothing is undone: undo until STEP { … }"
+	case first == "after" && t.Kind == token.Ident && p.sends(at):
+		return "behind a signal and what it carries stands nothing, or if running"
+	case first == "after" && t.Kind == token.Ident && diag.DidYouMean(word, Deeds) != "":
+		return diag.DidYouMean(word, Deeds)
+	case first == "after" && want != "a name":
+		return "what happens then is one of " + strings.Join(Deeds, ", ")
 	case first == "run" && prev == "with":
 		return "the input follows the name: run name { … }"
 	case first == "expect" && slices.Contains(endings, prev) && t.Kind == token.String:
@@ -351,6 +357,16 @@ func (p *parser) begins(at int) int {
 		}
 	}
 	return 0
+}
+
+// sends reports whether a token stands behind a signal that a test sends.
+func (p *parser) sends(at int) bool {
+	for i := p.begins(at); i < at; i++ {
+		if p.textOf(i) == "signal" {
+			return true
+		}
+	}
+	return false
 }
 
 // expected is what the parser wanted instead, if that can be said shortly.
