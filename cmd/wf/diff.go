@@ -38,8 +38,11 @@ behaviour shows nothing.
 
 Each thing that can go another way than well is tried by itself, and with each other one:
 the outcomes that services declare, timeouts, lost connections, answers that are lost,
-trouble that passes and trouble that stays, signals that come early or never, and a run
-that is cancelled.
+trouble that passes and trouble that stays, signals that come early or never, a run that is
+cancelled, a process that dies, and answers of one moment in another order.
+
+Both versions are explored, too, and held to the invariants of their tests: what must not
+happen, and does now, stands first, with its story; then what is mended.
 
 The exit status is 0 if both behave alike, 1 if not, 2 if a definition is wrong.
 
