@@ -72,6 +72,8 @@ type Ran struct {
 	Number  int // among the runs of the test, from 1
 	Span    diag.Span
 	Graph   *graph.Graph
+	Input   any    // as the test says it
+	Text    string // how it says that, if with names of the file alone; "" if not, or for none
 	Result  *machine.Result
 	Entries []machine.Entry // valid until Options.Ran returns
 }
@@ -276,6 +278,7 @@ type scenario struct {
 	file    string      // golden file, if it expects one
 	opts    *Options
 	result  *Result
+	base    map[string]any // names of the file
 	env     map[string]any // names of the file, the case and the test
 	eval    *expr.Machine
 	stage   *mocks.Stage
@@ -305,7 +308,7 @@ type lastRun struct {
 // scenarios lists a test, or its cases.
 func scenarios(p *lang.Program, t *suite.Test, base map[string]any, opts *Options) []*scenario {
 	make1 := func(name string, env map[string]any) *scenario {
-		return &scenario{program: p, test: t, opts: opts, env: env, eval: expr.NewMachine(), seed: opts.Seed, clock: Start,
+		return &scenario{program: p, test: t, opts: opts, base: base, env: env, eval: expr.NewMachine(), seed: opts.Seed, clock: Start,
 			result: &Result{File: p.Suite.File, Name: name, Span: t.Span, Seed: opts.Seed}}
 	}
 	if t.Cases == nil {
@@ -620,7 +623,11 @@ func (s *scenario) execute(st *suite.Run) bool {
 	s.clock = s.clock.Add(result.Summary.Total.Truncate(time.Second) + time.Second)
 	s.result.Virtual += result.Summary.Total
 	if s.opts.Ran != nil {
-		s.opts.Ran(s.result, &Ran{s.result.Runs, st.Span, st.Graph, result, s.entries})
+		ran := &Ran{Number: s.result.Runs, Span: st.Span, Graph: st.Graph, Input: raw, Result: result, Entries: s.entries}
+		if st.Input != nil && !slices.ContainsFunc(st.Input.Refs(), func(name string) bool { _, ok := s.base[name]; return !ok }) {
+			ran.Text = st.Input.String()
+		}
+		s.opts.Ran(s.result, ran)
 	}
 	w.tell(st)
 	return true

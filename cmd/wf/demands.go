@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"wf/builtins"
 	"wf/golden"
 	"wf/golden/explore"
 	"wf/golden/invariant"
@@ -145,28 +144,6 @@ func (s *side) rules(test string, of *side, only []demanded) (out ruleset) {
 	return out
 }
 
-// hear takes note of what services answer in the tests beside a definition: with that its runs
-// come further than with examples.
-func (s *side) hear(heard *explore.Heard) {
-	dir := path.Dir(path.Clean(s.file))
-	files, err := golden.TestFiles(hostFS{}, dir)
-	if err != nil {
-		return
-	}
-	for _, name := range files {
-		if path.Dir(name) != dir {
-			continue
-		}
-		p, problems := lang.Load(hostFS{}, name, lang.Options{Catalog: services(1)})
-		if problems.HasErrors() || p.Suite == nil || !slices.ContainsFunc(golden.Workflows(p.Suite), s.is) {
-			continue
-		}
-		golden.Run(p, golden.Options{Builtins: func() builtins.Services { return services(1) }, Seed: 1, Workers: 1, NoGolden: true, Ran: func(_ *golden.Result, run *golden.Ran) {
-			heard.Hear(run.Graph, run.Entries)
-		}})
-	}
-}
-
 // is reports whether a workflow that a test file knows is the one of this side.
 func (s *side) is(g *graph.Graph) bool {
 	return g.FullName() == s.graph.FullName() && g.Span.File == s.graph.Span.File
@@ -217,7 +194,7 @@ func (c *diffCmd) load(e *env, file string, opts *explore.Options) (*side, error
 		return nil, err
 	}
 	out.test = out.testsOf(e)
-	out.hear(opts.Heard)
+	opts.Heard.Add(one.Heard)
 	if input == c.Input {
 		opts.Inputs, opts.Examples = append(opts.Inputs, one.Inputs...), one.Examples
 	}

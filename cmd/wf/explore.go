@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"wf/builtins"
 	"wf/golden"
 	"wf/golden/explore"
 	"wf/golden/propose"
@@ -18,6 +19,7 @@ import (
 	"wf/lang/diag"
 	"wf/lang/graph"
 	"wf/lang/value"
+	"wf/mocks"
 )
 
 type exploreCmd struct {
@@ -208,7 +210,7 @@ func beginnings(e *env, file string, g *graph.Graph, input string, opts *explore
 		if problems.HasErrors() || p.Suite == nil {
 			continue
 		}
-		if _, judges, err := opts.Beside(p.Suite, g); judges && err == nil {
+		if _, judges, err := opts.Beside(p, g, registered); judges && err == nil {
 			tests = append(tests, name)
 		}
 	}
@@ -548,3 +550,6 @@ func (x *explored) json() error {
 	}
 	return writeJSON(x.e.stdout, o)
 }
+
+// registered are the built-in mock services, fresh.
+func registered() builtins.Services { return mocks.NewWorld(mocks.Options{Seed: 1}) }

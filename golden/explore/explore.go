@@ -43,10 +43,12 @@ type Options struct {
 	Demands []Demand // by which [Compare] judges; nil: by what holds for every workflow alone
 
 	known     []diag.Span // invariants
+	tests     Tests       // that were run
 	apart     bool        // tell what is wrong in runs that are cancelled apart from what is in others
 	given     bool        // Inputs are where runs begin: none is left out, and none comes beside
 	focus     []string    // expressions that matter as conditions do
 	changed   bool        // of a pair: expressions that only one version has do
+	pairs     bool        // of runs of two versions are made
 	noMerging bool        // of equal states, for tests
 }
 

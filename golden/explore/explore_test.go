@@ -3,11 +3,13 @@ package explore
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"wf/interpreter/machine"
 	"wf/lang"
 	"wf/lang/graph"
 )
@@ -136,6 +138,89 @@ func TestWorkers(t *testing.T) {
 		}
 		if text != first {
 			t.Errorf("%d workers:\n%s\none:\n%s", workers, text, first)
+		}
+	}
+}
+
+// TestInputsStayApart: what comes of one input says nothing of another, wherever their runs
+// look alike.
+func TestInputsStayApart(t *testing.T) {
+	g := parse(t, `service shop { operation pick { input { n int min 1 }, 200 } }
+workflow w {
+  input { late int }
+  step first_of_all { call mail.send { to: "ada" }, on BOUNCED { return nil } }
+  step again after first_of_all { call mail.send { to: "bob" }, on BOUNCED { return nil } }
+  step two after again { call shop.pick { n: input.late } }
+}`)
+	r, err := Run(g, Options{Faults: 1, Inputs: []Input{{Value: map[string]any{"late": 1}, Label: "one"}, {Value: map[string]any{"late": 0}, Label: "none"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Findings) != 1 || r.Findings[0].Kind != Expression || r.Findings[0].Input.Label != "none" {
+		t.Errorf("found %+v", r.Findings)
+	}
+}
+
+// TestAnswersFit: what conditions compare with the input, or with each other, is tried as equal
+// and as not, from the answer with which all is well.
+func TestAnswersFit(t *testing.T) {
+	g := parse(t, `service shop {
+  operation price { input { sku string }, 200 { total int, left int, state "open" | "sold", kept int } }
+}
+workflow w {
+  input { shown int }
+  step price {
+    call shop.price { sku: "lamp" }
+    ensure body.state == "sold" else fail OPEN
+    ensure body.total == input.shown else fail DEARER
+    ensure body.left != body.kept else fail ALL_KEPT
+  }
+  step tell after price { call mail.send { to: "ada" }, on BOUNCED { fail NO_ADDRESS } }
+}`)
+	r, err := Run(g, Options{Faults: 1, Inputs: []Input{{Value: map[string]any{"shown": 4711}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range r.Ends {
+		got = append(got, e.String())
+	}
+	for _, want := range []string{"completed", "failed OPEN", "failed DEARER", "failed ALL_KEPT", "failed NO_ADDRESS"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no run ends %s, but %s", want, strings.Join(got, ", "))
+		}
+	}
+}
+
+// TestHeard: services answer what they answered in a run that ended well, to the same arguments
+// the same.
+func TestHeard(t *testing.T) {
+	var h Heard
+	asked := func(place, order string) []machine.Entry {
+		args := map[string]any{"order": order}
+		return []machine.Entry{
+			{Kind: machine.EntryCall, Place: place, Attempt: 1, Operation: "bank.look", Args: args},
+			{Kind: machine.EntryAnswer, Place: place, Attempt: 1, Outcome: "200", Body: map[string]any{"state": "pending"}},
+			{Kind: machine.EntryCall, Place: place, Attempt: 2, Operation: "bank.look", Args: args},
+			{Kind: machine.EntryAnswer, Place: place, Attempt: 2, Outcome: "200", Body: map[string]any{"state": "paid"}},
+		}
+	}
+	h.hears(asked("a", "1"))
+	g := parse(t, `workflow w {
+  step a {
+    call bank.look { order: "1" }
+    ensure body.state == "paid" else fail PENDING
+  }
+}`)
+	m := newMenus(g, &h, nil, false)
+	if len(m.calls) != 1 {
+		t.Fatal(m.calls)
+	}
+	for _, menu := range m.calls {
+		for _, order := range []string{"1", "2"} {
+			if said := menu.all[0].said(map[string]any{"order": order}, &root{}); !reflect.DeepEqual(said, map[string]any{"state": "paid"}) {
+				t.Errorf("to %s: %v", order, said)
+			}
 		}
 	}
 }

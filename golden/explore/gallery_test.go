@@ -4,12 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
+	"wf/builtins"
 	"wf/golden/explore"
 	"wf/lang"
 	"wf/lang/graph"
+	"wf/mocks"
 )
 
 // TestGallery explores every workflow of the gallery, from the inputs of its tests and with
@@ -52,6 +55,9 @@ func TestGallery(t *testing.T) {
 				if r.Cut {
 					t.Errorf("it is too large: %d choices", r.Tried)
 				}
+				if !slices.ContainsFunc(r.Ends, func(e explore.EndCount) bool { return e.Ending == "completed" }) {
+					t.Error("no run completes: nothing is known of what comes late")
+				}
 				if len(r.Findings) > 0 {
 					t.Errorf("found:\n%s", stories(r))
 				}
@@ -62,6 +68,8 @@ func TestGallery(t *testing.T) {
 		t.Errorf("only %d workflows were explored", explored)
 	}
 }
+
+func registered() builtins.Services { return mocks.NewWorld(mocks.Options{Seed: 1}) }
 
 // tested adds what the tests beside a workflow say.
 func tested(t *testing.T, dir string, g *graph.Graph, o *explore.Options) {
@@ -75,7 +83,7 @@ func tested(t *testing.T, dir string, g *graph.Graph, o *explore.Options) {
 		if problems.HasErrors() {
 			t.Fatal(problems)
 		}
-		if _, _, err := o.Beside(p.Suite, g); err != nil {
+		if _, _, err := o.Beside(p, g, registered); err != nil {
 			t.Fatal(err)
 		}
 	}

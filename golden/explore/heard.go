@@ -1,6 +1,10 @@
 package explore
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -13,54 +17,133 @@ import (
 )
 
 // Heard is what services answered and signals told in runs that took place, such as those
-// of tests: there they say more than examples do. The zero value is nothing.
+// of tests: there they say more than examples do, and what fits together. The zero value is
+// nothing.
 type Heard struct {
-	bodies map[string][]any // by operation and outcome, in the order in which they were heard
+	answers map[string][]heard // by operation and outcome, in the order in which they were heard
+	first   map[string]int     // when the first one was
 }
 
-// maxHeard is how many answers of an operation with one outcome are taken over.
-const maxHeard = 3
+// heard is an answer, and the arguments that it was given to, secrets masked.
+type heard struct{ args, body any }
 
-// Hear takes note of a run.
-func (h *Heard) Hear(g *graph.Graph, entries []machine.Entry) {
-	operations := map[string]string{} // by place
-	for _, e := range entries {
-		switch e.Kind {
+const (
+	maxHeard   = 100 // answers of an operation with one outcome that are kept
+	maxUnasked = 3   // of these, such as are tried in place of one another
+)
+
+// hears takes note of a run. Of a call that is tried again the last answer counts.
+func (h *Heard) hears(entries []machine.Entry) {
+	type call struct {
+		operation string
+		args      any
+	}
+	calls := map[string]call{} // by place
+	last := map[string]int{}   // by what was asked where: the entry that answers
+	key := func(e *machine.Entry) string {
+		return fmt.Sprint(e.Place, calls[e.Place].args)
+	}
+	for i := range entries {
+		switch e := &entries[i]; e.Kind {
 		case machine.EntryCall:
-			operations[e.Place] = e.Operation
+			calls[e.Place] = call{e.Operation, e.Args}
 		case machine.EntryAnswer:
-			h.hear(operations[e.Place], e.Outcome, e.Body)
+			last[key(e)] = i
+		}
+	}
+	for i := range entries {
+		switch e := &entries[i]; e.Kind {
+		case machine.EntryCall:
+			calls[e.Place] = call{e.Operation, e.Args}
+		case machine.EntryAnswer:
+			if last[key(e)] == i {
+				h.hear(calls[e.Place].operation+" "+e.Outcome, heard{calls[e.Place].args, e.Body})
+			}
 		case machine.EntrySignal:
-			h.hear(e.Signal, value.Received, e.Body)
+			h.hear(e.Signal+" "+value.Received, heard{nil, e.Body})
 		}
 	}
 }
 
-func (h *Heard) hear(name, outcome string, body any) {
-	if body == nil {
+// Add adds what was heard elsewhere; nil: nothing.
+func (h *Heard) Add(o *Heard) {
+	if o == nil {
 		return
 	}
-	if h.bodies == nil {
-		h.bodies = map[string][]any{}
-	}
-	key := name + " " + outcome
-	if list := h.bodies[key]; len(list) < maxHeard && !slices.ContainsFunc(list, func(o any) bool { return vary.Same(o, body) }) {
-		h.bodies[key] = append(list, body)
+	for _, key := range slices.SortedFunc(maps.Keys(o.first), func(a, b string) int { return cmp.Compare(o.first[a], o.first[b]) }) {
+		h.hear(key, heard{})
+		for _, a := range o.answers[key] {
+			h.hear(key, a)
+		}
 	}
 }
 
-// of lists the bodies of an outcome of a call. What is secret was not heard.
-func (h *Heard) of(c *graph.Call, p value.Pattern, t *value.Type) (out []any) {
-	if h == nil || t == nil || t.HasSecret() {
+// hear notes an answer to a call, or a signal: key names the operation and the outcome.
+func (h *Heard) hear(key string, a heard) {
+	if h.answers == nil {
+		h.answers, h.first = map[string][]heard{}, map[string]int{}
+	}
+	if _, ok := h.first[key]; !ok {
+		h.first[key] = len(h.first)
+	}
+	if list := h.answers[key]; a.body != nil && len(list) < maxHeard && !slices.ContainsFunc(list, func(o heard) bool { return vary.Same(o.args, a.args) }) {
+		h.answers[key] = append(list, a)
+	}
+}
+
+// outcomeOf is a call's outcome as it is heard.
+func outcomeOf(c *graph.Call, p value.Pattern) string {
+	if c.Sig.Signal {
+		return c.Sig.Operation + " " + p.String()
+	}
+	return c.Sig.Name() + " " + p.String()
+}
+
+// since is when an outcome of a call was heard first; a large number if it never was.
+func (h *Heard) since(c *graph.Call, p value.Pattern) int {
+	if h != nil {
+		if n, ok := h.first[outcomeOf(c, p)]; ok {
+			return n
+		}
+	}
+	return math.MaxInt
+}
+
+// revealed gives what is secret in an answer, and so was not heard, the value of an example.
+func revealed(t *value.Type, v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := maps.Clone(v)
+		for _, f := range t.Fields {
+			if e, ok := out[f.Name]; ok {
+				if out[f.Name] = revealed(f.Type, e); f.Type.Secret {
+					out[f.Name] = value.ExampleOf(f)
+				}
+			}
+		}
+		return out
+	case []any:
+		if t.Elem == nil || !t.Elem.HasSecret() {
+			return v
+		}
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = revealed(t.Elem, v[i])
+		}
+		return out
+	}
+	return v
+}
+
+// of lists what was heard of an outcome of a call.
+func (h *Heard) of(c *graph.Call, p value.Pattern, t *value.Type) (out []heard) {
+	if h == nil || t == nil {
 		return nil
 	}
-	name := c.Sig.Name()
-	if c.Sig.Signal {
-		name = c.Sig.Operation
-	}
-	for _, body := range h.bodies[name+" "+p.String()] {
-		if _, violations := t.Conform(body, nil); len(violations) == 0 {
-			out = append(out, body)
+	for _, a := range h.answers[outcomeOf(c, p)] {
+		a.body = revealed(t, a.body)
+		if _, violations := t.Conform(a.body, nil); len(violations) == 0 {
+			out = append(out, a)
 		}
 	}
 	return out
@@ -69,20 +152,27 @@ func (h *Heard) of(c *graph.Call, p value.Pattern, t *value.Type) (out []any) {
 // asHeard is in the label of all bodies that were heard but the first.
 const asHeard = ", as heard ("
 
-// more lists an alternative with the bodies that were heard in place of its own, which
-// comes last.
+// more lists an alternative with what was heard in place of its own body: what was answered
+// to the same arguments, else what was heard first. Where two versions are told apart, others
+// that were heard are alternatives, too, and the example is.
 func (m *menus) more(c *graph.Call, p value.Pattern, a alternative) []alternative {
-	bodies := m.heard.of(c, p, a.typ)
-	if len(bodies) == 0 {
+	all := m.heard.of(c, p, a.typ)
+	if len(all) == 0 {
 		return []alternative{a}
 	}
-	var out []alternative
-	for i, body := range bodies {
-		b := a
-		if b.body = body; i > 0 {
-			b.label += asHeard + strconv.Itoa(i+1) + ")"
+	b := a
+	b.body, b.heard, b.asked = all[0].body, all, c.Sig.Input
+	out := []alternative{b}
+	if !m.apart {
+		return out
+	}
+	for _, other := range all[1:] {
+		if len(out) < maxUnasked && !slices.ContainsFunc(out, func(o alternative) bool { return vary.Same(o.body, other.body) }) {
+			b := a
+			b.body = other.body
+			b.label += asHeard + strconv.Itoa(len(out)+1) + ")"
+			out = append(out, b)
 		}
-		out = append(out, b)
 	}
 	if a.label += ", an example"; !a.fault {
 		out = append(out, a)

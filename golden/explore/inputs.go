@@ -1,20 +1,27 @@
 package explore
 
 import (
+	"cmp"
 	"slices"
 
+	"wf/builtins"
+	"wf/golden"
 	"wf/golden/invariant"
 	"wf/golden/vary"
-	"wf/lang/expr"
+	"wf/interpreter/machine"
+	"wf/lang"
 	"wf/lang/graph"
 	"wf/lang/suite"
 	"wf/mocks"
 )
 
-// Beside adds what a test file says of a workflow: the inputs of its tests, if Examples are
-// wanted, and its invariants, those left out that another file has brought along. about
-// reports whether the file says anything of the workflow, judges whether it brought an invariant.
-func (o *Options) Beside(s *suite.Suite, g *graph.Graph) (about, judges bool, err error) {
+// Beside adds what a test file says of a workflow: its invariants, those left out that another
+// file has brought along; the inputs of its tests, if Examples are wanted; and what services
+// answer in them. For that the tests are run, against services that are fresh for each; nil:
+// there are none that are registered. about reports whether the file says anything of the
+// workflow, judges whether it brought an invariant.
+func (o *Options) Beside(p *lang.Program, g *graph.Graph, services func() builtins.Services) (about, judges bool, err error) {
+	s := p.Suite
 	same := func(w *graph.Graph) bool { return w.FullName() == g.FullName() && w.Span.File == g.Span.File }
 	var mine []*suite.Invariant
 	for _, inv := range s.Invariants {
@@ -23,13 +30,7 @@ func (o *Options) Beside(s *suite.Suite, g *graph.Graph) (about, judges bool, er
 			mine, o.known = append(mine, inv), append(o.known, inv.Span)
 		}
 	}
-	for _, t := range s.Tests {
-		for _, st := range t.Body {
-			run, ok := st.(*suite.Run)
-			about = about || ok && same(run.Graph)
-		}
-	}
-	if !about {
+	if !about && !slices.ContainsFunc(golden.Workflows(s), same) {
 		return false, false, nil
 	}
 	names, err := mocks.Names(s)
@@ -39,52 +40,92 @@ func (o *Options) Beside(s *suite.Suite, g *graph.Graph) (about, judges bool, er
 	if len(mine) > 0 {
 		o.Invariants = append(o.Invariants, invariant.New(mine, mine[0].Graph, names).On(g))
 	}
-	if o.Examples {
-		for _, in := range inputsOf(s, g, names) {
-			o.Inputs = adding(o.Inputs, in)
-		}
+	golden.Run(p, golden.Options{Builtins: services, NoGolden: true, Workers: 1, Longest: maxEntries, Ran: o.tests.Ran})
+	if o.Heard = o.tests.Heard(); o.Examples {
+		o.Inputs = o.tests.Inputs(g)
 	}
 	return true, len(mine) > 0, nil
 }
 
-// Inputs lists the inputs with which the tests of a file run a workflow, as far as they
-// need nothing but the names of the file.
-func Inputs(s *suite.Suite, g *graph.Graph) []Input {
-	names, err := mocks.Names(s)
-	if err != nil {
-		return nil
-	}
-	return inputsOf(s, g, names)
+// maxEntries is how long the trace of a test may be from which something is learnt.
+const maxEntries = 100_000
+
+// Tests are the runs of tests: where runs of a workflow may begin, and what services answer.
+// The zero value has none.
+type Tests struct{ runs []ran }
+
+// ran is a run of a test.
+type ran struct {
+	graph   *graph.Graph
+	input   Input
+	rank    int
+	weight  int // how much was said in it, in values
+	entries []machine.Entry
 }
 
-func inputsOf(s *suite.Suite, g *graph.Graph, names map[string]any) []Input {
-	m := expr.NewMachine()
+// heavy is how many values may be told in a run.
+const heavy = 3000
+
+// weigh counts the values that one consists of.
+func weigh(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			n += weigh(e)
+		}
+	case []any:
+		for _, e := range v {
+			n += weigh(e)
+		}
+	}
+	return n
+}
+
+// Ran adds a run, as golden.Options.Ran tells it.
+func (t *Tests) Ran(of *golden.Result, r *golden.Ran) {
+	input := Input{Value: r.Input, Label: "that of " + of.Name, Text: r.Text}
+	if given, ok := r.Input.(map[string]any); ok && len(given) == 0 {
+		input.Label = "none"
+	}
+	weight := weigh(r.Input)
+	for i := range r.Entries {
+		weight += 1 + weigh(r.Entries[i].Args) + weigh(r.Entries[i].Body)
+	}
+	t.runs = append(t.runs, ran{r.Graph, input, rank(End{Ending: string(r.Result.Ending)}), weight, slices.Clone(r.Entries)})
+}
+
+// best lists the runs, those first that ended well; but no heavy one, if there are others of
+// its workflow: to try all that can happen in it would take for ever.
+func (t *Tests) best() []ran {
+	lightest := map[string]int{}
+	for _, r := range t.runs {
+		name := r.graph.FullName()
+		if n, ok := lightest[name]; !ok || r.weight < n {
+			lightest[name] = r.weight
+		}
+	}
+	out := slices.DeleteFunc(slices.Clone(t.runs), func(r ran) bool { return r.weight > max(heavy, lightest[r.graph.FullName()]) })
+	slices.SortStableFunc(out, func(a, b ran) int { return cmp.Compare(a.rank, b.rank) })
+	return out
+}
+
+// Inputs lists the inputs of a workflow, each once.
+func (t *Tests) Inputs(g *graph.Graph) []Input {
 	var out []Input
-	for _, t := range s.Tests {
-		for _, st := range t.Body {
-			run, ok := st.(*suite.Run)
-			if !ok || run.Graph.FullName() != g.FullName() {
-				continue
-			}
-			if run.Input == nil {
-				out = adding(out, Input{Value: map[string]any{}, Label: "none"})
-				continue
-			}
-			if slices.ContainsFunc(run.Input.Refs(), func(name string) bool { _, ok := names[name]; return !ok }) {
-				continue
-			}
-			if v, err := run.Input.Eval(m, names); err == nil {
-				out = adding(out, Input{Value: v, Text: run.Input.String(), Label: "that of " + t.Name})
-			}
+	for _, r := range t.best() {
+		if r.graph.FullName() == g.FullName() && r.graph.Span.File == g.Span.File && !slices.ContainsFunc(out, func(k Input) bool { return vary.Same(k.Value, r.input.Value) }) {
+			out = append(out, r.input)
 		}
 	}
 	return out
 }
 
-// adding adds an input that is not there yet.
-func adding(list []Input, in Input) []Input {
-	if slices.ContainsFunc(list, func(k Input) bool { return vary.Same(k.Value, in.Value) }) {
-		return list
+// Heard is what services answered.
+func (t *Tests) Heard() *Heard {
+	h := &Heard{}
+	for _, r := range t.best() {
+		h.hears(r.entries)
 	}
-	return append(list, in)
+	return h
 }

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,9 +15,13 @@ import (
 // breach notes that something happened that must not.
 func (w *world) breach(b breach) {
 	w.wrong = true
-	b.cause = string(b.kind) + " " + b.title + " " + b.rule
-	if b.kind != Invariant {
-		b.cause += " " + anyItem(b.place)
+	switch {
+	case b.at != (diag.Span{}): // what is said there may differ
+		b.cause = fmt.Sprint(b.kind, " ", b.at)
+	case b.kind == Invariant:
+		b.cause = string(b.kind) + " " + b.title + " " + b.rule
+	default:
+		b.cause = string(b.kind) + " " + b.title + " " + anyItem(b.place)
 	}
 	if b.cancelled = w.cancelled; b.cancelled && w.s.opts.apart {
 		b.cause += " cancelled"
@@ -134,17 +139,21 @@ func (w *world) waitsFor() string {
 func (w *world) judge(steps []machine.StepResult) {
 	for i := range steps {
 		st := &steps[i]
+		w.judge(st.Steps)
 		if st.Error != nil {
 			w.failure(st.Error, st.Name)
 		}
-		w.judge(st.Steps)
 	}
 }
 
 // failure judges one: some are of the definition's making.
 func (w *world) failure(e *machine.RunError, step string) {
 	if ownMaking(e) {
-		w.breach(breach{kind: Expression, title: e.Code + ": " + e.Message, place: step})
+		at := e
+		for at.Cause != nil {
+			at = at.Cause
+		}
+		w.breach(breach{kind: Expression, title: e.Code + ": " + e.Message, place: step, at: at.Span})
 	}
 }
 
@@ -163,6 +172,7 @@ func ownMaking(e *machine.RunError) bool {
 // digest is the state that the world is in: what goes on alike has the same.
 func (w *world) digest(of *machine.Hasher) value.Digest {
 	var h value.Hash
+	h.Digest(w.root.digest)
 	h.Digest(of.Digest(w.m))
 	h.Word(w.monitors.Digest())
 	if slices.ContainsFunc(w.s.opts.Invariants, (*invariant.Set).ReadsTime) {

@@ -17,17 +17,40 @@ import (
 
 // A call may answer one thing or another, and most of it is only handed on. What decides
 // where a run goes is read by a condition: directly, or by a name that it was given. looks
-// are those parts of inputs and answers, with the values that conditions compare them with.
+// are those parts of inputs and answers, with what conditions compare them with.
 
 // looks says which parts of a value conditions look at: paths of fields, where [] stands
 // for an element of a list.
-type looks map[string][]any // path to the literals beside it
+type looks map[string][]any // path to what stands beside it: literals, and relatives
+
+// relative is what an answer is compared with: a part of the run's input, or of itself.
+type relative struct {
+	input bool
+	path  string
+}
+
+// String is the relative as it is told.
+func (r relative) String() string {
+	if r.input {
+		return "input." + r.path
+	}
+	return r.path
+}
 
 // lookout follows names to what they come from.
 type lookout struct {
+	run   *graph.Graph          // that is explored
 	of    map[*graph.Call]looks // of answers and payloads
 	input map[*graph.Graph]looks
 	focus []string // expressions, all of whose values matter as those of conditions do, and more
+}
+
+// part is a part of an answer or of an input.
+type part struct {
+	call     *graph.Call
+	graph    *graph.Graph
+	path     []string
+	literals []any // beside it
 }
 
 // origin is where the value of a name comes from.
@@ -53,7 +76,7 @@ func (n names) with(name string, o ...origin) names {
 
 // looksOf finds what the conditions of a workflow, and of those that it calls, look at.
 func looksOf(g *graph.Graph, focus []string) *lookout {
-	l := &lookout{of: map[*graph.Call]looks{}, input: map[*graph.Graph]looks{}, focus: focus}
+	l := &lookout{run: g, of: map[*graph.Call]looks{}, input: map[*graph.Graph]looks{}, focus: focus}
 	l.graph(g)
 	for _, called := range g.Called() {
 		l.graph(called)
@@ -177,8 +200,22 @@ func (l *lookout) condition(p *expr.Program, n names) {
 	if slices.Contains(l.focus, p.String()) {
 		literals = append(literals, first{})
 	}
+	var parts []part
 	for _, path := range paths {
-		l.follow(path, n, literals, 0)
+		parts = append(parts, follow(path, n, literals, 0)...)
+	}
+	for _, x := range parts {
+		if x.call == nil {
+			note(at(l.input, x.graph), x.path, x.literals)
+			continue
+		}
+		note(at(l.of, x.call), x.path, x.literals)
+		for _, y := range parts {
+			r := relative{y.graph == l.run, strings.Join(y.path, ".")}
+			if (r.input || y.call == x.call && r.path < strings.Join(x.path, ".")) && !slices.Contains(x.path, "[]") && !slices.Contains(y.path, "[]") && r.path != "" {
+				note(at(l.of, x.call), x.path, []any{r})
+			}
+		}
 	}
 }
 
@@ -196,46 +233,44 @@ func (l *lookout) focused(p *expr.Program, n names) {
 const maxHops = 30
 
 // follow goes from a path to what it comes from.
-func (l *lookout) follow(path []string, n names, literals []any, hops int) {
+func follow(path []string, n names, literals []any, hops int) (out []part) {
 	if hops > maxHops || len(path) == 0 {
-		return
+		return nil
 	}
 	for _, o := range n[path[0]] {
 		switch rest := path[1:]; {
-		case o.call != nil:
-			note(at(l.of, o.call), rest, literals)
-		case o.graph != nil:
-			note(at(l.input, o.graph), rest, literals)
+		case o.call != nil || o.graph != nil:
+			out = append(out, part{o.call, o.graph, rest, literals})
 		case o.value != nil:
 			if o.elem {
 				rest = append([]string{"[]"}, rest...)
 			}
-			l.into(o.value, rest, o.names, literals, hops+1)
+			out = append(out, into(o.value, rest, o.names, literals, hops+1)...)
 		}
 	}
+	return out
 }
 
 // into goes from a part of a value to what that is made of.
-func (l *lookout) into(p *expr.Program, rest []string, n names, literals []any, hops int) {
+func into(p *expr.Program, rest []string, n names, literals []any, hops int) (out []part) {
 	if plain := p.Path(); plain != nil {
-		l.follow(append(slices.Clone(plain), rest...), n, literals, hops)
-		return
+		return follow(append(slices.Clone(plain), rest...), n, literals, hops)
 	}
 	if len(rest) > 0 {
 		for _, f := range p.Fields() {
 			if f.Name == rest[0] && f.Path != nil {
-				l.follow(append(slices.Clone(f.Path), rest[1:]...), n, literals, hops)
-				return
+				return follow(append(slices.Clone(f.Path), rest[1:]...), n, literals, hops)
 			}
 			if f.Name == rest[0] && f.Literal != nil {
-				return
+				return nil
 			}
 		}
 	}
 	paths, more := scan(p)
 	for _, path := range paths {
-		l.follow(path, n, append(slices.Clip(literals), more...), hops)
+		out = append(out, follow(path, n, append(slices.Clip(literals), more...), hops)...)
 	}
+	return out
 }
 
 func at[K comparable](m map[K]looks, k K) looks {
@@ -355,6 +390,88 @@ func (l looks) variants(t *value.Type, v any) []variant {
 	return out[:min(len(out), maxVariants)]
 }
 
+// kin is a part of an answer that depends on something else.
+type kin struct {
+	path  []string // of the answer
+	input bool     // it depends on the input, else on the answer
+	on    []string // the path there
+	plus  int
+}
+
+// kin lists what an answer of a type may say that conditions compare with the input or with
+// each other, and how that is told.
+func (l looks) kin(t *value.Type) (out []kin, labels []string) {
+	for _, path := range slices.Sorted(maps.Keys(l)) {
+		for _, lit := range l[path] {
+			r, ok := lit.(relative)
+			of := typeAt(t, path)
+			if !ok || of == nil || len(out) > maxVariants || !r.input && typeAt(t, r.path) == nil {
+				continue
+			}
+			add := func(plus int, label string) {
+				out = append(out, kin{strings.Split(path, "."), r.input, strings.Split(r.path, "."), plus})
+				labels = append(labels, path+" is "+label+r.String())
+			}
+			switch of.Kind {
+			case value.Int:
+				add(0, "")
+				if r.input {
+					add(1, "1 more than ")
+					add(-1, "1 less than ")
+				}
+			case value.String, value.Enum, value.Bool, value.Float, value.Time, value.Duration:
+				add(0, "")
+			}
+		}
+	}
+	return out, labels
+}
+
+// typeAt is the type of a field; nil if there is none.
+func typeAt(t *value.Type, path string) *value.Type {
+	if path == "" {
+		return nil
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		if t.Kind != value.Record || t.Field(name) == nil {
+			return nil
+		}
+		t = t.Field(name).Type.Req()
+	}
+	return t
+}
+
+// in makes the part of an answer what it depends on; false if it may not be that, or is it.
+func (k *kin) in(t *value.Type, answer any, input map[string]any) (any, bool) {
+	v := answer
+	if k.input {
+		v = input
+	}
+	for _, name := range k.on {
+		record, _ := v.(map[string]any)
+		v = record[name]
+	}
+	if n, ok := v.(int); ok {
+		v = n + k.plus
+	}
+	out := fresh(answer)
+	record, ok := out.(map[string]any)
+	for i, name := range k.path {
+		if !ok || v == nil {
+			return answer, false
+		}
+		if i == len(k.path)-1 {
+			record[name] = v
+			break
+		}
+		record, ok = record[name].(map[string]any)
+	}
+	if _, violations := t.Conform(out, nil); len(violations) > 0 || vary.Same(out, answer) {
+		return answer, false
+	}
+	return out, true
+}
+
 // instead lists values that differ from v in a part.
 func instead(t *value.Type, v any, path []string, literals []any, name string) []variant {
 	if len(path) == 0 {
@@ -449,6 +566,7 @@ func others(t *value.Type, v any, literals []any, name string) []variant {
 		}
 		add("other")
 		add("")
+		add(vary.Another(t, v))
 	case value.Time:
 		for _, lit := range literals {
 			if d, ok := lit.(time.Duration); ok {

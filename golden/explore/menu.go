@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,14 +23,19 @@ type alternative struct {
 	headers   map[string]string
 	body      any           // an example of what is answered; nil: nothing
 	other     any           // the same with something changed; nil: body is as it is
+	heard     []heard       // what it is to other arguments, if that is known
+	asked     *value.Type   // the arguments
+	from      any           // what is changed to other; nil: body
+	kin       *kin          // what else is changed, by the input; nil: nothing
+	usual     *alternative  // the answer when all is well, in which this one changes something; nil: the example
 	typ       *value.Type   // of the body; nil: nothing is known
 	label     string        // "503", "201, state is used"
 	also      []string      // outcomes that go the same way, and are not tried
 	fault     bool          // something went wrong
 	effect    bool          // the service did what it was asked for
 	refusal   bool          // the service says that it did not
-	throttles bool          // it says so whatever it did before: ask again
 	after     time.Duration // how much later than usual it comes
+	throttles bool          // it says so whatever it did before: ask again
 }
 
 // kind is how an attempt ends.
@@ -54,6 +60,7 @@ type menus struct {
 	looks *lookout
 	calls map[*graph.Call]*menu
 	heard *Heard
+	apart bool // two versions are to be told apart: more is tried
 }
 
 // menu is the alternatives of one call. The first is that all is well.
@@ -62,8 +69,8 @@ type menu struct {
 	effects bool // its operation changes something
 }
 
-func newMenus(g *graph.Graph, heard *Heard, focus []string) *menus {
-	m := &menus{looks: looksOf(g, focus), calls: map[*graph.Call]*menu{}, heard: heard}
+func newMenus(g *graph.Graph, heard *Heard, focus []string, apart bool) *menus {
+	m := &menus{looks: looksOf(g, focus), calls: map[*graph.Call]*menu{}, heard: heard, apart: apart}
 	for _, each := range append([]*graph.Graph{g}, g.Called()...) {
 		each.EachCall(func(c *graph.Call) {
 			if c.Runs == nil {
@@ -93,7 +100,13 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 	}
 	known := map[string]int{}
 	patterns = slices.Clone(patterns)
-	slices.SortStableFunc(patterns, func(a, b value.Pattern) int { return m.rank(c, a) - m.rank(c, b) })
+	slices.SortStableFunc(patterns, func(a, b value.Pattern) int {
+		x, y := m.rank(c, a), m.rank(c, b)
+		if x == 0 && y == 0 {
+			x, y = m.heard.since(c, a), m.heard.since(c, b)
+		}
+		return cmp.Compare(x, y)
+	})
 	for _, p := range patterns {
 		d, _ := c.Sig.Classify(c.Policy.Rules, p.Status, p.Name)
 		good := d == value.Success
@@ -120,7 +133,7 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 			if ok.typ == nil || ok.typ.Kind == value.Any {
 				continue
 			}
-			ok.body, ok.other, ok.label, ok.fault, ok.also = "<html>", nil, labelMalformed, true, nil
+			ok.body, ok.other, ok.kin, ok.label, ok.fault, ok.also = "<html>", nil, nil, labelMalformed, true, nil
 			out.all = append(out.all, ok)
 			continue
 		}
@@ -136,6 +149,14 @@ func (m *menus) menu(c *graph.Call, patterns []value.Pattern, way func(value.Pat
 			b := all[0]
 			b.other, b.label, b.also = v.value, a.label+", "+v.label, nil
 			out.all = append(out.all, b)
+		}
+		if t != nil && a.body != nil {
+			of, labels := m.looks.of[c].kin(t)
+			for i := range of {
+				b := all[0]
+				b.kin, b.label, b.also = &of[i], a.label+", "+labels[i], nil
+				out.all = append(out.all, b)
+			}
 		}
 		if d == value.Retryable && retries(c) && (p.Status == 429 || p.Status == 503) {
 			b := a
@@ -268,21 +289,99 @@ func (m *menus) payloads(c *graph.Call) []alternative {
 
 // said is the body of an answer to certain arguments: fields that bear the name of what
 // was asked for, or of what the run was told, have their values.
-func (a *alternative) said(args, known map[string]any) any {
+func (a *alternative) said(args map[string]any, to *root) any {
 	if a.kind == answers && a.label == labelMalformed || a.body == nil || a.typ == nil {
 		return a.body
 	}
-	v := vary.Echo(a.typ, fresh(a.body), func(name string) (any, bool) {
-		given, ok := args[name]
-		if !ok || given == nil {
-			given, ok = known[name]
-		}
-		return given, ok
-	})
-	if a.other != nil {
+	var v any
+	if a.usual != nil {
+		v = a.usual.said(args, to)
+	} else if v = a.answered(args); v == nil {
+		v = vary.Echo(a.typ, fresh(a.body), func(name string) (any, bool) {
+			given, ok := args[name]
+			if !ok || given == nil {
+				given, ok = to.known[name]
+			}
+			return given, ok
+		})
+	}
+	switch {
+	case a.from != nil:
+		v = changed(a.from, a.other, v)
+	case a.other != nil:
 		v = changed(a.body, a.other, v)
 	}
+	if a.kin != nil {
+		v, _ = a.kin.in(a.typ, v, to.input)
+	}
 	return v
+}
+
+// answered is what was heard in answer to the same arguments; nil if nothing was.
+func (a *alternative) answered(args map[string]any) any {
+	if len(a.heard) == 0 || args == nil {
+		return nil
+	}
+	masked := a.asked.Redact(args)
+	for i := range a.heard {
+		if vary.Same(a.heard[i].args, masked) {
+			return fresh(a.heard[i].body)
+		}
+	}
+	return nil
+}
+
+// can reports whether a call can be answered so, and it is another answer: what one owes to
+// the input may be what it says anyway, or no such answer.
+func (a *alternative) can(args map[string]any, to *root) bool {
+	if a.kin == nil {
+		return a.usual == nil || a.other != nil || len(a.headers) > 0
+	}
+	plain := *a
+	plain.kin = nil
+	_, ok := a.kin.in(a.typ, plain.said(args, to), to.input)
+	return ok
+}
+
+// rebase takes the first alternative for the one that is usual, in place of that at j: what
+// the others with its outcome change, they change in it. The one at j takes back what the
+// first one changes.
+func (m *menu) rebase(j int) {
+	usual := m.all[0]
+	if usual.other == nil && usual.kin == nil {
+		return
+	}
+	same := func(a *alternative) bool {
+		return a.kind == answers && a.status == usual.status && a.class == usual.class && a.label != labelMalformed
+	}
+	for i := range m.all[1:] {
+		if a := &m.all[i+1]; same(a) {
+			a.usual = &usual
+		}
+	}
+	if last := &m.all[j]; same(last) {
+		last.from, last.other, last.kin = usual.other, usual.body, nil
+		if usual.kin != nil {
+			last.from = without(usual.body, usual.kin.path)
+		}
+	}
+}
+
+// without is a record that lacks a field.
+func without(v any, path []string) any {
+	out := fresh(v)
+	record, ok := out.(map[string]any)
+	for i, name := range path {
+		switch {
+		case !ok:
+			return out
+		case i == len(path)-1:
+			delete(record, name)
+		default:
+			record, ok = record[name].(map[string]any)
+		}
+	}
+	return out
 }
 
 // fresh copies records, which are written to.

@@ -45,6 +45,7 @@ func (s *site) other() bool { return s.both() && s.old[0].Sig.Name() != s.new[0]
 func (s *site) both() bool { return len(s.old) > 0 && len(s.new) > 0 }
 
 func newVersion(g *graph.Graph, opts Options) *version {
+	opts.pairs = true
 	v := &version{s: newSearch(g, opts), graph: g, sites: map[*graph.Call]int{}, places: map[*graph.Call]string{}, steps: map[*graph.Call]string{}}
 	for _, each := range append([]*graph.Graph{g}, g.Called()...) {
 		before := ""

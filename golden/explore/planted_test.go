@@ -143,7 +143,7 @@ func explored(t *testing.T, fsys fstest.MapFS, options []string) *explore.Report
 		if problems.HasErrors() {
 			t.Fatal(problems)
 		}
-		if about, _, err := o.Beside(p.Suite, g); !about || err != nil {
+		if about, _, err := o.Beside(p, g, nil); !about || err != nil {
 			t.Fatal("the tests are of another workflow", err)
 		}
 	}

@@ -52,7 +52,7 @@ func TestRandomSaved(t *testing.T) {
 			Cancel: rapid.Bool().Draw(t, "cancel"), Crash: rapid.Bool().Draw(t, "crash"), WithoutKeys: rapid.Bool().Draw(t, "keys")}
 		var invariants []string
 		if test, problems := lang.Load(fsys, "x_test.wf", lang.Options{}); !problems.HasErrors() {
-			if _, _, err := o.Beside(test.Suite, g); err != nil {
+			if _, _, err := o.Beside(test, g, nil); err != nil {
 				t.Fatal(err)
 			}
 			invariants = []string{"x_test.wf"}

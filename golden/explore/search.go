@@ -48,6 +48,8 @@ type root struct {
 	input map[string]any // complete
 	known map[string]any // its fields by name, wherever they stand
 	node  int32
+
+	digest value.Digest // of the input
 }
 
 // newRoot is where runs of a workflow begin with an input; nil if that is refused.
@@ -56,7 +58,9 @@ func newRoot(g *graph.Graph, in Input, given any) (*root, value.Violations) {
 	if len(violations) > 0 {
 		return nil, violations
 	}
-	return &root{Input: in, input: done, known: vary.Leaves(done)}, nil
+	var h value.Hash
+	h.Value(done)
+	return &root{Input: in, input: done, known: vary.Leaves(done), digest: h.Sum()}, nil
 }
 
 // node is a state at which something is open.
@@ -107,12 +111,13 @@ type breach struct {
 	rule  string // of an invariant
 	place string
 	call  *machine.Call // that took effect twice; nil for other kinds
+	at    diag.Span     // in the definition, if one place is meant however a run comes there
 
 	cancelled bool // the run was
 }
 
 func newSearch(g *graph.Graph, opts Options) *search {
-	s := &search{graph: g, opts: opts, menus: newMenus(g, opts.Heard, opts.focus), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
+	s := &search{graph: g, opts: opts, menus: newMenus(g, opts.Heard, opts.focus, opts.pairs), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
 	graphs := append([]*graph.Graph{g}, g.Called()...)
 	s.sayingSo = sayingSo(graphs)
 	for _, each := range graphs {
@@ -163,17 +168,22 @@ func (s *search) begin() error {
 }
 
 // usual finds the answers that calls have when all is well: those with which a run ends
-// best, and soonest. A poll that says "pending" is not well for ever.
+// best, and soonest. A poll that says "pending" is not well for ever. Of two with which it
+// fails that one is better with which it comes further.
 func (s *search) usual(r *root) {
 	type score struct{ rank, events int }
 	try := func() (score, []*graph.Call) {
-		w := s.newWorld(r, nil)
-		w.begin(nil)
-		calls := w.finish()
+		seen := reaches{}
+		w, calls := s.seen(r, seen)
 		if w.err != nil {
 			return score{100, 0}, nil
 		}
-		return score{rank(w.end()), len(w.past)}, calls
+		end := w.end()
+		end.Wrong = false // it may be the one that comes furthest
+		if got := rank(end); got > 1 {
+			return score{got, -len(seen)}, calls
+		}
+		return score{rank(end), len(w.past)}, calls
 	}
 	best, calls := try()
 	for again := true; again && best.rank > 0; {
@@ -184,6 +194,7 @@ func (s *search) usual(r *root) {
 				m.all[0], m.all[j] = m.all[j], m.all[0]
 				if now, seen := try(); now.rank < best.rank || now.rank == best.rank && now.events < best.events {
 					best, calls, again = now, seen, true
+					m.rebase(j)
 					break
 				}
 				m.all[0], m.all[j] = m.all[j], m.all[0]
@@ -197,18 +208,24 @@ func (s *search) unlike() {
 	var known []reaches
 	s.roots = slices.DeleteFunc(s.roots, func(r *root) bool {
 		seen := reaches{}
-		w := s.newWorld(r, nil)
-		cfg := w.config(nil)
-		cfg.Cover = seen
-		w.m = machine.New(s.graph, r.input, cfg)
-		w.tell(machine.Started{})
-		w.finish()
+		s.seen(r, seen)
 		if slices.ContainsFunc(known, func(k reaches) bool { return maps.Equal(k, seen) }) {
 			return true
 		}
 		known = append(known, seen)
 		return false
 	})
+}
+
+// seen runs as long as all is well, and notes what the run comes by. It lists the calls
+// that were answered.
+func (s *search) seen(r *root, seen reaches) (*world, []*graph.Call) {
+	w := s.newWorld(r, nil)
+	cfg := w.config(nil)
+	cfg.Cover = seen
+	w.m = machine.New(s.graph, r.input, cfg)
+	w.tell(machine.Started{})
+	return w, w.finish()
 }
 
 // reaches is what a run comes by.

@@ -47,7 +47,7 @@ func (w *world) scenario(f *Finding) *propose.Run {
 	w.s.graph.EachServiceCall(func(c *graph.Call) {
 		if m := w.s.menus.calls[c]; len(m.all) > 0 && !m.all[0].fault {
 			a := &m.all[0]
-			usual = append(usual, propose.Usual{Sig: c.Sig, Answer: *a.answer(nil, w.root.known)})
+			usual = append(usual, propose.Usual{Sig: c.Sig, Answer: *a.answer(nil, w.root)})
 		}
 	})
 	return &propose.Run{Graph: w.s.graph, Input: w.root.input, ID: runID, Seed: 1, Start: golden.Start, Events: w.past[1:],
@@ -76,8 +76,8 @@ func (w *world) onceOnly(f *Finding) string {
 }
 
 // answer is what a service says to certain arguments.
-func (a *alternative) answer(args, known map[string]any) *propose.Answer {
-	return &propose.Answer{Status: a.status, Class: a.class, Body: a.said(args, known)}
+func (a *alternative) answer(args map[string]any, to *root) *propose.Answer {
+	return &propose.Answer{Status: a.status, Class: a.class, Body: a.said(args, to)}
 }
 
 // tookEffect tells that a call took effect, and that nobody hears of it. before: of the
@@ -85,7 +85,7 @@ func (a *alternative) answer(args, known map[string]any) *propose.Answer {
 func (s *story) tookEffect(w *world, c *machine.Call, a *alternative, before int) {
 	good := *a
 	good.kind, good.label = answers, ""
-	s.unheard = append(s.unheard, propose.Unheard{Behind: len(w.past) - 1 - before, Call: c.ID, Answer: good.answer(c.Args, w.root.known)})
+	s.unheard = append(s.unheard, propose.Unheard{Behind: len(w.past) - 1 - before, Call: c.ID, Answer: good.answer(c.Args, w.root)})
 	if a.label != labelLost {
 		s.note(w.now, c.Call.Sig.Name()+" at "+c.Place+" took effect all the same")
 	}

@@ -426,6 +426,9 @@ func (w *world) ways(out []option, i int) []option {
 		if forced && a != r.last {
 			continue // by now it goes on as it did
 		}
+		if j > 0 && !a.can(p.call.Args, w.root) {
+			continue
+		}
 		if alike && j > 0 && a != like && (r == nil || a != r.last) {
 			continue
 		}
@@ -627,7 +630,7 @@ func (w *world) with(m *machine.Machine) *world {
 
 // signal sends a signal.
 func (w *world) signal(at time.Duration, name string, a *alternative, key any) {
-	payload := a.said(nil, w.root.known)
+	payload := a.said(nil, w.root)
 	if record, ok := payload.(map[string]any); ok && key != nil {
 		if sg := w.s.graph.SendableAs(name); sg != nil && sg.Key != "" {
 			record[sg.Key] = key
@@ -652,7 +655,7 @@ func (w *world) answer(p *planned, o *option) {
 	}
 	var body any
 	if a.kind == answers {
-		body = a.said(c.Args, w.root.known)
+		body = a.said(c.Args, w.root)
 	}
 	if !effect {
 		w.monitors.Answered(c.ID, a.seen(body))

@@ -203,7 +203,7 @@ type trial struct {
 	report   *Report
 
 	rehearsals map[string]*lazy // by workflow
-	heard      explore.Heard    // what services answer in the tests
+	ran        explore.Tests    // their runs
 }
 
 // tests are a test file that runs a workflow of the definition.
@@ -352,7 +352,7 @@ func (t *trial) baseline(s *tests) error {
 		own := of(r)
 		own.length += len(mine.Entries)
 		s.longest = max(s.longest, len(mine.Entries))
-		t.heard.Hear(mine.Graph, mine.Entries)
+		t.ran.Ran(r, mine)
 		s.seen[run{r.Name, mine.Number}] = propose.See(mine.Graph, mine.Result, mine.Entries)
 	}
 	opts.Reached = func(r *golden.Result, rec *cover.Recorder) {
