@@ -38,7 +38,7 @@ func TestDiffOfEdits(t *testing.T) {
 		{"another text", "user_registration.wf", []string{"an enterprise plan needs a company", "which company?"}},
 		{"no refund", "checkout.wf", []string{"    undo until create_order {\n      call card.refund { reference: run.id, reason: \"no order\" }\n      on 404, ALREADY_REFUNDED { return nil }\n      on failed                { fail REFUND_BY_HAND \"perhaps ${price_cart.total_cents} cents are taken still\" }\n    }\n", ""}},
 		{"no point of no return", "checkout.wf", []string{"undo until create_order {\n      call card.refund", "undo {\n      call card.refund"}},
-		{"polling that gives up early", "checkout.wf", []string{"retry 40 attempts", "retry 10 attempts"}},
+		{"polling that gives up early", "gallery/video_transcode/video_transcode.wf", []string{"retry 200 attempts, backoff 5s to 30s", "retry 10 attempts, backoff 5s to 30s"}},
 	}
 	var out strings.Builder
 	shipped := os.DirFS("../../workflows")
