@@ -126,6 +126,10 @@ func (d *differ) title(j *job) string {
 		switch {
 		case t.deed == cancels:
 			parts = append(parts, "cancelled at "+name)
+		case t.deed == overtakes:
+			parts = append(parts, name+" "+t.label)
+		case t.deed == crashes:
+			parts = append(parts, "the process dies at "+name)
 		case strings.HasPrefix(t.label, "signal ") || strings.HasPrefix(t.label, "no signal "):
 			parts = append(parts, t.label)
 		default:

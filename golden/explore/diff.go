@@ -200,9 +200,7 @@ func (d *differ) begin() error {
 		return failed
 	}
 	d.agree()
-	if d.enough == nil {
-		d.others(add)
-	}
+	d.others(add)
 	return nil
 }
 
@@ -521,7 +519,7 @@ func (d *differ) further(j *job) []*job {
 	for _, site := range j.tied {
 		t := turn{site: site, label: "comes first", deed: overtakes}
 		cancelled := slices.ContainsFunc(j.script, func(t turn) bool { return t.deed == cancels }) // which is at another moment then
-		if d.enough == nil && !cancelled && !slices.Contains(j.script, t) {
+		if !cancelled && !slices.Contains(j.script, t) {
 			add(t)
 		}
 	}
@@ -541,7 +539,7 @@ func (d *differ) further(j *job) []*job {
 			if d.opts.Cancel && len(j.script) == 0 {
 				add(turn{site: s.site, label: "cancelled", deed: cancels})
 			}
-			if len(j.script) == 0 && d.enough == nil && !d.signal(s.site) { // a test cannot say it
+			if len(j.script) == 0 && !d.signal(s.site) {
 				add(turn{site: s.site, label: "the process dies", deed: crashes})
 			}
 			for _, t := range d.turns(s.site) {
