@@ -285,7 +285,9 @@ func when(c *explore.Change) string {
 		case explore.AllItems:
 			s += ", at every attempt of every item"
 		case explore.Around:
-			s = strings.Join(w.Ways, " or ") + " during " + either(w.Calls)
+			if s = strings.Join(w.Ways, " or ") + " during " + either(w.Calls); strings.HasPrefix(s, "comes ") { // a signal
+				s = either(w.Calls) + " " + strings.Join(w.Ways, " or ")
+			}
 		case explore.First:
 			s = "of what falls on one moment " + either(w.Calls) + " comes first"
 		}
