@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -283,7 +284,11 @@ func (x *explored) text() {
 		if len(r.Findings) > 0 {
 			mark = x.e.paintOut("✗", "31")
 		}
-		fmt.Fprintf(w, "%s %s: %s; %s\n", mark, r.Workflow, x.extent(), x.effort())
+		hollow := ""
+		if x.hollow() {
+			hollow = "; " + x.e.paintOut("no run completes", "33")
+		}
+		fmt.Fprintf(w, "%s %s: %s; %s%s\n", mark, r.Workflow, x.extent(), x.effort(), hollow)
 		for i, f := range r.Findings {
 			fmt.Fprintln(w)
 			x.finding(i+1, f)
@@ -303,6 +308,9 @@ func (x *explored) text() {
 	for _, end := range r.Ends {
 		fmt.Fprintf(w, "  %*s  %s\n", width, runs(end.Runs), x.ending(end.End))
 	}
+	if x.hollow() {
+		fmt.Fprintf(w, "\n  %s no run completes: a test of one that does shows what services answer in it\n", x.e.paintOut("▸", "33"))
+	}
 	if len(r.Table) > 0 {
 		fmt.Fprintln(w)
 		x.table()
@@ -317,6 +325,11 @@ func (x *explored) text() {
 	} else {
 		fmt.Fprintf(w, "%s %s\n", x.e.paintOut("✗", "31"), plural(len(r.Findings), "finding"))
 	}
+}
+
+// hollow reports whether no run ended well, so that little is known of what comes late.
+func (x *explored) hollow() bool {
+	return !slices.ContainsFunc(x.r.Ends, func(e explore.EndCount) bool { return e.Ending == "completed" || e.Ending == "degraded" })
 }
 
 // extent says which runs were tried.
