@@ -445,11 +445,24 @@ func commandID(c machine.Command) machine.ID {
 }
 
 // sameCommands compares as sets: what is outstanding has no order.
+// sameCommands reports whether commands are the same, but for whether they are given again.
 func sameCommands(a, b []machine.Command) bool {
+	a, b = once(a), once(b)
 	order := func(x, y machine.Command) int {
 		return strings.Compare(commandID(x).String(), commandID(y).String())
 	}
 	return reflect.DeepEqual(slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order))
+}
+
+func once(list []machine.Command) []machine.Command {
+	list = slices.Clone(list)
+	for i, c := range list {
+		if c, ok := c.(machine.Call); ok {
+			c.Again = false
+			list[i] = c
+		}
+	}
+	return list
 }
 
 func commandText(list []machine.Command) string {

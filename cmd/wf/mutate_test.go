@@ -35,10 +35,10 @@ func mutating(t *testing.T, rounds int) (status int, screen string) {
 // counts, gives way to what is printed, and is gone in the end.
 func TestMutateProgress(t *testing.T) {
 	status, screen := mutating(t, 0)
-	if status != exitFine || !strings.Contains(screen, "\r\x1b[KDIR/flow.wf: 2 of 11 mutants") || !strings.Contains(screen, " survive\r\x1b[K") {
+	if status != exitFine || !strings.Contains(screen, "\r\x1b[KDIR/flow.wf: 2 of 12 mutants") || !strings.Contains(screen, " survive\r\x1b[K") {
 		t.Errorf("status %d:\n%q", status, screen)
 	}
-	if got := visible(screen); strings.Contains(got, " of 11 mutants") {
+	if got := visible(screen); strings.Contains(got, " of 12 mutants") {
 		t.Errorf("the line stays:\n%s", got)
 	}
 }

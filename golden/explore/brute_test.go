@@ -34,7 +34,6 @@ type way struct {
 	effect  bool
 	refuses bool // what was done already cannot be refused
 
-	throttles bool // nor is it of a call that another process makes again: the run would take the answer for the one to both
 }
 
 func fine(status int, body any) way {
@@ -61,7 +60,7 @@ var (
 		{name: "404", status: 404, fault: true, refuses: true}, unheard, unreachable, {name: "malformed", status: 200, body: "<html>", fault: true}}
 	few = []way{fine(202, nil), unheard, lost, unreachable}
 
-	throttled = []way{fine(202, nil), {name: "429", status: 429, fault: true, passes: true, throttles: true}, {name: "429 later", status: 429, wait: "3600", fault: true, passes: true, throttles: true}, unheard, lost, unreachable}
+	throttled = []way{fine(202, nil), {name: "429", status: 429, fault: true, passes: true}, {name: "429 later", status: 429, wait: "3600", fault: true, passes: true}, unheard, lost, unreachable}
 )
 
 const services = `
@@ -88,7 +87,6 @@ type doing struct {
 	id     machine.ID
 	call   *machine.Call
 	done   bool // an earlier attempt of the request did it
-	again  bool // by another process
 	signal *machine.Waiting
 }
 
@@ -268,7 +266,7 @@ func (c *counter) attempts(i int, d doing, add func(int, func())) {
 		if settled && w != tr.way {
 			continue
 		}
-		if d.done && !settled && (w.refuses || w.throttles && d.again || w.silent && !w.effect) {
+		if d.done && !settled && (w.refuses || w.silent && !w.effect) {
 			continue // it did it, and knows the key; that no answer comes is a lost one
 		}
 		faults := 0
@@ -294,7 +292,7 @@ func (c *counter) attempts(i int, d doing, add func(int, func())) {
 				if w.wait != "" {
 					headers = map[string]string{"retry-after": w.wait}
 				}
-				c.tell(machine.CallReturned{At: d.at, ID: d.id, Status: w.status, Headers: headers, Body: w.body})
+				c.tell(machine.CallReturned{At: d.at, ID: d.id, Status: w.status, Headers: headers, Body: w.body, Again: d.call != nil && d.call.Again})
 			}
 		})
 	}
@@ -393,7 +391,7 @@ func (c *counter) die() {
 				c.keys[call.Key] = true
 			}
 		}
-		c.plan = append(c.plan, doing{at: c.now + 10*time.Millisecond, id: call.ID, call: &call, done: done, again: true})
+		c.plan = append(c.plan, doing{at: c.now + 10*time.Millisecond, id: call.ID, call: &call, done: done})
 	}
 }
 

@@ -192,7 +192,7 @@ func (w *world) digest(of *machine.Hasher) value.Digest {
 			one.Text(p.id.Place)
 			one.Int(p.id.Attempt)
 			one.Bool(p.effect)
-			one.Bool(p.effect && p.again)
+			one.Bool(p.call.Again)
 		case p.signal != nil:
 			one.Int(2)
 			one.Text(p.signal.place)

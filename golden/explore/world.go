@@ -30,7 +30,6 @@ type planned struct {
 	call   *machine.Call // nil: a timer, or a signal
 	signal *chance       // somebody waits for a signal
 	effect bool          // of a call: an earlier attempt of the request took effect
-	again  bool          // of a call: another process makes it once more
 	late   *alternative  // how it will be answered, later; nil: that is open
 }
 
@@ -433,8 +432,8 @@ func (w *world) ways(out []option, i int) []option {
 			continue
 		}
 		if p.effect && !w.s.opts.WithoutKeys && !forced {
-			if a.refusal && a.status != 409 && (!a.throttles || p.again) {
-				continue // it did what was asked for already, and knows the key. A run does not know that a call was made by a process that died, so it would take its word
+			if a.refusal && a.status != 409 && !a.throttles {
+				continue // it did what was asked for already, and knows the key
 			}
 			if a.label == labelTimeout {
 				continue // the same as an answer that is lost
@@ -611,7 +610,7 @@ func (w *world) crash() {
 				}
 			}
 			w.monitors.Again(c)
-			w.plan(planned{at: w.now + latency, id: c.ID, call: &c, effect: effect, again: true})
+			w.plan(planned{at: w.now + latency, id: c.ID, call: &c, effect: effect})
 		case machine.SetTimer: // a deadline that has passed, and no longer matters, comes again at once
 			w.plan(planned{at: max(c.At, w.now), id: c.ID})
 		}
@@ -674,7 +673,7 @@ func (w *world) answer(p *planned, o *option) {
 	case a.kind == broken:
 		ev = machine.CallFailed{At: p.at, ID: p.id, Class: value.Unreachable}
 	default:
-		ev = machine.CallReturned{At: p.at, ID: p.id, Status: a.status, Class: a.class, Headers: a.headers, Body: body}
+		ev = machine.CallReturned{At: p.at, ID: p.id, Status: a.status, Class: a.class, Headers: a.headers, Body: body, Again: c.Again}
 	}
 	w.tell(ev)
 }

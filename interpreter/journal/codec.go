@@ -22,6 +22,7 @@ type eventJSON struct {
 	Until   time.Duration     `json:"until,omitempty"` // nanoseconds since the start of the run
 	Name    string            `json:"name,omitempty"`  // of a step or signal
 	Body    json.RawMessage   `json:"body,omitempty"`
+	Again   bool              `json:"again,omitempty"`
 }
 
 // Encode writes an event as one JSON object. Started has no form: every journal begins
@@ -31,12 +32,12 @@ func Encode(ev machine.Event) ([]byte, error) {
 	var body any
 	switch ev := ev.(type) {
 	case machine.CallReturned:
-		out = eventJSON{Kind: "returned", At: ev.At, ID: &ev.ID, Status: ev.Status, Class: ev.Class, Headers: ev.Headers}
+		out = eventJSON{Kind: "returned", At: ev.At, ID: &ev.ID, Status: ev.Status, Class: ev.Class, Headers: ev.Headers, Again: ev.Again}
 		body = ev.Body
 	case machine.CallFailed:
 		out = eventJSON{Kind: "failed", At: ev.At, ID: &ev.ID, Class: ev.Class, Message: ev.Message}
 	case machine.CallHeld:
-		out = eventJSON{Kind: "held", At: ev.At, ID: &ev.ID, Until: ev.Until, Message: ev.Why}
+		out = eventJSON{Kind: "held", At: ev.At, ID: &ev.ID, Until: ev.Until, Message: ev.Why, Again: ev.Again}
 	case machine.TimerFired:
 		out = eventJSON{Kind: "fired", At: ev.At, ID: &ev.ID}
 	case machine.CancelRequested:
@@ -82,11 +83,11 @@ func Decode(text []byte) (machine.Event, error) {
 	}
 	switch in.Kind {
 	case "returned":
-		return machine.CallReturned{At: in.At, ID: id, Status: in.Status, Class: in.Class, Headers: in.Headers, Body: body}, nil
+		return machine.CallReturned{At: in.At, ID: id, Status: in.Status, Class: in.Class, Headers: in.Headers, Body: body, Again: in.Again}, nil
 	case "failed":
 		return machine.CallFailed{At: in.At, ID: id, Class: in.Class, Message: in.Message}, nil
 	case "held":
-		return machine.CallHeld{At: in.At, ID: id, Until: in.Until, Why: in.Message}, nil
+		return machine.CallHeld{At: in.At, ID: id, Until: in.Until, Why: in.Message, Again: in.Again}, nil
 	case "fired":
 		return machine.TimerFired{At: in.At, ID: id}, nil
 	case "cancel":

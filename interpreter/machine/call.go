@@ -93,6 +93,7 @@ type answer struct {
 	undeclared bool      // the signature does not know it
 	ignored    string    // fields of the body that the signature does not know
 	cause      *RunError // why a workflow failed that was called
+	again      bool      // see Call
 }
 
 // String is the status or class.
@@ -367,7 +368,9 @@ func (m *Machine) pending(out []Command, x *exec) []Command {
 		out = append(out, SetTimer{m.callID(x, cs, KindBackoff), cs.resume})
 	default:
 		if cs.child == nil && !cs.call.Sig.Signal { // see Waiting
-			out = append(out, m.command(x, cs))
+			c := m.command(x, cs)
+			c.Again = true
+			out = append(out, c)
 		}
 		if cs.timeout > 0 {
 			out = append(out, SetTimer{m.callID(x, cs, KindTimeout), cs.timeout})
@@ -460,6 +463,9 @@ func (m *Machine) putOff(ev CallHeld) error {
 	}
 	if cs.timeout > 0 {
 		m.emit(CancelTimer{m.callID(x, cs, KindTimeout)})
+	}
+	if ev.Again && cs.effect == nil { // what was asked for before may have been done
+		m.affected(x, cs, nil)
 	}
 	cs.timeout, cs.waiting, cs.held, cs.resume = 0, true, true, max(ev.Until, m.now)
 	if m.traced() {
@@ -610,7 +616,7 @@ func (m *Machine) judge(x *exec, cs *callState, a answer) {
 	switch {
 	case disposition == value.Success:
 		m.affected(x, cs, a.body)
-	case a.doubtful() && cs.effect == nil && cs.call.Runs == nil:
+	case (a.doubtful() || a.again) && cs.effect == nil && cs.call.Runs == nil:
 		m.affected(x, cs, nil)
 	}
 	m.noted(cs, cs.knowledgeOf(disposition))

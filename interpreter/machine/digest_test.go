@@ -71,7 +71,7 @@ var left = map[string]map[string]string{
 	"ownCount": {"of": digested, "n": digested},
 	"answer": {
 		"status": digested, "class": digested, "headers": digested, "body": digested, "message": readable, "undeclared": told, "ignored": told,
-		"cause": told,
+		"cause": told, "again": "it counts only when the answer comes",
 	},
 	"Context": {"Input": same, "Config": digested, "Past": derived},
 	"Past":    {"parents": derived},

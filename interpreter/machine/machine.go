@@ -203,7 +203,7 @@ func (m *Machine) apply(ev Event) error {
 		m.begun = true
 		m.start()
 	case CallReturned:
-		return m.answered(ev.ID, answer{status: ev.Status, class: ev.Class, headers: ev.Headers, body: ev.Body})
+		return m.answered(ev.ID, answer{status: ev.Status, class: ev.Class, headers: ev.Headers, body: ev.Body, again: ev.Again})
 	case CallFailed:
 		return m.answered(ev.ID, answer{class: ev.Class, message: ev.Message})
 	case CallHeld:

@@ -76,6 +76,7 @@ type (
 		Class   string
 		Headers map[string]string
 		Body    any
+		Again   bool // see Call
 	}
 	// CallFailed says that no answer came: class timeout or unreachable.
 	CallFailed struct {
@@ -92,6 +93,7 @@ type (
 		ID    ID
 		Until time.Duration // since the start of the run
 		Why   string
+		Again bool // see Call
 	}
 	// TimerFired says that the time of a timer has come.
 	TimerFired struct {
@@ -151,6 +153,7 @@ type (
 		Args    map[string]any
 		Context *Context // of a handler; nil otherwise
 		Key     string
+		Again   bool // it was asked for before, by a process that died perhaps, so that a refusal says nothing of what it did
 		Closing bool // it belongs to an undo, to what a run does at its end, or to the finally of a step
 	}
 	// CancelCall says that nobody waits for an answer any more. One that comes all

@@ -329,7 +329,7 @@ func Answered(c machine.Call, at time.Duration, a builtins.Answer, err error) (e
 	silent := a.Lost || a.Class == value.Timeout
 	switch {
 	case err != nil:
-		return failed(c.ID, at, a, err), true
+		return failed(c, at, a, err), true
 	case silent && c.Call.Policy.Timeout != nil:
 		return nil, false
 	case a.Lost:
@@ -341,18 +341,19 @@ func Answered(c machine.Call, at time.Duration, a builtins.Answer, err error) (e
 		}
 		return machine.CallFailed{At: at, ID: c.ID, Class: a.Class, Message: message}, true
 	}
-	return machine.CallReturned{At: at, ID: c.ID, Status: a.Status, Class: a.Class, Headers: a.Headers, Body: a.Body}, true
+	return machine.CallReturned{At: at, ID: c.ID, Status: a.Status, Class: a.Class, Headers: a.Headers, Body: a.Body, Again: c.Again}, true
 }
 
 // failed is the event for an error of a service's function.
-func failed(id machine.ID, at time.Duration, a builtins.Answer, err error) machine.Event {
+func failed(c machine.Call, at time.Duration, a builtins.Answer, err error) machine.Event {
+	id := c.ID
 	var named *builtins.Error
 	var held *builtins.Held
 	switch {
 	case errors.As(err, &held):
-		return machine.CallHeld{At: at, ID: id, Until: at + held.For, Why: held.Why}
+		return machine.CallHeld{At: at, ID: id, Until: at + held.For, Why: held.Why, Again: c.Again}
 	case errors.As(err, &named):
-		return machine.CallReturned{At: at, ID: id, Class: named.Class, Headers: a.Headers, Body: map[string]any{"error": named.Message}}
+		return machine.CallReturned{At: at, ID: id, Class: named.Class, Headers: a.Headers, Body: map[string]any{"error": named.Message}, Again: c.Again}
 	case errors.Is(err, context.DeadlineExceeded):
 		return machine.CallFailed{At: at, ID: id, Class: value.Timeout, Message: err.Error()}
 	}
