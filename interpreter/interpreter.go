@@ -29,6 +29,7 @@ type Options struct {
 
 	// Of runs that outlive a process, see package durable. They begin at Start, which must be set.
 	Past     []machine.Event                                                  // what has happened already, behind Started; the run goes on from there
+	Again    bool                                                             // others have carried out the run before, and may have made the calls that are outstanding
 	Replayed func(n int)                                                      // called before Past[n] is applied, and with its length behind the last; nil: nobody asks
 	Append   func(ev machine.Event, message int64, end *machine.Result) error // writes what has happened before anything is done about it, and what the run came to (nil: it goes on); an error ends Run; nil: nobody remembers
 	Idle     func(wake time.Duration) bool                                    // asked when no call is under way, and the next timer fires at wake (0: there is none); true ends Run with ErrIdle; nil: go on
@@ -160,6 +161,10 @@ func (d *driver) past(m *machine.Machine) (last time.Duration, err error) {
 		d.began = d.began.Add(-max(last, d.began.Sub(d.opts.Start)))
 	}
 	for _, c := range m.Pending() {
+		if call, ok := c.(machine.Call); ok {
+			call.Again = d.opts.Again
+			c = call
+		}
 		d.carryOut(c)
 	}
 	return last, nil

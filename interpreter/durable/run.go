@@ -110,7 +110,7 @@ func (w *Worker) run(ctx context.Context, c journal.Claim, a *active) error {
 	go s.listen(ctx, a, outside)
 	live := known == 0
 	opts := interpreter.Options{Registry: w.breakers, Seed: c.Run.Seed, Start: c.Run.Start, RunID: c.Run.ID,
-		Past: h.Events, Append: s.append, Idle: s.idle, Outside: outside,
+		Past: h.Events, Again: c.Fence > 1, Append: s.append, Idle: s.idle, Outside: outside,
 		Replayed: func(n int) { live = n >= known },
 		Trace: func(e machine.Entry) {
 			s.shown.entry(e)

@@ -157,7 +157,7 @@ type Append struct {
 // long.
 type Claim struct {
 	Run    Run
-	Fence  int64
+	Fence  int64     // the number of this claim, from 1; 0: nobody has it
 	Events int       // how many there are
 	Wake   time.Time // when it wanted to go on, if it slept until a time; else zero
 }

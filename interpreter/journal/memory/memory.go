@@ -91,10 +91,14 @@ func (s *Store) Create(_ context.Context, d journal.Definition, r journal.Run, s
 	if r.Tags == nil {
 		r.Tags = map[string]string{}
 	}
-	o := &run{number: len(s.order), rec: journal.Record{Run: r, Worker: worker}, fence: 1, steps: map[string]journal.Step{}, attempts: map[attempt]journal.Attempt{}}
+	claim := journal.Claim{Run: r}
+	if worker != "" {
+		claim.Fence = 1
+	}
+	o := &run{number: len(s.order), rec: journal.Record{Run: r, Worker: worker}, fence: claim.Fence, steps: map[string]journal.Step{}, attempts: map[attempt]journal.Attempt{}}
 	o.show(status)
 	s.runs[r.ID], s.order = o, append(s.order, o)
-	return journal.Claim{Run: r, Fence: 1}, nil
+	return claim, nil
 }
 
 func (o *run) show(s journal.Status) {

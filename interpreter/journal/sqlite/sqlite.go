@@ -425,7 +425,10 @@ func (s *Store) Definition(ctx context.Context, hash string) (d journal.Definiti
 
 // Create begins a run.
 func (s *Store) Create(ctx context.Context, d journal.Definition, r journal.Run, status journal.Status, worker string) (claim journal.Claim, err error) {
-	claim = journal.Claim{Run: r, Fence: 1}
+	claim = journal.Claim{Run: r}
+	if worker != "" {
+		claim.Fence = 1
+	}
 	err = s.update(func(c *conn) error {
 		existing := ""
 		look := func(st *sqlite3.Stmt) error { existing = st.ColumnText(0); return nil }
@@ -461,9 +464,9 @@ func (s *Store) Create(ctx context.Context, d journal.Definition, r journal.Run,
 			tags = map[string]string{}
 		}
 		if err := c.exec(`INSERT INTO run (id, key, workflow, version, definition, correlation, seed, start, tags, started_by, why, state, wake, code, message, worker, fence)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', ?, 1)`,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', ?, ?)`,
 			r.ID, orNull(r.Key), r.Workflow, r.Version, r.Definition, r.Correlation, int64(r.Seed), r.Start, toJSON(tags), r.By, r.Why,
-			string(status.State), wake, orNull(worker)); err != nil {
+			string(status.State), wake, orNull(worker), claim.Fence); err != nil {
 			return err
 		}
 		number := c.c.LastInsertRowID()
