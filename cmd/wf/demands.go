@@ -264,14 +264,10 @@ func (x *compared) explored() string {
 	switch {
 	case f == nil:
 		return ""
-	case f.All:
-		return "both explored: every run, however many faults at once"
-	case f.Faults < 0:
+	case !f.All && f.Faults < 0:
 		return fmt.Sprintf("what must not happen is not compared: %s were not enough to try all runs without a fault", plural64(uint64(f.Choices), "choice"))
-	case f.Faults == 0:
-		return "both explored: every run without a fault"
 	}
-	return fmt.Sprintf("both explored: every run with up to %s at once", plural(f.Faults, "fault"))
+	return "both explored: " + everyRun(f.All, f.Faults)
 }
 
 // kept says what is wrong in both versions.

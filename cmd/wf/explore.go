@@ -338,18 +338,23 @@ func (x *explored) extent() string {
 	switch {
 	case r.Stopped:
 		return "stopped; what was tried until then:"
-	case r.All:
-		return "every run, however many faults at once"
 	case r.Complete < 0:
 		return "cut off before all runs without a fault were tried: raise --limit"
-	case r.Complete == 0:
+	case r.Cut && r.Complete > 0:
+		return everyRun(r.All, r.Complete) + ", and some with more"
+	}
+	return everyRun(r.All, r.Complete)
+}
+
+// everyRun says with how many faults at once all runs were tried.
+func everyRun(all bool, faults int) string {
+	switch {
+	case all:
+		return "every run, however many faults at once"
+	case faults == 0:
 		return "every run without a fault"
 	}
-	s := fmt.Sprintf("every run with up to %s at once", plural(r.Complete, "fault"))
-	if r.Cut {
-		s += ", and some with more"
-	}
-	return s
+	return fmt.Sprintf("every run with up to %s at once", plural(faults, "fault"))
 }
 
 func (x *explored) effort() string {
@@ -410,10 +415,6 @@ func ends(list []explore.End) string {
 
 func (x *explored) finding(n int, f *explore.Finding) {
 	w := x.e.stdout
-	how := "without any fault"
-	if f.Faults > 0 {
-		how = "by " + plural(f.Faults, "fault")
-	}
 	fmt.Fprintf(w, "%s %s\n", x.e.paintOut(fmt.Sprintf("%d.", n), "1"), x.e.paintOut(f.Title, "1"))
 	if f.Rule != "" {
 		fmt.Fprintf(w, "   %s\n", f.Rule)
@@ -422,7 +423,7 @@ func (x *explored) finding(n int, f *explore.Finding) {
 	if f.Place != "" {
 		at = ", at " + f.Place
 	}
-	fmt.Fprintf(w, "   %s, %s%s; the input is %s\n", f.Kind, how, at, f.Input.Label)
+	fmt.Fprintf(w, "   %s, %s%s; the input is %s\n", f.Kind, easily(f.Faults), at, f.Input.Label)
 	printStory(x.e, f.Story)
 	if name := x.saved[f]; name != "" {
 		fmt.Fprintf(w, "   saved as %s\n", name)

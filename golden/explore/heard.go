@@ -38,29 +38,32 @@ func (h *Heard) hears(entries []machine.Entry) {
 		operation string
 		args      any
 	}
-	calls := map[string]call{} // by place
-	last := map[string]int{}   // by what was asked where: the entry that answers
-	key := func(e *machine.Entry) string {
-		return fmt.Sprint(e.Place, calls[e.Place].args)
+	type told struct {
+		key string // "": another answer came later
+		heard
 	}
+	calls := map[string]call{} // by place
+	last := map[string]int{}   // by what was asked where: which of all is the answer
+	var all []told
 	for i := range entries {
 		switch e := &entries[i]; e.Kind {
 		case machine.EntryCall:
 			calls[e.Place] = call{e.Operation, e.Args}
 		case machine.EntryAnswer:
-			last[key(e)] = i
+			c := calls[e.Place]
+			asked := fmt.Sprint(e.Place, c.args)
+			if k, ok := last[asked]; ok {
+				all[k].key = ""
+			}
+			last[asked] = len(all)
+			all = append(all, told{c.operation + " " + e.Outcome, heard{c.args, e.Body}})
+		case machine.EntrySignal:
+			all = append(all, told{e.Signal + " " + value.Received, heard{nil, e.Body}})
 		}
 	}
-	for i := range entries {
-		switch e := &entries[i]; e.Kind {
-		case machine.EntryCall:
-			calls[e.Place] = call{e.Operation, e.Args}
-		case machine.EntryAnswer:
-			if last[key(e)] == i {
-				h.hear(calls[e.Place].operation+" "+e.Outcome, heard{calls[e.Place].args, e.Body})
-			}
-		case machine.EntrySignal:
-			h.hear(e.Signal+" "+value.Received, heard{nil, e.Body})
+	for _, a := range all {
+		if a.key != "" {
+			h.hear(a.key, a.heard)
 		}
 	}
 }

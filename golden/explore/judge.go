@@ -180,8 +180,7 @@ func (w *world) digest(of *machine.Hasher) value.Digest {
 	}
 	var set value.Digest
 	add := func(one value.Hash) {
-		d := one.Sum()
-		set[0], set[1] = set[0]+d[0], set[1]+d[1]
+		set.Add(one.Sum())
 	}
 	for i := range w.plans {
 		p := &w.plans[i]

@@ -364,11 +364,15 @@ const maxVariants = 12
 // thing changed.
 func (l looks) variants(t *value.Type, v any) []variant {
 	var out []variant
-	paths := slices.Sorted(maps.Keys(l))
-	slices.SortStableFunc(paths, func(a, b string) int {
-		return strings.Compare(strconv.FormatBool(slices.Contains(l[b], any(first{}))), strconv.FormatBool(slices.Contains(l[a], any(first{}))))
-	})
-	for _, path := range paths {
+	soon, later := []string{}, []string{}
+	for _, path := range slices.Sorted(maps.Keys(l)) {
+		if slices.Contains(l[path], any(first{})) {
+			soon = append(soon, path)
+		} else {
+			later = append(later, path)
+		}
+	}
+	for _, path := range append(soon, later...) {
 		var fields []string
 		if path != "" {
 			fields = strings.Split(path, ".")
@@ -443,33 +447,33 @@ func typeAt(t *value.Type, path string) *value.Type {
 
 // in makes the part of an answer what it depends on; false if it may not be that, or is it.
 func (k *kin) in(t *value.Type, answer any, input map[string]any) (any, bool) {
-	v := answer
+	from := answer
 	if k.input {
-		v = input
+		from = input
 	}
-	for _, name := range k.on {
-		record, _ := v.(map[string]any)
-		v = record[name]
-	}
+	v := holder(from, k.on)[k.on[len(k.on)-1]]
 	if n, ok := v.(int); ok {
 		v = n + k.plus
 	}
 	out := fresh(answer)
-	record, ok := out.(map[string]any)
-	for i, name := range k.path {
-		if !ok || v == nil {
-			return answer, false
-		}
-		if i == len(k.path)-1 {
-			record[name] = v
-			break
-		}
-		record, ok = record[name].(map[string]any)
+	record := holder(out, k.path)
+	if record == nil || v == nil {
+		return answer, false
 	}
+	record[k.path[len(k.path)-1]] = v
 	if _, violations := t.Conform(out, nil); len(violations) > 0 || vary.Same(out, answer) {
 		return answer, false
 	}
 	return out, true
+}
+
+// holder is the record that a path of fields ends in; nil if there is none.
+func holder(v any, path []string) map[string]any {
+	record, _ := v.(map[string]any)
+	for _, name := range path[:len(path)-1] {
+		record, _ = record[name].(map[string]any)
+	}
+	return record
 }
 
 // instead lists values that differ from v in a part.

@@ -370,17 +370,7 @@ func (m *menu) rebase(j int) {
 // without is a record that lacks a field.
 func without(v any, path []string) any {
 	out := fresh(v)
-	record, ok := out.(map[string]any)
-	for i, name := range path {
-		switch {
-		case !ok:
-			return out
-		case i == len(path)-1:
-			delete(record, name)
-		default:
-			record, ok = record[name].(map[string]any)
-		}
-	}
+	delete(holder(out, path), path[len(path)-1])
 	return out
 }
 

@@ -180,10 +180,11 @@ func (s *search) usual(r *root) {
 		}
 		end := w.end()
 		end.Wrong = false // it may be the one that comes furthest
-		if got := rank(end); got > 1 {
-			return score{got, -len(seen)}, calls
+		got := score{rank(end), len(w.past)}
+		if got.rank > 1 {
+			got.events = -len(seen)
 		}
-		return score{rank(end), len(w.past)}, calls
+		return got, calls
 	}
 	best, calls := try()
 	for again := true; again && best.rank > 0; {

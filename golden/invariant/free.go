@@ -96,8 +96,7 @@ func (f *Free) Digest() value.Digest {
 		var h value.Hash
 		h.Text(key)
 		h.Text(r.args)
-		d := h.Sum()
-		sum[0], sum[1] = sum[0]+d[0], sum[1]+d[1]
+		sum.Add(h.Sum())
 	}
 	var h value.Hash
 	h.Digest(sum)

@@ -71,7 +71,7 @@ func (t *trial) explored(v *Verdict, loaded []*lang.Program, mutant version) (*R
 	for _, w := range t.twins(loaded) {
 		var found *Remedy
 		offers := 0
-		opts := explore.Options{Inputs: w.inputs, Examples: true, Heard: t.ran.Heard(), Faults: -1, Limit: t.plays(), Workers: 1, Cancel: true, Signals: true, Stop: t.stopped}
+		opts := explore.Options{Inputs: w.inputs, Examples: true, Heard: t.heard, Faults: -1, Limit: t.plays(), Workers: 1, Cancel: true, Signals: true, Stop: t.stopped}
 		at := t.watch(w.old, v, &opts)
 		diff, err := explore.Apart(w.old, w.new, opts, func(p *explore.Pair) bool {
 			if alike.Unlike == "" {

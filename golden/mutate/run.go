@@ -204,6 +204,7 @@ type trial struct {
 
 	rehearsals map[string]*lazy // by workflow
 	ran        explore.Tests    // their runs
+	heard      *explore.Heard   // what services answer in them
 }
 
 // tests are a test file that runs a workflow of the definition.
@@ -283,6 +284,7 @@ func (t *trial) prepare(names []string) error {
 	if len(t.suites) == 0 {
 		return ErrNoTests
 	}
+	t.heard = t.ran.Heard()
 	t.rehearsals = map[string]*lazy{}
 	for _, g := range t.graphs {
 		t.rehearsals[g.FullName()] = &lazy{}
