@@ -161,7 +161,7 @@ func (p *Pair) Scenario(expect string) (*propose.Scenario, error) {
 		return propose.Refused(r), nil
 	}
 	r.Thought.Named = p.Input.Text
-	r.Input, r.Thought.Unheard, r.Events = p.old.input, p.told.unheard, p.told.of.past[1:]
+	r.Input, r.Thought.Unheard, r.Events = p.old.input, p.told.unheard, p.told.of.heard()
 	r.CorrelationID = sim.CorrelationID(r.Input)
 	if end := p.ending(); end != expect {
 		r.Thought.Expect = []string{end, expect}

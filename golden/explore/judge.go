@@ -257,7 +257,7 @@ func (w *world) digest(of *machine.Hasher) value.Digest {
 	h.Bool(w.crashed)
 	h.Digest(w.free.Digest())
 	h.Bool(w.wrong)
-	h.Bool(len(w.past) == 1)
+	h.Bool(w.events == 1)
 	h.Int(min(w.undoFault, 2))
 	return h.Sum()
 }

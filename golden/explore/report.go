@@ -86,13 +86,13 @@ func (s *search) count(rep *Report) {
 		counts[from] = nil
 		for len(stack) > 0 {
 			f, sum := &stack[len(stack)-1], sums[len(sums)-1]
-			n := &s.nodes[f.id]
-			if f.next == len(n.edges) {
+			edges := s.from(f.id)
+			if f.next == len(edges) {
 				counts[f.state] = sum
 				stack, sums = stack[:len(stack)-1], sums[:len(sums)-1]
 				continue
 			}
-			e := &s.edges[n.edges[f.next]]
+			e := &edges[f.next]
 			to := state{e.to, f.left}
 			if most >= 0 && e.fault {
 				to.left--
@@ -163,9 +163,9 @@ func (s *search) table(rep *Report) {
 	at := map[label]int{}
 	for _, r := range s.roots {
 		for id := r.node; id >= 0; {
-			n := &s.nodes[id]
-			for _, i := range n.edges {
-				e := &s.edges[i]
+			edges := s.from(id)
+			for i := range edges {
+				e := &edges[i]
 				if !e.fault {
 					continue
 				}
@@ -185,10 +185,10 @@ func (s *search) table(rep *Report) {
 					row.Stays = insert(row.Stays, end)
 				}
 			}
-			if len(n.edges) == 0 || s.edges[n.edges[0]].fault {
+			if len(edges) == 0 || edges[0].fault {
 				break
 			}
-			id = s.edges[n.edges[0]].to
+			id = edges[0].to
 		}
 	}
 	slices.SortStableFunc(rep.Table, func(a, b Row) int { // what is done to the run comes last
@@ -213,13 +213,13 @@ func insert(list []End, e End) []End {
 // where it can, -1 is none. went says that it could; ok that the end is known.
 func (s *search) plain(id, stays int32) (end End, went, ok bool) {
 	for steps := 0; id >= 0 && steps < 1_000_000; steps++ {
-		n := &s.nodes[id]
-		if len(n.edges) == 0 {
+		edges := s.from(id)
+		if len(edges) == 0 {
 			return End{}, went, false
 		}
-		id = s.edges[n.edges[0]].to
-		for _, i := range n.edges {
-			if e := &s.edges[i]; e.again && e.label == stays {
+		id = edges[0].to
+		for i := range edges {
+			if e := &edges[i]; e.again && e.label == stays {
 				id, went = e.to, true
 				break
 			}

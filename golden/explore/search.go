@@ -30,8 +30,9 @@ type search struct {
 
 	roots    []*root
 	nodes    []node
+	paths    []uint16 // of nodes
 	known    map[value.Digest]int32
-	edges    []edge
+	edges    []edge // those from a node stand together
 	labels   []label
 	labelAt  map[label]int32
 	also     map[int32][]string // by label: outcomes that go the same way
@@ -40,6 +41,7 @@ type search struct {
 	findings map[string]*found
 	order    []string // of findings
 	tried    int
+	skipped  bool // there is more that can happen: another fault
 }
 
 // root is where runs begin: an input.
@@ -67,10 +69,13 @@ func newRoot(g *graph.Graph, in Input, given any) (*root, value.Violations) {
 type node struct {
 	parent int32 // by which it was found; -1: its root
 	root   int32
-	path   []uint16 // from the parent
-	faults int32    // the fewest on a way to it
-	done   bool     // what can happen in it was tried
-	edges  []int32
+	path   int // from the parent: steps of search.paths from here on
+	first  int // of its edges
+	edges  int32
+	steps  uint16
+	faults int16 // the fewest on a way to it
+	depth  int32 // how many nodes are before it
+	done   bool  // what can happen in it was tried
 }
 
 // edge is a choice and where it leads.
@@ -89,16 +94,19 @@ type found struct {
 	Finding
 	root  *root
 	path  []uint16
+	depth int32 // of the node before it
 	times int
 }
 
 // grown is what came of one choice.
 type grown struct {
+	from   int // in the list of what has grown: where the state stands in which the choice was made; -1: it is that of the node
 	path   []uint16
 	option option
 	key    value.Digest
 	end    *End
-	faults int32
+	faults int16
+	tried  bool // what can happen behind it follows in the list
 	breaks []breach
 	err    error
 }
@@ -180,7 +188,7 @@ func (s *search) usual(r *root) {
 		}
 		end := w.end()
 		end.Wrong = false // it may be the one that comes furthest
-		got := score{rank(end), len(w.past)}
+		got := score{rank(end), w.events}
 		if got.rank > 1 {
 			got.events = -len(seen)
 		}
@@ -259,19 +267,23 @@ func (s *search) run() (*Report, error) {
 	var next []int32
 	for faults := 0; ; faults++ {
 		for len(level) > 0 {
+			enough := s.opts.Faults >= 0 && faults >= s.opts.Faults || s.opts.Faults < 0 && faults >= 2 && s.tried >= limit
 			n := min(len(level), batch)
 			now := slices.DeleteFunc(slices.Clone(level[:n]), func(id int32) bool { return s.nodes[id].done })
-			results := s.expand(now)
+			level = level[n:]
+			trees := make([][]grown, len(now))
+			skipped := make([]bool, len(now))
+			each(s.opts.Workers, len(now), func(i int) { trees[i], skipped[i] = s.grow(now[i], int16(faults), enough) })
+			s.skipped = s.skipped || slices.Contains(skipped, true)
 			for i, id := range now {
-				s.nodes[id].done = true
-				for _, g := range results[i] {
-					if g.err != nil {
-						return nil, g.err
-					}
-					to, isNew := s.merge(id, &g)
-					if !isNew {
-						continue
-					}
+				if s.nodes[id].done { // reached from another one
+					continue
+				}
+				found, err := s.plant(id, trees[i])
+				if err != nil {
+					return nil, err
+				}
+				for _, to := range found {
 					if int(s.nodes[to].faults) > faults {
 						next = append(next, to)
 					} else {
@@ -279,7 +291,6 @@ func (s *search) run() (*Report, error) {
 					}
 				}
 			}
-			level = level[n:]
 			if s.opts.Progress != nil {
 				s.opts.Progress(Progress{Faults: faults, States: len(s.nodes), Waiting: len(level) + len(next), Tried: s.tried})
 			}
@@ -293,11 +304,7 @@ func (s *search) run() (*Report, error) {
 			}
 		}
 		rep.Complete = faults
-		if len(next) == 0 {
-			rep.All = true
-			return s.report(rep), nil
-		}
-		if s.opts.Faults >= 0 && faults >= s.opts.Faults || s.opts.Faults < 0 && faults >= 2 && s.tried >= limit {
+		if rep.All = len(next) == 0 && !s.skipped; rep.All || s.skipped {
 			return s.report(rep), nil
 		}
 		level, next = next, nil
@@ -305,19 +312,44 @@ func (s *search) run() (*Report, error) {
 }
 
 // batch is how many states are taken at once, the same however many workers there are.
-const batch = 512
+const batch = 64
+
+// grove is how many states behind one another are tried at once: only the first of them has
+// to be come by from the beginning of the run.
+const grove = 64
 
 // hard is how many times the limit a search may take for what it was asked for.
 const hard = 5
 
-// expand tries all that can happen in some states.
-func (s *search) expand(ids []int32) [][]grown {
-	out := make([][]grown, len(ids))
-	each(s.opts.Workers, len(ids), func(i int) { out[i] = s.grow(ids[i]) })
-	for _, g := range out {
-		s.tried += len(g)
+// plant adds what has grown from a node to what is known. It lists the states that are new,
+// and in which something is left to try.
+func (s *search) plant(id int32, tree []grown) (found []int32, err error) {
+	ids := make([]int32, len(tree)) // of the states that choices led to; -1: what follows is known already
+	for i := range tree {
+		g := &tree[i]
+		if g.err != nil {
+			return nil, g.err
+		}
+		from := id
+		if g.from >= 0 {
+			if from = ids[g.from]; from < 0 {
+				ids[i] = -1
+				continue
+			}
+		}
+		s.nodes[from].done = true
+		s.tried++
+		to, isNew := s.merge(from, g)
+		switch {
+		case !isNew:
+			ids[i] = -1
+			continue
+		case !g.tried:
+			found = append(found, to)
+		}
+		ids[i] = to
 	}
-	return out
+	return found, nil
 }
 
 // each does something for every number below n, so many of them at once.
@@ -339,57 +371,80 @@ func (s *search) pathTo(id int32) (*root, []uint16) {
 	n := 0
 	at := id
 	for ; s.nodes[at].parent >= 0; at = s.nodes[at].parent {
-		n += len(s.nodes[at].path)
+		n += int(s.nodes[at].steps)
 	}
 	r := s.roots[s.nodes[at].root]
 	path := make([]uint16, n, n+4)
 	for at = id; s.nodes[at].parent >= 0; at = s.nodes[at].parent {
 		p := s.nodes[at].path
-		n -= len(p)
-		copy(path[n:], p)
+		n -= int(s.nodes[at].steps)
+		copy(path[n:], s.paths[p:p+int(s.nodes[at].steps)])
 	}
 	return r, path
 }
 
-// grow tries all that can happen in a state.
-func (s *search) grow(id int32) []grown {
+// grow tries all that can happen in a state, and in those that this leads to without a
+// further fault. If there are enough faults, no other is begun; skipped says that one could.
+func (s *search) grow(id int32, faults int16, enough bool) (out []grown, skipped bool) {
 	r, prefix := s.pathTo(id)
 	w := s.replay(r, prefix)
 	all := w.options(nil)
 	if w.err != nil || w.m.Done() || len(all) == 0 { // of a root: nothing is open in it
-		return []grown{s.result(w)}
+		g := s.result(w)
+		g.from = -1
+		return []grown{g}, false
 	}
 	var begun []breach // before anything was open
 	if s.nodes[id].parent < 0 {
 		begun = w.breaks
 	}
-	var out []grown
-	for i := range all {
-		inner := []uint16{uint16(i)}
-		for inner != nil {
-			if w == nil {
-				w = s.replay(r, prefix)
-				all = w.options(all[:0])
-			}
-			w.mark(append(slices.Clone(prefix), inner...), len(prefix)+1)
+	type state struct {
+		w  *world
+		at int
+	}
+	seen := map[value.Digest]bool{}
+	for queue := []state{{w, -1}}; len(queue) > 0; queue = queue[1:] {
+		w, at := queue[0].w, queue[0].at
+		if at >= 0 {
+			out[at].tried = true
+			all = w.options(all[:0])
+		}
+		for i := range all {
 			o := all[i]
-			w.take(&o)
-			w.follow()
-			g := s.result(w)
-			g.option = o
-			for n, c := range w.made {
-				if n+1 == len(inner) {
-					inner = append(inner, uint16(c.chosen))
-				}
+			if enough && o.fault {
+				skipped = true
+				continue
 			}
-			g.path = inner
-			g.breaks, begun = append(begun, g.breaks...), nil
-			out = append(out, g)
-			inner = following(inner, w.made)
-			w = nil
+			for inner := []uint16{uint16(i)}; inner != nil; {
+				w := w.clone()
+				w.mark(inner, 1)
+				w.take(&o)
+				w.follow()
+				g := s.result(w)
+				g.from, g.option = at, o
+				for n, c := range w.made {
+					if n+1 == len(inner) {
+						inner = append(inner, uint16(c.chosen))
+					}
+				}
+				g.path = inner
+				g.breaks, begun = append(begun, g.breaks...), nil
+				if g.end == nil && g.err == nil && g.faults == faults && len(seen) < grove && !seen[g.key] && !s.sooner(&g) {
+					seen[g.key] = true
+					queue = append(queue, state{w, len(out)})
+				}
+				out = append(out, g)
+				inner = following(inner, w.made)
+			}
 		}
 	}
-	return out
+	return out, skipped
+}
+
+// sooner reports whether a state was come by before, with as few faults.
+func (s *search) sooner(g *grown) bool {
+	at, ok := s.known[g.key]
+	return ok && s.nodes[at].faults <= g.faults && !s.opts.noMerging
 }
 
 // following is the next way through the choices behind the first one; nil if there is none.
@@ -448,7 +503,7 @@ func (w *world) finish() (calls []*graph.Call) {
 
 // result is the state that a world is in.
 func (s *search) result(w *world) grown {
-	g := grown{faults: int32(w.faults), err: w.err}
+	g := grown{faults: int16(w.faults), err: w.err}
 	if w.err != nil {
 		return g
 	}
@@ -492,19 +547,38 @@ func (s *search) merge(from int32, g *grown) (to int32, isNew bool) {
 		case !ok || s.opts.noMerging:
 			at, isNew = int32(len(s.nodes)), true
 			s.known[g.key] = at
-			s.nodes = append(s.nodes, node{parent: from, root: s.nodes[from].root, path: g.path, faults: g.faults})
+			s.nodes = append(s.nodes, node{parent: from, root: s.nodes[from].root, faults: g.faults, depth: s.nodes[from].depth + 1})
+			s.cameBy(at, g.path)
 		case s.nodes[at].faults > g.faults: // a shorter way to one that waits for its turn
 			n := &s.nodes[at]
-			n.parent, n.root, n.path, n.faults, isNew = from, s.nodes[from].root, g.path, g.faults, true
+			n.parent, n.root, n.faults, n.depth, isNew = from, s.nodes[from].root, g.faults, s.nodes[from].depth+1, true
+			s.cameBy(at, g.path)
 		}
 		e.to = at
 	}
-	s.nodes[from].edges = append(s.nodes[from].edges, int32(len(s.edges)))
+	n := &s.nodes[from]
+	if n.edges == 0 {
+		n.first = len(s.edges)
+	}
+	n.edges++
 	s.edges = append(s.edges, e)
 	for _, b := range g.breaks {
 		s.breach(from, g, b)
 	}
 	return e.to, isNew
+}
+
+// cameBy notes how a state is reached from its parent.
+func (s *search) cameBy(id int32, path []uint16) {
+	n := &s.nodes[id]
+	n.path, n.steps = len(s.paths), uint16(len(path))
+	s.paths = append(s.paths, path...)
+}
+
+// from lists the edges of a node.
+func (s *search) from(id int32) []edge {
+	n := &s.nodes[id]
+	return s.edges[n.first : n.first+int(n.edges)]
 }
 
 func (s *search) label(o *option) int32 {
@@ -521,14 +595,19 @@ func (s *search) label(o *option) int32 {
 	return at
 }
 
-// breach notes a finding, the first of its cause: states come in the order of their faults.
+// breach notes a finding: of those of one cause that with the fewest faults, and of these
+// the one that comes soonest in its run.
 func (s *search) breach(from int32, g *grown, b breach) {
 	f := s.findings[b.cause]
 	if f == nil {
-		r, path := s.pathTo(from)
-		f = &found{Finding: Finding{Kind: b.kind, Title: b.title, Rule: b.rule, Place: b.place, Faults: int(g.faults), Cancelled: b.cancelled}, root: r, path: append(path, g.path...)}
+		f = &found{}
 		s.findings[b.cause] = f
 		s.order = append(s.order, b.cause)
+	}
+	if depth := s.nodes[from].depth; f.times == 0 || int(g.faults) < f.Faults || int(g.faults) == f.Faults && depth < f.depth {
+		r, path := s.pathTo(from)
+		f.Finding = Finding{Kind: b.kind, Title: b.title, Rule: b.rule, Place: b.place, Faults: int(g.faults), Cancelled: b.cancelled}
+		f.root, f.path, f.depth = r, append(path, g.path...), depth
 	}
 	f.times++
 }

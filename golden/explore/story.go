@@ -50,7 +50,7 @@ func (w *world) scenario(f *Finding) *propose.Run {
 			usual = append(usual, propose.Usual{Sig: c.Sig, Answer: *a.answer(nil, w.root)})
 		}
 	})
-	return &propose.Run{Graph: w.s.graph, Input: w.root.input, ID: runID, Seed: 1, Start: golden.Start, Events: w.past[1:],
+	return &propose.Run{Graph: w.s.graph, Input: w.root.input, ID: runID, Seed: 1, Start: golden.Start, Events: w.heard(),
 		Thought: &propose.Thought{Name: f.Title, Expect: []string{expect}, Unheard: w.story.unheard, Usual: usual}}
 }
 
@@ -85,7 +85,7 @@ func (a *alternative) answer(args map[string]any, to *root) *propose.Answer {
 func (s *story) tookEffect(w *world, c *machine.Call, a *alternative, before int) {
 	good := *a
 	good.kind, good.label = answers, ""
-	s.unheard = append(s.unheard, propose.Unheard{Behind: len(w.past) - 1 - before, Call: c.ID, Answer: good.answer(c.Args, w.root)})
+	s.unheard = append(s.unheard, propose.Unheard{Behind: w.events - 1 - before, Call: c.ID, Answer: good.answer(c.Args, w.root)})
 	if a.label != labelLost {
 		s.note(w.now, c.Call.Sig.Name()+" at "+c.Place+" took effect all the same")
 	}

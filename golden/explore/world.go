@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -75,7 +76,8 @@ type world struct {
 	breaks []breach // what must not happen, since the mark
 	wrong  bool     // something of that has happened
 
-	past      []machine.Event // what the run was told, for a crash
+	past      *happened // the last thing that the run was told
+	events    int       // how many there were
 	cancelled bool
 	crashed   bool
 	sent      []string            // signals that were sent out of turn
@@ -92,6 +94,12 @@ type world struct {
 	seen      []int              // violations, by monitor
 	story     *story             // nil: nobody listens
 	cover     machine.Cover      // listens, too; nil: nobody
+}
+
+// happened is something that a run was told, behind all that it was told before.
+type happened struct {
+	before *happened
+	event  machine.Event
 }
 
 // open is a choice that was made for the time being.
@@ -136,11 +144,46 @@ func (w *world) begin(trace func(machine.Entry)) {
 }
 
 func (w *world) config(trace func(machine.Entry)) machine.Config {
-	return machine.Config{Ended: func(st machine.StepResult) {
-		if !w.reading {
-			w.monitors.StepEnded(st)
+	return machine.Config{Ended: w.stepEnded, RunID: runID, CorrelationID: sim.CorrelationID(w.root.input), Seed: 1, Start: golden.Start, Trace: trace, Cover: w.cover}
+}
+
+func (w *world) stepEnded(st machine.StepResult) {
+	if !w.reading {
+		w.monitors.StepEnded(st)
+	}
+}
+
+// clone is a copy of a world to which nobody listens. It goes on by itself; but the two must
+// not be used at the same time.
+func (w *world) clone() *world {
+	c := *w
+	c.m = w.m.Clone(c.stepEnded)
+	c.free, c.monitors, c.seen = w.free.Clone(), w.monitors.Clone(), slices.Clone(w.seen)
+	c.plans, c.made, c.breaks = slices.Clone(w.plans), nil, nil
+	c.sent, c.missed, c.refused, c.done = slices.Clone(w.sent), slices.Clone(w.missed), slices.Clone(w.refused), maps.Clone(w.done)
+	c.requests = make(map[string]*request, len(w.requests))
+	for place, r := range w.requests {
+		r := *r
+		c.requests[place] = &r
+	}
+	if w.items != nil {
+		c.items = make(map[string]*items, len(w.items))
+		for name, of := range w.items {
+			c.items[name] = &items{slices.Clone(of.places), of.last}
 		}
-	}, RunID: runID, CorrelationID: sim.CorrelationID(w.root.input), Seed: 1, Start: golden.Start, Trace: trace, Cover: w.cover}
+	}
+	c.story, c.cover = nil, nil
+	return &c
+}
+
+// heard lists what the run was told since it was started.
+func (w *world) heard() []machine.Event {
+	out := make([]machine.Event, w.events-1)
+	at := w.past
+	for i := len(out) - 1; i >= 0; i-- {
+		out[i], at = at.event, at.before
+	}
+	return out
 }
 
 const runID = "run_1"
@@ -151,7 +194,8 @@ const maxEvents = 10_000
 // tell hands an event to the machine and carries out what comes of it.
 func (w *world) tell(ev machine.Event) {
 	w.now = machine.At(ev)
-	if w.past = append(w.past, ev); len(w.past) > maxEvents {
+	w.past = &happened{w.past, ev}
+	if w.events++; w.events > maxEvents {
 		w.err = fmt.Errorf("a single run has more than %d events, which is too long to be explored: begin with a smaller input", maxEvents)
 		return
 	}
@@ -160,7 +204,8 @@ func (w *world) tell(ev machine.Event) {
 	commands, err := w.m.Apply(ev)
 	var refused *machine.SignalError
 	if errors.As(err, &refused) { // the run is as it was
-		w.past = w.past[:len(w.past)-1]
+		w.past = w.past.before
+		w.events--
 		if w.story != nil {
 			w.story.refused(w, refused)
 		}
@@ -380,7 +425,7 @@ func (w *world) options(out []option) []option {
 	if w.s.opts.Signals && w.s.signals {
 		out = w.outOfTurn(out)
 	}
-	if w.s.opts.Cancel && !w.cancelled && len(w.past) > 0 {
+	if w.s.opts.Cancel && !w.cancelled && w.events > 0 {
 		out = append(out, option{plan: -1, deed: cancels, label: "cancelled", fault: true})
 	}
 	if w.s.opts.Crash && !w.crashed && slices.ContainsFunc(w.plans, func(p planned) bool { return p.call != nil }) {
@@ -504,7 +549,7 @@ func (w *world) outOfTurn(out []option) []option {
 		if call == nil {
 			continue
 		}
-		early := len(w.past) == 1
+		early := w.events == 1
 		late := slices.ContainsFunc(w.missed, func(c chance) bool { return c.signal == sg })
 		if !early && !late || slices.ContainsFunc(w.plans, func(p planned) bool { return p.signal != nil && p.signal.signal == sg }) {
 			continue
@@ -575,18 +620,16 @@ func (w *world) cancel() {
 }
 
 // crash lets another machine take over from what was written down: calls that are under
-// way are made again.
+// way are made again. It is in the state of the one before, or exploring makes no sense: so
+// that is looked at in every run without other faults, and in some of the rest. Else the one
+// before goes on in its place.
 func (w *world) crash() {
-	w.crashed, w.reading = true, true
-	defer func() { w.reading = false }()
-	m := machine.New(w.s.graph, w.root.input, w.config(w.retold()))
-	if err := interpreter.Replay(m, w.past[1:], nil); err != nil {
-		w.err = err
-		return
-	}
-	if m.Now() != w.m.Now() || w.s.digest(w) != w.s.digest(w.with(m)) {
-		w.err = fmt.Errorf("a run that is read again is in another state than before")
-		return
+	w.crashed = true
+	m := w.m
+	if w.faults <= 1 || w.story != nil || w.events%reread == 0 {
+		if m = w.readAgain(); w.err != nil {
+			return
+		}
 	}
 	w.m = m
 	under := w.plans
@@ -616,8 +659,27 @@ func (w *world) crash() {
 		}
 	}
 	if w.story != nil {
-		w.story.unheard = append(w.story.unheard, propose.Unheard{Behind: len(w.past) - 1})
+		w.story.unheard = append(w.story.unheard, propose.Unheard{Behind: w.events - 1})
 	}
+}
+
+// reread is of how many crashes in runs with other faults one is carried out by reading what
+// was written down.
+const reread = 8
+
+// readAgain makes a machine of what was written down.
+func (w *world) readAgain() *machine.Machine {
+	w.reading = true
+	defer func() { w.reading = false }()
+	m := machine.New(w.s.graph, w.root.input, w.config(w.retold()))
+	if err := interpreter.Replay(m, w.heard(), nil); err != nil {
+		w.err = err
+		return nil
+	}
+	if m.Now() != w.m.Now() || w.s.digest(w) != w.s.digest(w.with(m)) {
+		w.err = fmt.Errorf("a run that is read again is in another state than before")
+	}
+	return m
 }
 
 // with is the world with another machine.

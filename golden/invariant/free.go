@@ -2,6 +2,7 @@ package invariant
 
 import (
 	"fmt"
+	"maps"
 
 	"wf/interpreter/machine"
 	"wf/lang/value"
@@ -79,6 +80,9 @@ func (f *Free) Called(c machine.Call) (out []Broken) {
 	}
 	return out
 }
+
+// Clone is a copy that goes on by itself.
+func (f *Free) Clone() Free { return Free{f.over, maps.Clone(f.keys)} }
 
 // RequestOf is what a request is known by: what different operations do with one key are
 // different requests.

@@ -1,6 +1,8 @@
 package invariant
 
 import (
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -108,6 +110,46 @@ func (m *Monitor) Begin(r Run) {
 		m.rules[i] = ruleState{dirty: true}
 		m.bound(i)
 	}
+}
+
+// Clone is a copy that goes on by itself: what is told to one changes nothing of the other.
+// They share scratch memory, so they must not be used at the same time.
+func (m *Monitor) Clone() *Monitor {
+	c := *m
+	c.env, c.hashes, c.rules, c.ops = maps.Clone(m.env), slices.Clone(m.hashes), slices.Clone(m.rules), slices.Clone(m.ops)
+	c.errors, c.violations = maps.Clone(m.errors), slices.Clone(m.violations)
+	for i := range c.ops {
+		o, op := &m.set.ops[i], &c.ops[i]
+		op.effects, op.open = slices.Clip(op.effects), slices.Clone(op.open)
+		if !o.listed {
+			continue
+		}
+		op.list, op.did = slices.Clone(op.list), slices.Clone(op.did)
+		for k := range op.open { // what is answered yet is written into its record
+			of := &op.open[k]
+			was, is := of.record, maps.Clone(of.record)
+			of.record = is
+			for _, list := range [][]any{op.list, op.did} {
+				for j := len(list) - 1; j >= 0; j-- {
+					if sameRecord(list[j], was) {
+						list[j] = is
+					}
+				}
+			}
+		}
+		if o.calls >= 0 && len(op.list) > 0 {
+			c.env[m.set.slots[o.calls].name] = slices.Clip(op.list)
+		}
+		if o.effects >= 0 && len(op.did) > 0 {
+			c.env[m.set.slots[o.effects].name] = slices.Clip(op.did)
+		}
+	}
+	return &c
+}
+
+// sameRecord reports whether an element of a list of calls is a record itself, not only like it.
+func sameRecord(element any, record map[string]any) bool {
+	return reflect.ValueOf(element).Pointer() == reflect.ValueOf(record).Pointer()
 }
 
 // bound evaluates the bound of a rule.

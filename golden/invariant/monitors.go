@@ -17,6 +17,15 @@ func Watch(sets []*Set) Monitors {
 	return out
 }
 
+// Clone is a copy of the monitors, see [Monitor.Clone].
+func (all Monitors) Clone() Monitors {
+	out := make(Monitors, len(all))
+	for i, m := range all {
+		out[i] = m.Clone()
+	}
+	return out
+}
+
 // Begin forgets the run before and begins another one.
 func (all Monitors) Begin(r Run) {
 	for _, m := range all {

@@ -328,6 +328,35 @@ func composite(t *value.Type) bool { return t.Kind == value.Record || t.Kind == 
 
 // Same reports whether two values are the same in JSON.
 func Same(a, b any) bool {
+	switch a := a.(type) {
+	case nil, string, bool, int:
+		switch b.(type) {
+		case nil, string, bool, int, map[string]any, []any:
+			return a == b
+		}
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for k, v := range a {
+			if w, ok := b[k]; !ok || !Same(v, w) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if !Same(a[i], b[i]) {
+				return false
+			}
+		}
+		return true
+	}
 	x, err1 := value.EncodeJSON(a, "")
 	y, err2 := value.EncodeJSON(b, "")
 	return err1 == nil && err2 == nil && string(x) == string(y)

@@ -93,10 +93,10 @@ var left = map[string]map[string]string{
 		"step": digested, "recall": recalled, "order": digested, "in": digested, "stands": settled,
 	},
 	"recall": {
-		"place": digested, "asked": digested, "attempt": digested, "first": digested, "known": digested, "blamed": digested, "undone": digested,
+		"number": derived, "place": digested, "asked": digested, "attempt": digested, "first": digested, "known": digested, "blamed": digested, "undone": digested,
 		"status": digested, "class": digested, "headers": digested, "body": digested,
 	},
-	"recalls": {"full": digested, "latest": digested},
+	"recalls": {"full": digested, "latest": digested, "count": derived},
 
 	"undoing":        {"effects": digested, "next": digested, "then": digested, "m": digested},
 	"running":        {"m": whatNow, "x": whatNow, "st": derived},

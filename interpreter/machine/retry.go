@@ -18,6 +18,7 @@ which one could not be sent sends that one.
 
 // recall is what a run remembers of a call.
 type recall struct {
+	number  int32 // of the call in the run, from 0
 	place   string
 	asked   any   // arguments, or what stands for them
 	attempt int32 // the latest; 0: it was never made
@@ -36,6 +37,7 @@ type recall struct {
 type recalls struct {
 	full   [][]recall
 	latest []recall
+	count  int32
 }
 
 // add makes room for one; n is how many a small run needs.
@@ -47,7 +49,10 @@ func (rs *recalls) add(n int) *recall {
 		rs.latest = make([]recall, 0, min(n, recallsAtOnce))
 	}
 	rs.latest = rs.latest[:len(rs.latest)+1]
-	return &rs.latest[len(rs.latest)-1]
+	r := &rs.latest[len(rs.latest)-1]
+	r.number = rs.count
+	rs.count++
+	return r
 }
 
 // recallsAtOnce is for how many calls room is made at once.
