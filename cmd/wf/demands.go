@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"path"
 	"path/filepath"
 	"slices"
@@ -188,9 +187,7 @@ func (c *diffCmd) load(e *env, file string, opts *explore.Options) (*side, error
 	if c.Input != "" && len(opts.Inputs) > 0 {
 		input = "" // standard input is read once
 	}
-	quiet := *e
-	quiet.stderr = io.Discard // what is left out is told here
-	if _, err = beginnings(&quiet, file, g, input, &one); err != nil {
+	if _, err = beginnings(e, file, g, input, true, &one); err != nil {
 		return nil, err
 	}
 	out.test = out.testsOf(e)

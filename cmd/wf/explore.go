@@ -87,7 +87,7 @@ func (c *exploreCmd) Run(e *env) error {
 	for _, of := range todo {
 		opts := opts
 		show := &explored{e: e, g: of.graph, file: of.file, short: len(todo) > 1, saved: map[*explore.Finding]string{}}
-		if show.tests, err = beginnings(e, of.file, of.graph, c.Input, &opts); err != nil {
+		if show.tests, err = beginnings(e, of.file, of.graph, c.Input, false, &opts); err != nil {
 			return err
 		}
 		opts.Progress = func(at explore.Progress) {
@@ -182,8 +182,8 @@ func (c *exploreCmd) workflows(e *env) ([]defined, error) {
 
 // beginnings adds to the options where runs of a workflow begin, with the input that is given or
 // those of the tests beside it, and the invariants of these. It returns the test files that the
-// invariants are from.
-func beginnings(e *env, file string, g *graph.Graph, input string, opts *explore.Options) (tests []string, err error) {
+// invariants are from. Tests of the definition that have errors are one, unless that is tolerated.
+func beginnings(e *env, file string, g *graph.Graph, input string, tolerant bool, opts *explore.Options) (tests []string, err error) {
 	opts.Examples = input == ""
 	if input != "" {
 		src, err := (&runCmd{Input: input}).read(e)
@@ -205,8 +205,11 @@ func beginnings(e *env, file string, g *graph.Graph, input string, opts *explore
 			continue
 		}
 		p, problems := lang.Load(hostFS{}, name, lang.Options{Catalog: services(1)})
-		if problems.HasErrors() && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(file), path.Ext(file))) {
-			fmt.Fprintf(e.stderr, "%s has errors, so its inputs and invariants are left out: wf check %s\n", name, name)
+		if problems.HasErrors() && !tolerant && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(file), path.Ext(file))) {
+			if err := e.tell(problems, p.Sources); err != nil {
+				return nil, err
+			}
+			return nil, &exit{status: exitWrong, message: name + ", by which " + g.FullName() + " is judged, has " + counts(problems)}
 		}
 		if problems.HasErrors() || p.Suite == nil {
 			continue
