@@ -292,10 +292,13 @@ func fitting(t *value.Type, v any) any {
 	return record
 }
 
+// asked is how many times the limit may be taken for a number of faults that was asked for.
+const asked = 5
+
 // levels compares runs level by level: first those in which all goes well, then those in
 // which one thing does not, and so on.
 func (d *differ) levels() {
-	most, limit := d.most(), d.opts.Limit*hard
+	most, limit := d.most(), d.opts.Limit*asked
 	if d.opts.Faults < 0 {
 		limit = d.opts.Limit
 	}

@@ -267,7 +267,7 @@ func (s *search) run() (*Report, error) {
 	var next []int32
 	for faults := 0; ; faults++ {
 		for len(level) > 0 {
-			enough := s.opts.Faults >= 0 && faults >= s.opts.Faults || s.opts.Faults < 0 && faults >= 2 && s.tried >= limit
+			enough := s.opts.Faults >= 0 && faults >= s.opts.Faults || s.opts.Faults < 0 && faults >= 2 && s.tried+len(level)+len(next) >= limit
 			n := min(len(level), batch)
 			now := slices.DeleteFunc(slices.Clone(level[:n]), func(id int32) bool { return s.nodes[id].done })
 			level = level[n:]
@@ -319,7 +319,7 @@ const batch = 64
 const grove = 64
 
 // hard is how many times the limit a search may take for what it was asked for.
-const hard = 5
+const hard = 15
 
 // plant adds what has grown from a node to what is known. It lists the states that are new,
 // and in which something is left to try.
