@@ -82,8 +82,8 @@ func (cl *cloner) machine(m *Machine) *Machine {
 	c.of, c.waiter, c.awaited, c.then = cl.machine(m.of), cl.exec(m.waiter), cl.call(m.awaited), cl.continuation(m.then)
 	if m.pivots != nil {
 		c.pivots = make(map[string][]*effect, len(m.pivots))
-		for step, list := range m.pivots {
-			c.pivots[step] = cl.list(list)
+		for _, step := range slices.Sorted(maps.Keys(m.pivots)) {
+			c.pivots[step] = cl.list(m.pivots[step])
 		}
 	}
 	return c
@@ -99,8 +99,12 @@ func (cl *cloner) common() {
 	c.recalls = s.recalls.clone()
 	if s.before != nil {
 		c.before = make(map[string]*recall, len(s.before))
-		for place, r := range s.before {
-			c.before[place] = cl.recall(r)
+		for _, list := range s.recalls.lists() {
+			for i := range list {
+				if r := &list[i]; s.before[r.place] == r {
+					c.before[r.place] = cl.recall(r)
+				}
+			}
 		}
 	}
 	for _, g := range s.gates {
@@ -309,18 +313,15 @@ func (cl *cloner) waiter(w *waiter) *waiter {
 
 // clone puts all that is remembered into one list.
 func (rs *recalls) clone() recalls {
-	n := len(rs.latest)
-	for _, list := range rs.full {
-		n += len(list)
+	c := recalls{count: rs.count}
+	if rs.count > 0 {
+		all := make([]recall, 0, rs.count)
+		for _, list := range rs.lists() {
+			all = append(all, list...)
+		}
+		c.full = [][]recall{all}
 	}
-	if n == 0 {
-		return recalls{}
-	}
-	all := make([]recall, 0, n)
-	for _, list := range rs.full {
-		all = append(all, list...)
-	}
-	return recalls{full: [][]recall{append(all, rs.latest...)}, count: rs.count}
+	return c
 }
 
 func (cl *cloner) recall(r *recall) *recall {

@@ -188,13 +188,9 @@ func (h *digester) remembered(s *shared) {
 		return
 	}
 	h.open()
-	for i := range len(s.recalls.full) + 1 {
-		list := s.recalls.latest
-		if i < len(s.recalls.full) {
-			list = s.recalls.full[i]
-		}
-		for j := range list {
-			if r := &list[j]; s.before[r.place] == r {
+	for _, list := range s.recalls.lists() {
+		for i := range list {
+			if r := &list[i]; s.before[r.place] == r {
 				h.begin()
 				h.recall(r)
 				h.end()

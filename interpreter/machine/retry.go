@@ -55,6 +55,9 @@ func (rs *recalls) add(n int) *recall {
 	return r
 }
 
+// lists are all of them.
+func (rs *recalls) lists() [][]recall { return slices.Concat(rs.full, [][]recall{rs.latest}) }
+
 // recallsAtOnce is for how many calls room is made at once.
 const recallsAtOnce = 64
 
@@ -283,7 +286,7 @@ func (m *Machine) remember() {
 	if m.before == nil {
 		m.before = map[string]*recall{}
 	}
-	for _, list := range append(m.recalls.full, m.recalls.latest) {
+	for _, list := range m.recalls.lists() {
 		for i := range list {
 			if r := &list[i]; r.attempt > 0 {
 				m.before[r.place] = r
