@@ -17,12 +17,12 @@ import (
 	"wf/mocks"
 )
 
-// side is one of two versions that are compared, with the test file of its invariants.
+// side is one of two versions that are compared, with the test files of its invariants.
 type side struct {
 	file    string // as the loader names it
 	program *lang.Program
 	graph   *graph.Graph
-	test    string // "": there is none
+	tests   []string // in the order of their names
 }
 
 // demanded is a rule of an invariant, by which a version may be judged.
@@ -33,22 +33,22 @@ func (d demanded) String() string { return fmt.Sprintf("%q: %s", d.name, d.rule)
 // demands are the invariants of the tests of both versions, and what is said of them: which
 // are new or gone, and which say nothing of one of the versions.
 func demands(old, fresh *side) (list []explore.Demand, declared, unjudged []string) {
-	if fresh.test == "" && old.test != "" { // those that there are hold for both
-		all := old.rules(old.test, old, nil)
-		both := old.rules(old.test, fresh, all.kept)
+	if len(fresh.tests) == 0 && len(old.tests) > 0 { // those that there are hold for both
+		all := old.rules(old, nil)
+		both := old.rules(fresh, all.kept)
 		for _, d := range all.kept {
 			if !slices.Contains(both.kept, d) {
 				unjudged = append(unjudged, "says nothing of the new version: "+d.String())
 			}
 		}
-		return []explore.Demand{{Old: old.rules(old.test, old, both.kept).set, New: both.set}}, nil, unjudged
+		return []explore.Demand{{Old: old.rules(old, both.kept).sets, New: both.sets}}, nil, unjudged
 	}
-	now, was := fresh.rules(fresh.test, fresh, nil), old.rules(old.test, old, nil)
+	now, was := fresh.rules(fresh, nil), old.rules(old, nil)
 	renamed := explore.Renamed(old.graph, fresh.graph)
 	is := func(d demanded) demanded { return demanded{d.name, renamed.Rule(d.rule)} }
 	before := func(d demanded) func(demanded) bool { return func(o demanded) bool { return o == d || is(o) == d } }
 
-	common := fresh.rules(fresh.test, old, now.kept)
+	common := fresh.rules(old, now.kept)
 	var own []demanded // that the old version knows by other names of steps
 	for _, d := range now.all {
 		switch i := slices.IndexFunc(was.kept, before(d)); {
@@ -64,7 +64,7 @@ func demands(old, fresh *side) (list []explore.Demand, declared, unjudged []stri
 			declared = append(declared, "demanded now: "+d.String())
 		}
 	}
-	list = append(list, explore.Demand{Old: common.set, New: now.set})
+	list = append(list, explore.Demand{Old: common.sets, New: now.sets})
 	if len(own) > 0 {
 		mine, rest := []demanded{}, []demanded{} // none is not all
 		for _, d := range now.kept {
@@ -74,8 +74,8 @@ func demands(old, fresh *side) (list []explore.Demand, declared, unjudged []stri
 				rest = append(rest, d)
 			}
 		}
-		list[0].New = fresh.rules(fresh.test, fresh, rest).set
-		list = append(list, explore.Demand{Old: old.rules(old.test, old, own).set, New: fresh.rules(fresh.test, fresh, mine).set})
+		list[0].New = fresh.rules(fresh, rest).sets
+		list = append(list, explore.Demand{Old: old.rules(old, own).sets, New: fresh.rules(fresh, mine).sets})
 	}
 	var gone []demanded
 	for _, d := range was.kept {
@@ -85,25 +85,30 @@ func demands(old, fresh *side) (list []explore.Demand, declared, unjudged []stri
 		}
 	}
 	if len(gone) > 0 {
-		list = append(list, explore.Demand{Old: old.rules(old.test, old, gone).set, New: old.rules(old.test, fresh, gone).set, Gone: true})
+		list = append(list, explore.Demand{Old: old.rules(old, gone).sets, New: old.rules(fresh, gone).sets, Gone: true})
 	}
 	return list, declared, unjudged
 }
 
-// ruleset is the rules of a test file by which a version can be judged.
+// ruleset is the rules of test files by which a version can be judged.
 type ruleset struct {
-	set  *invariant.Set // nil: there is none
-	kept []demanded     // in the set
-	all  []demanded     // of the test file
+	sets []*invariant.Set // of each file that has some
+	kept []demanded       // in these
+	all  []demanded       // of the test files
 }
 
-// rules are those of a test file of this version by which a version can be judged; only:
+// rules are those of the test files of this version by which a version can be judged; only:
 // the ones that are looked for, nil means all of this version. The other version is put in the place of the
 // one that the tests import: what is not wrong then can be judged.
-func (s *side) rules(test string, of *side, only []demanded) (out ruleset) {
-	if test == "" {
-		return out
+func (s *side) rules(of *side, only []demanded) (out ruleset) {
+	for _, test := range s.tests {
+		s.rulesIn(test, of, only, &out)
 	}
+	return out
+}
+
+// rulesIn adds the rules of one test file.
+func (s *side) rulesIn(test string, of *side, only []demanded, out *ruleset) {
 	opts := lang.Options{Catalog: services(1), StubHandlers: true, Uncalled: true}
 	if of != s {
 		tree := of.program.Tree
@@ -111,11 +116,11 @@ func (s *side) rules(test string, of *side, only []demanded) (out ruleset) {
 	}
 	p, problems := lang.Load(hostFS{}, test, opts)
 	if p.Suite == nil {
-		return out
+		return
 	}
 	names, err := mocks.Names(p.Suite)
 	if err != nil {
-		return out
+		return
 	}
 	all := of == s && only == nil
 	var list []*suite.Invariant
@@ -139,8 +144,9 @@ func (s *side) rules(test string, of *side, only []demanded) (out ruleset) {
 			list = append(list, &one)
 		}
 	}
-	out.set = invariant.New(list, of.graph, names)
-	return out
+	if len(list) > 0 {
+		out.sets = append(out.sets, invariant.New(list, of.graph, names))
+	}
 }
 
 // is reports whether a workflow that a test file knows is the one of this side.
@@ -148,13 +154,13 @@ func (s *side) is(g *graph.Graph) bool {
 	return g.FullName() == s.graph.FullName() && g.Span.File == s.graph.Span.File
 }
 
-// testsOf finds the test file beside a definition that says what must be true of its runs,
-// though it may have errors; "" if there is none.
-func (s *side) testsOf(e *env) string {
+// testsOf finds the test files beside a definition that say what must be true of its runs,
+// though they may have errors.
+func (s *side) testsOf(e *env) (tests []string) {
 	dir := path.Dir(path.Clean(s.file))
 	files, err := golden.TestFiles(hostFS{}, dir)
 	if err != nil {
-		return ""
+		return nil
 	}
 	for _, name := range files {
 		if path.Dir(name) != dir {
@@ -165,10 +171,10 @@ func (s *side) testsOf(e *env) string {
 			fmt.Fprintf(e.stderr, "%s has errors, so its inputs are left out, and invariants that are wrong: wf check %s\n", name, name)
 		}
 		if p.Suite != nil && slices.ContainsFunc(p.Suite.Invariants, func(inv *suite.Invariant) bool { return s.is(inv.Graph) }) {
-			return name
+			tests = append(tests, name)
 		}
 	}
-	return ""
+	return tests
 }
 
 // load reads one version, and adds the inputs of its tests.
@@ -190,7 +196,7 @@ func (c *diffCmd) load(e *env, file string, opts *explore.Options) (*side, error
 	if _, err = beginnings(e, file, g, input, true, &one); err != nil {
 		return nil, err
 	}
-	out.test = out.testsOf(e)
+	out.tests = out.testsOf(e)
 	opts.Heard.Add(one.Heard)
 	if input == c.Input {
 		opts.Inputs, opts.Examples = append(opts.Inputs, one.Inputs...), one.Examples

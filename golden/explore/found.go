@@ -11,10 +11,10 @@ import (
 // not happen in it.
 const DefaultChoices = 50_000
 
-// Demand is invariants by which [Compare] judges both versions. Each is nil if none of
-// them can be judged of that version.
+// Demand is invariants by which [Compare] judges both versions, in sets of each file that has
+// some. None means that none of them can be judged of that version.
 type Demand struct {
-	Old, New *invariant.Set
+	Old, New []*invariant.Set
 	Gone     bool // the tests of the new version no longer say so
 }
 
@@ -104,14 +104,11 @@ func (d *differ) most() int {
 }
 
 // seek explores one version. If it takes no input, nothing is found.
-func (d *differ) seek(v *version, rules *invariant.Set, of func(*entry) *root) *seen {
+func (d *differ) seek(v *version, rules []*invariant.Set, of func(*entry) *root) *seen {
 	opts := d.opts
 	opts.Inputs, opts.Examples, opts.given, opts.apart = nil, false, true, true
 	opts.Faults, opts.Limit = d.most(), max(1, d.opts.Choices/hard)
-	opts.Attempts, opts.Items, opts.Crash, opts.Invariants = usualAttempts, usualItems, true, nil
-	if rules != nil {
-		opts.Invariants = []*invariant.Set{rules}
-	}
+	opts.Attempts, opts.Items, opts.Crash, opts.Invariants = usualAttempts, usualItems, true, rules
 	if opts.Progress != nil {
 		opts.Progress = func(at Progress) {
 			if at.Version = "old"; v == d.new {
