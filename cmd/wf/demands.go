@@ -149,11 +149,6 @@ func (s *side) rulesIn(test string, of *side, only []demanded, out *ruleset) {
 	}
 }
 
-// is reports whether a workflow that a test file knows is the one of this side.
-func (s *side) is(g *graph.Graph) bool {
-	return g.FullName() == s.graph.FullName() && g.Span.File == s.graph.Span.File
-}
-
 // testsOf finds the test files beside a definition that say what must be true of its runs,
 // though they may have errors.
 func (s *side) testsOf(e *env) (tests []string) {
@@ -170,7 +165,7 @@ func (s *side) testsOf(e *env) (tests []string) {
 		if problems.HasErrors() && p.Suite != nil && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(s.file), path.Ext(s.file))) {
 			fmt.Fprintf(e.stderr, "%s has errors, so its inputs are left out, and invariants that are wrong: wf check %s\n", name, name)
 		}
-		if p.Suite != nil && slices.ContainsFunc(p.Suite.Invariants, func(inv *suite.Invariant) bool { return s.is(inv.Graph) }) {
+		if p.Suite != nil && slices.ContainsFunc(p.Suite.Invariants, func(inv *suite.Invariant) bool { return s.graph.Same(inv.Graph) }) {
 			tests = append(tests, name)
 		}
 	}

@@ -22,15 +22,14 @@ import (
 // workflow, judges whether it brought an invariant.
 func (o *Options) Beside(p *lang.Program, g *graph.Graph, services func() builtins.Services) (about, judges bool, err error) {
 	s := p.Suite
-	same := func(w *graph.Graph) bool { return w.FullName() == g.FullName() && w.Span.File == g.Span.File }
 	var mine []*suite.Invariant
 	for _, inv := range s.Invariants {
-		about = about || same(inv.Graph)
-		if same(inv.Graph) && !slices.Contains(o.known, inv.Span) {
+		about = about || g.Same(inv.Graph)
+		if g.Same(inv.Graph) && !slices.Contains(o.known, inv.Span) {
 			mine, o.known = append(mine, inv), append(o.known, inv.Span)
 		}
 	}
-	if !about && !slices.ContainsFunc(golden.Workflows(s), same) {
+	if !about && !slices.ContainsFunc(golden.Workflows(s), g.Same) {
 		return false, false, nil
 	}
 	names, err := mocks.Names(s)
@@ -114,7 +113,7 @@ func (t *Tests) best() []ran {
 func (t *Tests) Inputs(g *graph.Graph) []Input {
 	var out []Input
 	for _, r := range t.best() {
-		if r.graph.FullName() == g.FullName() && r.graph.Span.File == g.Span.File && !slices.ContainsFunc(out, func(k Input) bool { return vary.Same(k.Value, r.input.Value) }) {
+		if g.Same(r.graph) && !slices.ContainsFunc(out, func(k Input) bool { return vary.Same(k.Value, r.input.Value) }) {
 			out = append(out, r.input)
 		}
 	}

@@ -38,12 +38,11 @@ func (t *trial) twins(loaded []*lang.Program) []*twin {
 	for i, s := range t.suites {
 		news := golden.Workflows(loaded[i].Suite)
 		for _, g := range golden.Workflows(s.program.Suite) {
-			same := func(o *graph.Graph) bool { return o.FullName() == g.FullName() && o.Span.File == g.Span.File }
-			j := slices.IndexFunc(news, same)
+			j := slices.IndexFunc(news, g.Same)
 			if j < 0 || !t.concerns(g) || slices.Equal(hashes(news[j:j+1]), hashes([]*graph.Graph{g})) {
 				continue
 			}
-			k := slices.IndexFunc(out, func(w *twin) bool { return same(w.old) })
+			k := slices.IndexFunc(out, func(w *twin) bool { return g.Same(w.old) })
 			if k < 0 {
 				k = len(out)
 				out = append(out, &twin{old: g, new: news[j], suite: s})

@@ -56,7 +56,7 @@ func demanded(p *lang.Program, g *graph.Graph) *invariant.Set {
 		return nil
 	}
 	for _, inv := range p.Suite.Invariants {
-		if w := inv.Graph; w.FullName() == g.FullName() && w.Span.File == g.Span.File {
+		if w := inv.Graph; g.Same(w) {
 			return invariant.New(p.Suite.Invariants, w, names)
 		}
 	}

@@ -327,6 +327,12 @@ func (g *Graph) FullName() string {
 	return g.Namespace + "." + g.Name
 }
 
+// Same reports whether another graph is of the same workflow, perhaps of another version: it
+// has its name, and is of the same file.
+func (g *Graph) Same(o *Graph) bool {
+	return g.FullName() == o.FullName() && g.Span.File == o.Span.File
+}
+
 // EachStmt visits all statements of a graph but those before its steps: of steps in source
 // order, then what the run does at its end.
 func (g *Graph) EachStmt(visit func(Stmt)) {
