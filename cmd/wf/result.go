@@ -50,6 +50,7 @@ type runObject struct {
 	Version       int             `json:"version"`
 	Workflow      string          `json:"workflow"`
 	Ending        string          `json:"ending"`
+	Reason        string          `json:"reason,omitempty"` // of one that is degraded because undos failed
 	RunID         string          `json:"run_id"`
 	CorrelationID string          `json:"correlation_id"`
 	Seed          uint64          `json:"seed"`
@@ -94,7 +95,7 @@ func errorOf(err *machine.RunError, sources diag.Sources) *errorObject {
 
 // resultObject is a result without its secrets.
 func resultObject(g *graph.Graph, r *machine.Result, output any, sources diag.Sources) runObject {
-	out := runObject{Version: resultVersion, Workflow: g.FullName(), RunID: r.RunID, CorrelationID: r.CorrelationID, Ending: string(r.Ending), Output: output,
+	out := runObject{Version: resultVersion, Workflow: g.FullName(), RunID: r.RunID, CorrelationID: r.CorrelationID, Ending: string(r.Ending), Reason: r.Reason, Output: output,
 		Error: errorOf(r.Error, sources), Steps: stepObjects(r.Steps, sources), Closing: stepObjects(r.Closing, sources), TotalMS: ms(r.Summary.Total), SavedMS: ms(r.Summary.Saved), Services: []serviceObject{}}
 	for _, s := range r.Summary.Services {
 		out.Services = append(out.Services, serviceObject{s.Service, s.Calls, ms(s.Time), ms(s.Held), s.Refused, string(s.Breaker)})
@@ -153,7 +154,11 @@ func summary(e *env, g *graph.Graph, r *machine.Result) {
 		width = max(width, columnsOf(s.name)+2*s.depth)
 	}
 	width = min(width, 48)
-	fmt.Fprintf(e.stderr, "\n%s %s\n", g.FullName(), e.paint(string(r.Ending), endingColor(r.Ending)))
+	fmt.Fprintf(e.stderr, "\n%s %s", g.FullName(), e.paint(string(r.Ending), endingColor(r.Ending)))
+	if r.Reason != "" {
+		fmt.Fprint(e.stderr, ": "+r.Reason)
+	}
+	fmt.Fprintln(e.stderr)
 	for i, s := range rows {
 		if i == maxRows {
 			fmt.Fprintf(e.stderr, "  … %d more steps\n", len(rows)-maxRows)

@@ -113,7 +113,7 @@ var left = map[string]map[string]string{
 	"StepResult":  {"Def": derived, "Name": derived, "Ending": digested, "Reason": told, "Attempts": told, "Started": told, "Ended": told, "Result": told, "Error": digested, "Clause": told, "Steps": digested},
 	"ledger":      {"list": told, "at": told},
 	"ServiceTime": {"Service": told, "Calls": told, "Time": told, "Held": told, "Refused": told, "Breaker": told},
-	"Result":      {"Ending": derived, "RunID": same, "CorrelationID": same, "Output": derived, "Error": derived, "Steps": derived, "Closing": derived, "Summary": told},
+	"Result":      {"Ending": derived, "Reason": told, "RunID": same, "CorrelationID": same, "Output": derived, "Error": derived, "Steps": derived, "Closing": derived, "Summary": told},
 	"Summary":     {"Total": told, "Services": told, "Saved": told},
 }
 

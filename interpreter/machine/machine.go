@@ -424,7 +424,9 @@ func (m *Machine) finish() {
 	r := &Result{Ending: m.ending(), RunID: m.cfg.RunID, CorrelationID: m.cfg.CorrelationID, Error: m.err, Closing: m.closing}
 	switch {
 	case r.Ending == Completed || r.Ending == Degraded:
-		r.Output = m.outcome
+		if r.Output = m.outcome; len(m.left) > 0 { // of what was in vain
+			r.Ending, r.Reason = Degraded, m.leftOver()
+		}
 	case len(m.left) > 0 && r.Ending == Cancelled:
 		r.Ending, r.Error = Failed, &RunError{Code: CodeUndo, Message: "the run was cancelled, and " + m.leftOver()}
 	case len(m.left) > 0 && r.Error != nil:

@@ -65,6 +65,7 @@ func (e *RunError) what() string {
 // Result is what came of a run.
 type Result struct {
 	Ending        Ending
+	Reason        string // why it is degraded, if no step says so: undos of what was in vain have failed
 	RunID         string
 	CorrelationID string
 	Output        any       // nil unless the run completed or degraded

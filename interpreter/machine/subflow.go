@@ -173,7 +173,9 @@ func (m *Machine) resultNode() StepResult {
 		r.Ending, r.Result, r.Error = m.result.Ending, m.result.Output, m.result.Error
 	}
 	if r.Ending == Degraded {
-		r.Reason = m.degradedBecause()
+		if r.Reason = m.result.Reason; r.Reason == "" {
+			r.Reason = m.degradedBecause()
+		}
 	}
 	return r
 }

@@ -166,7 +166,7 @@ func (m *Machine) traceRunEnded(r *Result) {
 	if !m.traced() {
 		return
 	}
-	e := Entry{Kind: EntryRunEnded, Ending: r.Ending, Took: r.Summary.Total, Body: r.Output, Error: r.Error}
+	e := Entry{Kind: EntryRunEnded, Ending: r.Ending, Took: r.Summary.Total, Body: r.Output, Error: r.Error, Note: r.Reason}
 	if m.g.Output != nil {
 		e.Body = m.g.Output.Type().Redact(r.Output)
 	}
