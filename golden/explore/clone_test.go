@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"pgregory.net/rapid"
 
@@ -301,12 +300,7 @@ func TestClonesOfAllKinds(t *testing.T) {
 	t.Run("gallery", func(t *testing.T) { ofShipped(t, d) })
 	for _, k := range kindsOfRuns {
 		t.Run(k.name, func(t *testing.T) {
-			p, problems := lang.Load(fstest.MapFS{"x.wf": {Data: []byte(k.src)}, "x_test.wf": {Data: []byte("import \"x.wf\"\ninvariant \"of w\" for w {\n  " + k.rules + "\n}\n")}}, "x_test.wf", lang.Options{StubHandlers: true})
-			if problems.HasErrors() {
-				t.Fatal(problems)
-			}
-			g := p.Suite.Invariants[0].Graph
-			rules := invariant.New(p.Suite.Invariants, g, nil)
+			g, rules := ruled(t, k.src, k.rules)
 			o := Options{Inputs: []Input{{Value: map[string]any{}}}, Invariants: []*invariant.Set{rules}, Cancel: true, Crash: true, Signals: true, Attempts: usualAttempts, Items: usualItems}
 			s := newSearch(g, o)
 			if err := s.begin(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"wf/golden/invariant"
 	"wf/interpreter/machine"
 	"wf/lang"
 	"wf/lang/graph"
@@ -140,6 +141,44 @@ func TestWorkers(t *testing.T) {
 			t.Errorf("%d workers:\n%s\none:\n%s", workers, text, first)
 		}
 	}
+}
+
+// TestSoonest: what happens in several ways is told by the one that has the fewest things
+// before it. Here a deadline passes during
+// one wait of an hour; that three attempts go before it, or another call, is no better.
+func TestSoonest(t *testing.T) {
+	g, rules := ruled(t, `service shop { operation do { 201, 503 }, operation undo { 202 } }
+workflow inner {
+  step x {
+    call shop.do
+    on 503 { retry 3 attempts, backoff 2s }
+    undo { call shop.undo }
+  }
+}
+workflow w {
+  step a { within 35s, call inner }
+  step b after a { call inner }
+}`, "every run ends within 10s")
+	r, err := Run(g, Options{Faults: 1, Cancel: true, Crash: true, Invariants: []*invariant.Set{rules}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Findings) != 1 || len(r.Findings[0].Story) != 19 {
+		for _, f := range r.Findings {
+			t.Errorf("%s is told in %d lines:\n%v", f.Title, len(f.Story), f.Story)
+		}
+	}
+}
+
+// ruled is the workflow w, and what must hold for it.
+func ruled(t *testing.T, src, rules string) (*graph.Graph, *invariant.Set) {
+	t.Helper()
+	p, problems := lang.Load(fstest.MapFS{"x.wf": {Data: []byte(src)}, "x_test.wf": {Data: []byte("import \"x.wf\"\ninvariant \"of w\" for w {\n  " + rules + "\n}\n")}}, "x_test.wf", lang.Options{StubHandlers: true})
+	if problems.HasErrors() {
+		t.Fatal(problems)
+	}
+	g := p.Suite.Invariants[0].Graph
+	return g, invariant.New(p.Suite.Invariants, g, nil)
 }
 
 // TestInputsStayApart: what comes of one input says nothing of another, wherever their runs

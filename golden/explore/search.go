@@ -275,20 +275,15 @@ func (s *search) run() (*Report, error) {
 			skipped := make([]bool, len(now))
 			each(s.opts.Workers, len(now), func(i int) { trees[i], skipped[i] = s.grow(now[i], int16(faults), enough) })
 			s.skipped = s.skipped || slices.Contains(skipped, true)
-			for i, id := range now {
-				if s.nodes[id].done { // reached from another one
-					continue
-				}
-				found, err := s.plant(id, trees[i])
-				if err != nil {
-					return nil, err
-				}
-				for _, to := range found {
-					if int(s.nodes[to].faults) > faults {
-						next = append(next, to)
-					} else {
-						level = append(level, to)
-					}
+			found, err := s.plant(now, trees)
+			if err != nil {
+				return nil, err
+			}
+			for _, to := range found {
+				if int(s.nodes[to].faults) > faults {
+					next = append(next, to)
+				} else {
+					level = append(level, to)
 				}
 			}
 			if s.opts.Progress != nil {
@@ -321,35 +316,61 @@ const grove = 64
 // hard is how many times the limit a search may take for what it was asked for.
 const hard = 15
 
-// plant adds what has grown from a node to what is known. It lists the states that are new,
-// and in which something is left to try.
-func (s *search) plant(id int32, tree []grown) (found []int32, err error) {
-	ids := make([]int32, len(tree)) // of the states that choices led to; -1: what follows is known already
-	for i := range tree {
-		g := &tree[i]
-		if g.err != nil {
-			return nil, g.err
-		}
-		from := id
-		if g.from >= 0 {
-			if from = ids[g.from]; from < 0 {
-				ids[i] = -1
-				continue
+// plant adds what has grown from some nodes to what is known: first what was tried in states
+// that come soonest in their runs, so that few states are before one that is come by in
+// several trees. It lists the states that are new, and in which something is left to try.
+func (s *search) plant(nodes []int32, trees [][]grown) (found []int32, err error) {
+	next := make([]int, len(trees))    // of each tree: how much is planted
+	ids := make([][]int32, len(trees)) // of the states that choices led to; -1: what follows is known already
+	for i := range trees {
+		ids[i] = make([]int32, len(trees[i]))
+	}
+	for {
+		tree, from := -1, int32(-1)
+		for i := range trees {
+			if at := s.nextFrom(nodes[i], trees[i], ids[i], &next[i]); at >= 0 && (from < 0 || s.nodes[at].depth < s.nodes[from].depth) {
+				tree, from = i, at
 			}
 		}
-		s.nodes[from].done = true
-		s.tried++
-		to, isNew := s.merge(from, g)
-		switch {
-		case !isNew:
-			ids[i] = -1
-			continue
-		case !g.tried:
-			found = append(found, to)
+		if from < 0 {
+			return found, nil
 		}
-		ids[i] = to
+		s.nodes[from].done = true
+		first := next[tree]
+		for i := first; i < len(trees[tree]) && trees[tree][i].from == trees[tree][first].from; i++ {
+			g := &trees[tree][i]
+			if g.err != nil {
+				return nil, g.err
+			}
+			s.tried++
+			to, isNew := s.merge(from, g)
+			switch {
+			case !isNew:
+				to = -1
+			case !g.tried:
+				found = append(found, to)
+			}
+			ids[tree][i], next[tree] = to, i+1
+		}
 	}
-	return found, nil
+}
+
+// nextFrom is the state of which a tree says next what can happen in it; -1: there is none.
+// What is known of states already is left out.
+func (s *search) nextFrom(id int32, tree []grown, ids []int32, next *int) int32 {
+	for *next < len(tree) {
+		from, at := tree[*next].from, id
+		if from >= 0 {
+			at = ids[from]
+		}
+		if at >= 0 && !s.nodes[at].done {
+			return at
+		}
+		for ; *next < len(tree) && tree[*next].from == from; *next++ {
+			ids[*next] = -1
+		}
+	}
+	return -1
 }
 
 // each does something for every number below n, so many of them at once.
