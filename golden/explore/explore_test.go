@@ -181,6 +181,30 @@ func ruled(t *testing.T, src, rules string) (*graph.Graph, *invariant.Set) {
 	return g, invariant.New(p.Suite.Invariants, g, nil)
 }
 
+// TestWood: a tree of states ends where it becomes large, however many choices there are in each
+// of them. Here each of many calls may have taken effect before the process dies.
+func TestWood(t *testing.T) {
+	g := parse(t, `service shop { operation do { 201, 503 } }
+workflow w {
+  step a { call shop.do }
+  step b { call shop.do }
+  step c { call shop.do }
+  step d { call shop.do }
+  step e { call shop.do }
+  step f { call shop.do }
+  step g { call shop.do }
+  step h { call shop.do }
+}`)
+	s := newSearch(g, Options{Examples: true, Crash: true, Attempts: usualAttempts, Items: usualItems})
+	if err := s.begin(); err != nil {
+		t.Fatal(err)
+	}
+	s.nodes = []node{{parent: -1}}
+	if tree, _ := s.grow(0, 0, false); len(tree) < wood || len(tree) > wood+1000 {
+		t.Errorf("a tree has %d choices, and it is to end behind %d", len(tree), wood)
+	}
+}
+
 // TestInputsStayApart: what comes of one input says nothing of another, wherever their runs
 // look alike.
 func TestInputsStayApart(t *testing.T) {

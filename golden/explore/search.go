@@ -313,6 +313,9 @@ const batch = 64
 // to be come by from the beginning of the run.
 const grove = 64
 
+// wood is how many choices are made for that at most, but for those in one state.
+const wood = 4096
+
 // hard is how many times the limit a search may take for what it was asked for.
 const hard = 15
 
@@ -424,7 +427,7 @@ func (s *search) grow(id int32, faults int16, enough bool) (out []grown, skipped
 		at int
 	}
 	seen := map[value.Digest]bool{}
-	for queue := []state{{w, -1}}; len(queue) > 0; queue = queue[1:] {
+	for queue := []state{{w, -1}}; len(queue) > 0 && len(out) < wood; queue = queue[1:] {
 		w, at := queue[0].w, queue[0].at
 		if at >= 0 {
 			out[at].tried = true
