@@ -366,7 +366,7 @@ const (
 
 // common says of the fields that refer to something which of them refer to the same in a copy.
 var common = map[string]string{
-	"world.path": anew, "world.made": anew, "world.breaks": anew, "world.story": listener,
+	"world.path": anew, "world.made": anew, "world.fates": anew, "world.breaks": anew, "world.story": listener,
 	"Machine.spare": anew, "Machine.room": anew, "Machine.eval": lent, "shared.out": anew, "shared.agenda": anew, "shared.freed": anew,
 	"exec.spare": anew, "exec.room": anew, "recalls.full": reshaped, "recalls.latest": reshaped, "lane.queue": reshaped, "lane.first": reshaped,
 	"running.st": reshaped, // of what is given up

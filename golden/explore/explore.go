@@ -33,7 +33,7 @@ type Options struct {
 	WithoutKeys bool          // services know no idempotency keys: what is asked for again is done again
 	Cover       machine.Cover // of [Apart]: listens to the runs of the old version, one at a time if Workers is 1; nil: nobody
 	Progress    func(Progress)
-	Stop        func() bool // asked often; true ends the search; nil: never
+	Stop        func() bool // asked often, by all workers; true ends the search; nil: never
 
 	Heard      *Heard           // what calls answer when all is well; nil: examples
 	Invariants []*invariant.Set // of the workflow, of each file that has some

@@ -287,3 +287,43 @@ func TestHeard(t *testing.T) {
 		}
 	}
 }
+
+// TestMany: of what is many at once not all combinations are tried, but each comes first, and
+// each of the calls that are given up did its work or not.
+func TestMany(t *testing.T) {
+	var racers strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&racers, "    step x%d { call mail.send { to: \"x\" }, on BOUNCED { fail B }, return %d }\n", i, i)
+	}
+	for _, c := range []struct {
+		name, src string
+		faults    int
+		most      int // states
+		ends      []string
+	}{
+		{"a race", "workflow w {\n  step a {\n    first\n" + racers.String() + "  }\n  step b { ensure a != 7 else fail SEVEN }\n}", 0, 500, []string{"completed", "failed SEVEN"}},
+		{"steps", "workflow w {\n" + racers.String() + "}", 0, 500, []string{"completed"}},
+		{"a loop", `workflow w {
+  step a for to in 1..40 { call mail.send { to: string(to) }, on BOUNCED { return nil } }
+}`, 1, 3000, []string{"completed", "cancelled", "failed TIMEOUT"}},
+		{"a loop that is given up", `workflow w {
+  within 5ms
+  step a for to in 1..40 { call mail.send { to: string(to) }, on BOUNCED { return nil } }
+}`, 1, 3000, []string{"failed DEADLINE_EXCEEDED"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := Run(parse(t, c.src), Options{Faults: c.faults, Cancel: true, Crash: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Cut || r.States > c.most {
+				t.Errorf("%d states, %d choices", r.States, r.Tried)
+			}
+			for _, end := range c.ends {
+				if !slices.ContainsFunc(r.Ends, func(e EndCount) bool { return e.String() == end }) {
+					t.Errorf("none ends %s, but %v", end, r.Ends)
+				}
+			}
+		})
+	}
+}

@@ -253,6 +253,8 @@ func (w *world) digest(of *machine.Hasher) value.Digest {
 		add(one)
 	}
 	h.Digest(set)
+	at, ok := w.due()
+	h.Bool(ok && at == w.swapped)
 	h.Bool(w.cancelled)
 	h.Bool(w.crashed)
 	h.Digest(w.free.Digest())

@@ -274,6 +274,10 @@ func (s *search) run() (*Report, error) {
 			trees := make([][]grown, len(now))
 			skipped := make([]bool, len(now))
 			each(s.opts.Workers, len(now), func(i int) { trees[i], skipped[i] = s.grow(now[i], int16(faults), enough) })
+			if s.stopped() {
+				rep.Stopped = true
+				return s.report(rep), nil
+			}
 			s.skipped = s.skipped || slices.Contains(skipped, true)
 			found, err := s.plant(now, trees)
 			if err != nil {
@@ -288,10 +292,6 @@ func (s *search) run() (*Report, error) {
 			}
 			if s.opts.Progress != nil {
 				s.opts.Progress(Progress{Faults: faults, States: len(s.nodes), Waiting: len(level) + len(next), Tried: s.tried})
-			}
-			if s.opts.Stop != nil && s.opts.Stop() {
-				rep.Stopped = true
-				return s.report(rep), nil
 			}
 			if s.tried >= limit && (s.opts.Faults < 0 && faults > 2 || s.tried >= limit*hard) {
 				rep.Cut = true
@@ -440,6 +440,9 @@ func (s *search) grow(id int32, faults int16, enough bool) (out []grown, skipped
 				continue
 			}
 			for inner := []uint16{uint16(i)}; inner != nil; {
+				if s.stopped() {
+					return nil, false
+				}
 				w := w.clone()
 				w.mark(inner, 1)
 				w.take(&o)
@@ -464,6 +467,9 @@ func (s *search) grow(id int32, faults int16, enough bool) (out []grown, skipped
 	}
 	return out, skipped
 }
+
+// stopped reports whether somebody wants the search to end.
+func (s *search) stopped() bool { return s.opts.Stop != nil && s.opts.Stop() }
 
 // sooner reports whether a state was come by before, with as few faults.
 func (s *search) sooner(g *grown) bool {

@@ -92,6 +92,8 @@ type world struct {
 	monitors  invariant.Monitors // of the files with invariants
 	reading   bool               // what is read again was judged before
 	seen      []int              // violations, by monitor
+	fates     []fate             // of calls that what happens now gives up
+	swapped   time.Duration      // the moment at which something came before its turn; negative: none
 	story     *story             // nil: nobody listens
 	cover     machine.Cover      // listens, too; nil: nobody
 }
@@ -129,7 +131,7 @@ const (
 )
 
 func (s *search) newWorld(r *root, path []uint16) *world {
-	w := &world{s: s, root: r, path: path, requests: map[string]*request{}}
+	w := &world{s: s, root: r, path: path, requests: map[string]*request{}, swapped: -1}
 	return w
 }
 
@@ -159,7 +161,7 @@ func (w *world) clone() *world {
 	c := *w
 	c.m = w.m.Clone(c.stepEnded)
 	c.free, c.monitors, c.seen = w.free.Clone(), w.monitors.Clone(), slices.Clone(w.seen)
-	c.plans, c.made, c.breaks = slices.Clone(w.plans), nil, nil
+	c.plans, c.made, c.breaks, c.fates = slices.Clone(w.plans), nil, nil, nil
 	c.sent, c.missed, c.refused, c.done = slices.Clone(w.sent), slices.Clone(w.missed), slices.Clone(w.refused), maps.Clone(w.done)
 	c.requests = make(map[string]*request, len(w.requests))
 	for place, r := range w.requests {
@@ -312,13 +314,49 @@ func (w *world) givenUp(id machine.ID) {
 	if p.effect || !w.s.menus.calls[p.call.Call].effects {
 		return
 	}
-	took := w.choose(2) == 0
+	took := w.fate(p.call.Place, true)
 	if took {
 		w.affected(p.call, &w.s.menus.calls[p.call.Call].all[0])
 	}
 	if w.story != nil {
 		w.story.givenUp(w, p.call, took)
 	}
+}
+
+// fate decides what became of a call of which nothing more is heard: whether it took effect.
+// usual is what is tried first. Of the items of a loop that are given up at once some go either
+// way, and the rest as the last of these; so do all calls if there are many.
+func (w *world) fate(place string, usual bool) bool {
+	name, most := "", fates
+	if strings.Contains(place, "[") {
+		name, most = anyItem(place), w.s.opts.Items
+	}
+	open := func(f fate) bool { return f.name == name }
+	n := 0
+	for _, f := range w.fates {
+		if open(f) {
+			n++
+		}
+	}
+	if n < most && len(w.fates) < fates {
+		w.fates = append(w.fates, fate{name, (w.choose(2) == 0) == usual})
+		return w.fates[len(w.fates)-1].took
+	}
+	for i := len(w.fates) - 1; i >= 0; i-- {
+		if open(w.fates[i]) || n == 0 {
+			return w.fates[i].took
+		}
+	}
+	return usual
+}
+
+// fates is of how many calls that are given up at once each may take effect or not.
+const fates = 6
+
+// fate is whether a call took effect that was given up.
+type fate struct {
+	name string // of its place, if it is one of the items of a loop; "": it is none
+	took bool
 }
 
 // affected notes that a call took effect.
@@ -404,19 +442,12 @@ func (w *world) options(out []option) []option {
 	if !ok {
 		return out
 	}
-	var first [8]int
-	now := first[:0]
-	for i := range w.plans {
-		if w.plans[i].at == at {
-			now = append(now, i)
-		}
+	var room [8]int
+	now := w.together(room[:0], at)
+	if w.swapped == at {
+		now = now[:1]
 	}
-	slices.SortFunc(now, func(a, b int) int { return cmp.Compare(w.plans[a].seq, w.plans[b].seq) })
-	for n, i := range now {
-		p := &w.plans[i]
-		if p.call != nil && slices.ContainsFunc(now[:n], func(j int) bool { return w.plans[j].call != nil && w.plans[j].call.Call == p.call.Call }) {
-			continue // items of a loop are alike
-		}
+	for _, i := range now {
 		out = w.ways(out, i)
 	}
 	if w.m.Done() || w.settled() {
@@ -432,6 +463,39 @@ func (w *world) options(out []option) []option {
 		out = append(out, option{plan: -1, deed: crashes, label: "the process dies", fault: true})
 	}
 	return out
+}
+
+// together lists what falls on a moment, in the order in which it was planned; of the items of
+// a loop, which are alike, the first.
+func (w *world) together(now []int, at time.Duration) []int {
+	for i := range w.plans {
+		if w.plans[i].at == at {
+			now = append(now, i)
+		}
+	}
+	slices.SortFunc(now, func(a, b int) int { return cmp.Compare(w.plans[a].seq, w.plans[b].seq) })
+	kinds := now[:0]
+	for _, i := range now {
+		p := &w.plans[i]
+		if p.call == nil || !slices.ContainsFunc(kinds, func(j int) bool { return w.plans[j].call != nil && w.plans[j].call.Call == p.call.Call }) {
+			kinds = append(kinds, i)
+		}
+	}
+	return kinds
+}
+
+// orders is of how many things that fall on one moment every order is tried. Of more, each
+// comes before its turn once.
+const orders = 6
+
+// swaps notes that something comes before its turn, at a moment at which there is so much that
+// nothing else does.
+func (w *world) swaps(plan int) {
+	var room [8]int
+	at := w.plans[plan].at
+	if now := w.together(room[:0], at); len(now) > orders && now[0] != plan {
+		w.swapped = at
+	}
 }
 
 // settled reports whether a call goes on as it did: what may happen meanwhile was tried
@@ -566,6 +630,7 @@ func (w *world) outOfTurn(out []option) []option {
 
 // take makes something happen.
 func (w *world) take(o *option) {
+	w.fates = w.fates[:0]
 	if o.fault {
 		w.faults++
 	}
@@ -584,6 +649,7 @@ func (w *world) take(o *option) {
 		w.signal(w.soon(), o.text, o.alt, nil)
 		return
 	}
+	w.swaps(o.plan)
 	p := w.plans[o.plan]
 	w.plans = slices.Delete(w.plans, o.plan, o.plan+1)
 	if o.alt != nil && o.alt.after > 0 && p.late == nil {
@@ -645,7 +711,7 @@ func (w *world) crash() {
 			case under[i].effect:
 				effect = true
 			case w.s.menus.calls[c.Call].effects:
-				if effect = w.choose(2) == 1; effect {
+				if effect = w.fate(c.Place, false); effect {
 					w.affected(&c, &w.s.menus.calls[c.Call].all[0])
 					if w.story != nil {
 						w.story.tookEffect(w, &c, &w.s.menus.calls[c.Call].all[0], 0)
