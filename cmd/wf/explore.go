@@ -16,6 +16,7 @@ import (
 	"wf/golden"
 	"wf/golden/explore"
 	"wf/golden/propose"
+	"wf/interpreter"
 	"wf/lang"
 	"wf/lang/diag"
 	"wf/lang/graph"
@@ -46,7 +47,7 @@ lost after the call took effect. Runs are cancelled at every moment, the process
 signals come early, late and never, what falls on one moment comes in every order.
 
 It fails if an invariant of the tests is broken, or one that holds for every workflow: no
-expression fails, every run ends, what is undone is undone even under one more fault, no
+expression fails, every run ends, an undo gets over one failed attempt, no
 call is made after the end, no two requests have one key.
 
 Examples:
@@ -86,9 +87,12 @@ func (c *exploreCmd) Run(e *env) error {
 	findings, saved := 0, map[string]bool{}
 	for _, of := range todo {
 		opts := opts
-		show := &explored{e: e, g: of.graph, file: of.file, short: len(todo) > 1, saved: map[*explore.Finding]string{}}
+		show := &explored{e: e, g: of.graph, file: of.file, short: len(todo) > 1, faults: opts.Faults, saved: map[*explore.Finding]string{}}
 		if show.tests, err = beginnings(e, of.file, of.graph, c.Input, false, &opts); err != nil {
 			return err
+		}
+		for _, s := range opts.Invariants {
+			show.invariants += s.Size()
 		}
 		opts.Progress = func(at explore.Progress) {
 			line.show(func() string {
@@ -194,6 +198,9 @@ func beginnings(e *env, file string, g *graph.Graph, input string, tolerant bool
 		if err != nil {
 			return nil, wrong("%s is not usable as input: %v", input, err)
 		}
+		if _, violations := interpreter.Prepare(g, v, "run_1", golden.Start); len(violations) > 0 {
+			return nil, (&runCmd{Input: input}).refuse(e, g, input, violations)
+		}
 		opts.Inputs = []explore.Input{{Value: v, Label: input}}
 	}
 	names, err := golden.TestFiles(hostFS{}, path.Dir(path.Clean(file)))
@@ -264,8 +271,8 @@ func slug(s string) string {
 // exploredSoFar says how far a search is. How much there is left is not known: what waits may
 // lead to more.
 func exploredSoFar(at explore.Progress) string {
-	return fmt.Sprintf("%s at once: %s tried, %s found, of which at least %d %% are done",
-		plural(at.Faults, "fault"), thousands(uint64(at.Tried)), plural(at.States, "state"), 100*(at.States-at.Waiting)/max(at.States, 1))
+	return fmt.Sprintf("%s at once: %s tried, %s found, %d %% done at least",
+		plural(at.Faults, "fault"), thousands(uint64(at.Tried)), plural64(uint64(at.States), "state"), 100*(at.States-at.Waiting)/max(at.States, 1))
 }
 
 // explored prints what a search found out.
@@ -275,7 +282,10 @@ type explored struct {
 	g     *graph.Graph
 	tests []string // files with the invariants
 	r     *explore.Report
-	short bool // one of several: only what is found is told at length
+
+	invariants int  // of these
+	faults     int  // at once, that were asked for; negative: none were
+	short      bool // one of several: only what is found is told at length
 
 	saved map[*explore.Finding]string // the files of their tests
 }
@@ -284,8 +294,11 @@ func (x *explored) text() {
 	w, r := x.e.stdout, x.r
 	if x.short {
 		mark := x.e.paintOut("✓", "32")
-		if len(r.Findings) > 0 {
+		switch {
+		case len(r.Findings) > 0:
 			mark = x.e.paintOut("✗", "31")
+		case !x.asked():
+			mark = x.e.paintOut("▸", "33")
 		}
 		hollow := ""
 		if x.hollow() {
@@ -303,7 +316,8 @@ func (x *explored) text() {
 	}
 	fmt.Fprintf(w, "%s\n", x.e.paintOut(r.Workflow, "1"))
 	fmt.Fprintf(w, "  %s\n", x.extent())
-	fmt.Fprintf(w, "  %s\n\n", x.effort())
+	fmt.Fprintf(w, "  %s\n", x.effort())
+	fmt.Fprintf(w, "  %s\n\n", x.held())
 	width := 0
 	for _, end := range r.Ends {
 		width = max(width, len(runs(end.Runs)))
@@ -323,16 +337,36 @@ func (x *explored) text() {
 		x.finding(i+1, f)
 	}
 	fmt.Fprintln(w)
-	if len(r.Findings) == 0 {
-		fmt.Fprintf(w, "%s nothing is wrong\n", x.e.paintOut("✓", "32"))
-	} else {
+	switch {
+	case len(r.Findings) > 0:
 		fmt.Fprintf(w, "%s %s\n", x.e.paintOut("✗", "31"), plural(len(r.Findings), "finding"))
+	case !x.asked():
+		fmt.Fprintf(w, "%s nothing was found so far\n", x.e.paintOut("▸", "33"))
+	default:
+		fmt.Fprintf(w, "%s nothing is wrong\n", x.e.paintOut("✓", "32"))
 	}
+}
+
+// asked reports whether what was to be tried was: with so many faults as were asked for, or two.
+func (x *explored) asked() bool {
+	most := x.faults
+	if most < 0 {
+		most = 2
+	}
+	return !x.r.Stopped && (x.r.All || x.r.Complete >= most)
+}
+
+// held says by what runs are judged, beside what holds for every workflow.
+func (x *explored) held() string {
+	if len(x.tests) == 0 {
+		return "no test beside it has an invariant: only what holds for every workflow is looked at"
+	}
+	return fmt.Sprintf("held to %s of %s", plural(x.invariants, "invariant"), strings.Join(x.tests, ", "))
 }
 
 // hollow reports whether no run ended well, so that little is known of what comes late.
 func (x *explored) hollow() bool {
-	return !slices.ContainsFunc(x.r.Ends, func(e explore.EndCount) bool { return e.Ending == "completed" || e.Ending == "degraded" })
+	return x.asked() && !slices.ContainsFunc(x.r.Ends, func(e explore.EndCount) bool { return e.Ending == "completed" || e.Ending == "degraded" })
 }
 
 // extent says which runs were tried.
@@ -343,7 +377,9 @@ func (x *explored) extent() string {
 		return "stopped; what was tried until then:"
 	case r.Complete < 0:
 		return "cut off before all runs without a fault were tried: raise --limit"
-	case r.Cut && r.Complete > 0:
+	case r.Cut && !x.asked():
+		return everyRun(r.All, r.Complete) + ", and some with more; then it was cut off: --limit sets when"
+	case r.Cut:
 		return everyRun(r.All, r.Complete) + ", and some with more"
 	}
 	return everyRun(r.All, r.Complete)
@@ -432,7 +468,7 @@ func (x *explored) finding(n int, f *explore.Finding) {
 		fmt.Fprintf(w, "   saved as %s\n", name)
 	}
 	if f.Times > 0 {
-		fmt.Fprintf(w, "   and in %s more\n", plural(f.Times, "way"))
+		fmt.Fprintf(w, "   and in %s more\n", plural64(uint64(f.Times), "way"))
 	}
 }
 

@@ -81,6 +81,9 @@ func slips() []string {
 
 // Run tries the mutants of the definitions.
 func (c *mutateCmd) Run(e *env) error {
+	if c.Kinds != nil && len(c.Kinds) == 0 {
+		return wrong("--kinds names no kind").hinted("leave it out for all of them; wf mutate --help lists them")
+	}
 	for _, kind := range c.Kinds {
 		if !slices.Contains(slips(), kind) {
 			x := wrong("--kinds: there is no kind %s", kind)

@@ -67,6 +67,9 @@ type seen struct {
 	by     map[string]*Finding
 }
 
+// tells reports whether all runs with one fault were tried.
+func (s *seen) tells() bool { return s.report.All || s.report.Complete >= 1 }
+
 // find explores both versions by all demands, and tells what one does and the other does
 // not.
 func (d *differ) find() {
@@ -77,13 +80,19 @@ func (d *differ) find() {
 	out := &Found{All: true, Faults: d.most()}
 	d.told = map[string]bool{}
 	for i, by := range demands {
-		was := d.seek(d.old, by.Old, func(e *entry) *root { return e.old })
-		if d.diff.Stopped {
-			return
-		}
-		is := d.seek(d.new, by.New, func(e *entry) *root { return e.new })
-		if d.diff.Stopped {
-			return
+		var was, is *seen
+		for few := len(d.entries); ; few = (few + 3) / 4 { // fewer inputs are better than not one fault
+			was = d.seek(d.old, by.Old, d.entries[:few], func(e *entry) *root { return e.old })
+			if d.diff.Stopped {
+				return
+			}
+			is = d.seek(d.new, by.New, d.entries[:few], func(e *entry) *root { return e.new })
+			if d.diff.Stopped {
+				return
+			}
+			if few <= 1 || d.most() == 0 || was.tells() && is.tells() {
+				break
+			}
 		}
 		out.add(was, is, i == 0, by.Gone, d.undoes)
 		for _, s := range []*seen{was, is} {
@@ -103,8 +112,8 @@ func (d *differ) most() int {
 	return d.opts.Faults
 }
 
-// seek explores one version. If it takes no input, nothing is found.
-func (d *differ) seek(v *version, rules []*invariant.Set, of func(*entry) *root) *seen {
+// seek explores one version, with the inputs of some pairs. If it takes no input, nothing is found.
+func (d *differ) seek(v *version, rules []*invariant.Set, entries []*entry, of func(*entry) *root) *seen {
 	opts := d.opts
 	opts.Inputs, opts.Examples, opts.given, opts.apart = nil, false, true, true
 	opts.Faults, opts.Limit = d.most(), max(1, d.opts.Choices/hard)
@@ -117,7 +126,7 @@ func (d *differ) seek(v *version, rules []*invariant.Set, of func(*entry) *root)
 			d.opts.Progress(at)
 		}
 	}
-	for _, e := range d.entries {
+	for _, e := range entries {
 		if r := of(e); r != nil && !e.plain {
 			opts.Inputs = append(opts.Inputs, Input{Value: any(r.input), Label: e.input.Label})
 		}

@@ -61,6 +61,7 @@ func (s *search) report(rep *Report) *Report {
 		f.run = w.scenario(&f.Finding)
 		rep.Findings = append(rep.Findings, &f.Finding)
 	}
+	slices.SortStableFunc(rep.Findings, func(a, b *Finding) int { return a.Faults - b.Faults })
 	return rep
 }
 

@@ -242,7 +242,7 @@ func (w *world) judged() {
 		for _, v := range all[w.seen[i]:] {
 			w.breach(breach{kind: Invariant, title: v.Invariant.Name, rule: v.Rule.Text, place: v.Call})
 			if w.story != nil {
-				w.story.note(w.now, "this breaks the invariant: "+v.Why)
+				w.story.note(w.now, "this breaks \""+v.Invariant.Name+"\": "+v.Why)
 			}
 		}
 		w.seen[i] = len(all)

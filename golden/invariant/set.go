@@ -61,6 +61,17 @@ type operation struct {
 	most           []int // rules that bound them
 }
 
+// Size is how many invariants it has rules of.
+func (s *Set) Size() int {
+	n := 0
+	for i := range s.rules {
+		if i == 0 || s.rules[i].of != s.rules[i-1].of {
+			n++
+		}
+	}
+	return n
+}
+
 // New makes the invariants of a workflow ready; nil if there are none. names are the values
 // of the file that declares them.
 func New(all []*suite.Invariant, g *graph.Graph, names map[string]any) *Set {
