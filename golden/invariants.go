@@ -95,6 +95,13 @@ func (w *watch) RunEnded(r *machine.Result) {
 	}
 }
 
+// Endless is told that the run goes on for ever.
+func (w *watch) Endless() {
+	if w.monitor != nil {
+		w.monitor.Endless()
+	}
+}
+
 // watched is who watches a run of a workflow.
 func (s *scenario) watched(g *graph.Graph, run invariant.Run) *watch {
 	return &watch{s: s, monitor: s.monitor(g, run)}

@@ -616,6 +616,10 @@ func (s *scenario) execute(st *suite.Run) bool {
 		return false
 	case err != nil:
 		s.result.fail(CodeBroken, st.Span, "%v", err).Trace = s.traceText(nil)
+		var stuck *sim.Stuck
+		if errors.As(err, &stuck) {
+			w.Endless()
+		}
 		w.tell(st)
 		return false
 	}

@@ -87,7 +87,7 @@ func (c *exploreCmd) Run(e *env) error {
 	findings, saved := 0, map[string]bool{}
 	for _, of := range todo {
 		opts := opts
-		show := &explored{e: e, g: of.graph, file: of.file, short: len(todo) > 1, faults: opts.Faults, saved: map[*explore.Finding]string{}}
+		show := &explored{e: e, g: of.graph, file: of.file, short: len(todo) > 1, twice: of.twice(todo), faults: opts.Faults, saved: map[*explore.Finding]string{}}
 		if show.tests, err = beginnings(e, of.file, of.graph, c.Input, false, &opts); err != nil {
 			return err
 		}
@@ -137,6 +137,11 @@ func (c *exploreCmd) Run(e *env) error {
 type defined struct {
 	file  string
 	graph *graph.Graph
+}
+
+// twice reports whether another one has the same name.
+func (d defined) twice(all []defined) bool {
+	return slices.ContainsFunc(all, func(o defined) bool { return o.file != d.file && o.graph.FullName() == d.graph.FullName() })
 }
 
 // workflows are those to explore: all of the files, or the one that is asked for.
@@ -286,6 +291,7 @@ type explored struct {
 	invariants int  // of these
 	faults     int  // at once, that were asked for; negative: none were
 	short      bool // one of several: only what is found is told at length
+	twice      bool // another of these has its name
 
 	saved map[*explore.Finding]string // the files of their tests
 }
@@ -304,7 +310,11 @@ func (x *explored) text() {
 		if x.hollow() {
 			hollow = "; " + x.e.paintOut("no run completes", "33")
 		}
-		fmt.Fprintf(w, "%s %s: %s; %s%s\n", mark, r.Workflow, x.extent(), x.effort(), hollow)
+		name := r.Workflow
+		if x.twice {
+			name += " (" + x.file + ")"
+		}
+		fmt.Fprintf(w, "%s %s: %s; %s%s\n", mark, name, x.extent(), x.effort(), hollow)
 		for i, f := range r.Findings {
 			fmt.Fprintln(w)
 			x.finding(i+1, f)
@@ -523,6 +533,7 @@ type (
 	exploredObject struct {
 		Version  int              `json:"explore_version"`
 		Workflow string           `json:"workflow"`
+		File     string           `json:"file"`
 		Faults   int              `json:"faults"` // of which all runs were tried; -1: of none
 		All      bool             `json:"all"`
 		Stopped  bool             `json:"stopped"`
@@ -582,7 +593,7 @@ func (x *explored) json() error {
 		}
 		return out
 	}
-	o := exploredObject{Version: exploreVersion, Workflow: r.Workflow, Faults: r.Complete, All: r.All, Stopped: r.Stopped, Runs: strconv.FormatUint(r.Runs, 10), States: r.States, Tried: r.Tried,
+	o := exploredObject{Version: exploreVersion, Workflow: r.Workflow, File: x.file, Faults: r.Complete, All: r.All, Stopped: r.Stopped, Runs: strconv.FormatUint(r.Runs, 10), States: r.States, Tried: r.Tried,
 		Inputs: []exploreInput{}, Endings: []exploreEnding{}, Table: []exploreRow{}, Findings: []exploreFinding{}}
 	for _, in := range r.Inputs {
 		o.Inputs = append(o.Inputs, input(in))

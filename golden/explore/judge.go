@@ -50,6 +50,8 @@ func anyItem(place string) string {
 func (w *world) end() End {
 	if !w.m.Done() {
 		w.breach(breach{kind: Stuck, title: "the run never ends", place: w.waitsFor()})
+		w.monitors.Endless()
+		w.judged()
 		return End{Ending: "stuck", Wrong: true}
 	}
 	r := w.m.Result()

@@ -82,6 +82,13 @@ func (all Monitors) RunEnded(r *machine.Result) {
 	}
 }
 
+// Endless says that the run goes on for ever.
+func (all Monitors) Endless() {
+	for _, m := range all {
+		m.Endless()
+	}
+}
+
 // Digest is a hash of everything that the rules can still depend on.
 func (all Monitors) Digest() uint64 {
 	h := uint64(offset)
