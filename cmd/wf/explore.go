@@ -327,7 +327,11 @@ func (x *explored) text() {
 	fmt.Fprintf(w, "%s\n", x.e.paintOut(r.Workflow, "1"))
 	fmt.Fprintf(w, "  %s\n", x.extent())
 	fmt.Fprintf(w, "  %s\n", x.effort())
-	fmt.Fprintf(w, "  %s\n\n", x.held())
+	fmt.Fprintf(w, "  %s\n", x.held())
+	for _, u := range x.untested() {
+		fmt.Fprintf(w, "  %s never put to the test: %q: %s\n", x.e.paintOut("▸", "33"), u.Invariant, u.Rule)
+	}
+	fmt.Fprintln(w)
 	width := 0
 	for _, end := range r.Ends {
 		width = max(width, len(runs(end.Runs)))
@@ -364,6 +368,15 @@ func (x *explored) asked() bool {
 		most = 2
 	}
 	return !x.r.Stopped && (x.r.All || x.r.Complete >= most)
+}
+
+// untested are the rules of which nothing is known: no run has come to what they are about. In a
+// search that was cut off one may come yet.
+func (x *explored) untested() []explore.Untested {
+	if !x.asked() {
+		return nil
+	}
+	return x.r.Untested
 }
 
 // held says by what runs are judged, beside what holds for every workflow.

@@ -3,6 +3,8 @@ package explore
 import (
 	"math/bits"
 	"slices"
+
+	"wf/lang/suite"
 )
 
 // Report is what a search found out.
@@ -19,7 +21,12 @@ type Report struct {
 	Ends     []EndCount
 	Table    []Row
 	Findings []*Finding
+	Untested []Untested // in the order of the files
 }
+
+// Untested is a rule of an invariant that no run has put to the test: that none breaks it
+// says nothing.
+type Untested struct{ Invariant, Rule string }
 
 // EndCount is how many runs ended in a way.
 type EndCount struct {
@@ -42,6 +49,13 @@ func (s *search) report(rep *Report) *Report {
 	}
 	rep.States, rep.Tried = len(s.nodes), s.tried
 	s.count(rep)
+	for _, set := range s.opts.Invariants {
+		set.Rules(func(of *suite.Invariant, r *suite.Rule) {
+			if !s.tested[r] {
+				rep.Untested = append(rep.Untested, Untested{of.Name, r.Text})
+			}
+		})
+	}
 	if rep.All || rep.Complete > 0 {
 		s.table(rep)
 	}

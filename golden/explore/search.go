@@ -14,6 +14,7 @@ import (
 	"wf/lang/diag"
 	"wf/lang/expr"
 	"wf/lang/graph"
+	"wf/lang/suite"
 	"wf/lang/value"
 )
 
@@ -39,7 +40,8 @@ type search struct {
 	ends     []End
 	endAt    map[End]int32
 	findings map[string]*found
-	order    []string // of findings
+	order    []string             // of findings
+	tested   map[*suite.Rule]bool // put to the test in some run
 	tried    int
 	skipped  bool // there is more that can happen: another fault
 }
@@ -108,6 +110,7 @@ type grown struct {
 	faults int16
 	tried  bool // what can happen behind it follows in the list
 	breaks []breach
+	tested []*suite.Rule // of a run that has ended
 	err    error
 }
 
@@ -125,7 +128,7 @@ type breach struct {
 }
 
 func newSearch(g *graph.Graph, opts Options) *search {
-	s := &search{graph: g, opts: opts, menus: newMenus(g, opts.Heard, opts.focus, opts.pairs), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, waits: map[string]*graph.Call{}}
+	s := &search{graph: g, opts: opts, menus: newMenus(g, opts.Heard, opts.focus, opts.pairs), known: map[value.Digest]int32{}, labelAt: map[label]int32{}, also: map[int32][]string{}, endAt: map[End]int32{}, findings: map[string]*found{}, tested: map[*suite.Rule]bool{}, waits: map[string]*graph.Call{}}
 	graphs := append([]*graph.Graph{g}, g.Called()...)
 	s.sayingSo = sayingSo(graphs)
 	for _, each := range graphs {
@@ -540,6 +543,7 @@ func (s *search) result(w *world) grown {
 	if _, ok := w.due(); w.m.Done() || !ok {
 		end := w.end()
 		g.end, g.breaks = &end, w.breaks
+		w.monitors.Tested(func(_ *suite.Invariant, r *suite.Rule) { g.tested = append(g.tested, r) })
 		return g
 	}
 	g.key, g.breaks = s.digest(w), w.breaks
@@ -592,6 +596,9 @@ func (s *search) merge(from int32, g *grown) (to int32, isNew bool) {
 	}
 	n.edges++
 	s.edges = append(s.edges, e)
+	for _, r := range g.tested {
+		s.tested[r] = true
+	}
 	for _, b := range g.breaks {
 		s.breach(from, g, b)
 	}

@@ -555,6 +555,24 @@ func (m *Monitor) Endless() {
 	}
 }
 
+// Tested tells of the rules that the run has put to the test so far: what they are about has
+// been called, and the condition of those that have one has held. Rules about all that
+// happens, and about the end, always are.
+func (m *Monitor) Tested(tell func(*suite.Invariant, *suite.Rule)) {
+	for i := range m.rules {
+		r, yes := &m.set.rules[i], true
+		switch r.Kind {
+		case suite.Implies:
+			yes = m.rules[i].latched
+		case suite.NeverCall, suite.AtMost:
+			yes = m.ops[r.op].calls > 0
+		}
+		if yes {
+			tell(r.of, r.Rule)
+		}
+	}
+}
+
 // setRun gives `run` its value.
 func (m *Monitor) setRun(r *machine.Result) {
 	run := map[string]any{"id": m.of.ID, "correlation_id": m.of.CorrelationID, "started_at": m.of.Start.UTC().Format(time.RFC3339Nano), "ending": "", "took": value.FormatDuration(m.now)}

@@ -3,6 +3,7 @@ package invariant
 import (
 	"wf/builtins"
 	"wf/interpreter/machine"
+	"wf/lang/suite"
 )
 
 // Monitors watch one run together, each for the invariants of one file.
@@ -86,6 +87,13 @@ func (all Monitors) RunEnded(r *machine.Result) {
 func (all Monitors) Endless() {
 	for _, m := range all {
 		m.Endless()
+	}
+}
+
+// Tested tells of the rules that the run has put to the test so far.
+func (all Monitors) Tested(tell func(*suite.Invariant, *suite.Rule)) {
+	for _, m := range all {
+		m.Tested(tell)
 	}
 }
 

@@ -61,6 +61,13 @@ type operation struct {
 	most           []int // rules that bound them
 }
 
+// Rules lists its rules with the invariants that they are of.
+func (s *Set) Rules(tell func(*suite.Invariant, *suite.Rule)) {
+	for i := range s.rules {
+		tell(s.rules[i].of, s.rules[i].Rule)
+	}
+}
+
 // Size is how many invariants it has rules of.
 func (s *Set) Size() int {
 	n := 0
