@@ -544,19 +544,20 @@ const exploreVersion = 1
 
 type (
 	exploredObject struct {
-		Version  int              `json:"explore_version"`
-		Workflow string           `json:"workflow"`
-		File     string           `json:"file"`
-		Faults   int              `json:"faults"` // of which all runs were tried; -1: of none
-		All      bool             `json:"all"`
-		Stopped  bool             `json:"stopped"`
-		Runs     string           `json:"runs"` // a number, which may be larger than JSON's
-		States   int              `json:"states"`
-		Tried    int              `json:"tried"`
-		Inputs   []exploreInput   `json:"inputs"`
-		Endings  []exploreEnding  `json:"endings"`
-		Table    []exploreRow     `json:"table"`
-		Findings []exploreFinding `json:"findings"`
+		Version  int               `json:"explore_version"`
+		Workflow string            `json:"workflow"`
+		File     string            `json:"file"`
+		Faults   int               `json:"faults"` // of which all runs were tried; -1: of none
+		All      bool              `json:"all"`
+		Stopped  bool              `json:"stopped"`
+		Runs     string            `json:"runs"` // a number, which may be larger than JSON's
+		States   int               `json:"states"`
+		Tried    int               `json:"tried"`
+		Inputs   []exploreInput    `json:"inputs"`
+		Endings  []exploreEnding   `json:"endings"`
+		Table    []exploreRow      `json:"table"`
+		Findings []exploreFinding  `json:"findings"`
+		Untested []exploreUntested `json:"untested"`
 	}
 	exploreInput struct {
 		Label string `json:"label"`
@@ -577,6 +578,10 @@ type (
 		Also  []string     `json:"also,omitempty"`
 		Once  []exploreEnd `json:"once,omitempty"`
 		Stays []exploreEnd `json:"stays,omitempty"`
+	}
+	exploreUntested struct {
+		Invariant string `json:"invariant"`
+		Rule      string `json:"rule"`
 	}
 	exploreFinding struct {
 		Kind   explore.Kind  `json:"kind"`
@@ -607,7 +612,7 @@ func (x *explored) json() error {
 		return out
 	}
 	o := exploredObject{Version: exploreVersion, Workflow: r.Workflow, File: x.file, Faults: r.Complete, All: r.All, Stopped: r.Stopped, Runs: strconv.FormatUint(r.Runs, 10), States: r.States, Tried: r.Tried,
-		Inputs: []exploreInput{}, Endings: []exploreEnding{}, Table: []exploreRow{}, Findings: []exploreFinding{}}
+		Inputs: []exploreInput{}, Endings: []exploreEnding{}, Table: []exploreRow{}, Findings: []exploreFinding{}, Untested: []exploreUntested{}}
 	for _, in := range r.Inputs {
 		o.Inputs = append(o.Inputs, input(in))
 	}
@@ -624,6 +629,9 @@ func (x *explored) json() error {
 			out.Story = append(out.Story, exploreLine{float64(l.At) / float64(time.Millisecond), l.Text, l.Note})
 		}
 		o.Findings = append(o.Findings, out)
+	}
+	for _, u := range x.untested() {
+		o.Untested = append(o.Untested, exploreUntested(u))
 	}
 	return writeJSON(x.e.stdout, o)
 }
