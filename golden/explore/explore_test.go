@@ -184,17 +184,11 @@ func ruled(t *testing.T, src, rules string) (*graph.Graph, *invariant.Set) {
 // TestWood: a tree of states ends where it becomes large, however many choices there are in each
 // of them. Here each of many calls may have taken effect before the process dies.
 func TestWood(t *testing.T) {
-	g := parse(t, `service shop { operation do { 201, 503 } }
-workflow w {
-  step a { call shop.do }
-  step b { call shop.do }
-  step c { call shop.do }
-  step d { call shop.do }
-  step e { call shop.do }
-  step f { call shop.do }
-  step g { call shop.do }
-  step h { call shop.do }
-}`)
+	var steps strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&steps, "  step x%d { call shop.do }\n", i)
+	}
+	g := parse(t, "service shop { operation do { 201, 503 } }\nworkflow w {\n"+steps.String()+"}")
 	s := newSearch(g, Options{Examples: true, Crash: true, Attempts: usualAttempts, Items: usualItems})
 	if err := s.begin(); err != nil {
 		t.Fatal(err)
