@@ -5,9 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
-	"wf/golden"
 	"wf/golden/explore"
 	"wf/golden/invariant"
 	"wf/lang"
@@ -152,17 +150,9 @@ func (s *side) rulesIn(test string, of *side, only []demanded, out *ruleset) {
 // testsOf finds the test files beside a definition that say what must be true of its runs,
 // though they may have errors.
 func (s *side) testsOf(e *env) (tests []string) {
-	dir := path.Dir(path.Clean(s.file))
-	files, err := golden.TestFiles(hostFS{}, dir)
-	if err != nil {
-		return nil
-	}
-	for _, name := range files {
-		if path.Dir(name) != dir {
-			continue
-		}
+	for _, name := range testsBeside(s.file) {
 		p, problems := lang.Load(hostFS{}, name, lang.Options{Catalog: services(1), StubHandlers: true, Uncalled: true})
-		if problems.HasErrors() && p.Suite != nil && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(s.file), path.Ext(s.file))) {
+		if problems.HasErrors() && p.Suite != nil && namedAfter(name, s.file) {
 			fmt.Fprintf(e.stderr, "%s has errors, so its inputs are left out, and invariants that are wrong: wf check %s\n", name, name)
 		}
 		if p.Suite != nil && slices.ContainsFunc(p.Suite.Invariants, func(inv *suite.Invariant) bool { return s.graph.Same(inv.Graph) }) {

@@ -208,16 +208,9 @@ func beginnings(e *env, file string, g *graph.Graph, input string, tolerant bool
 		}
 		opts.Inputs = []explore.Input{{Value: v, Label: input}}
 	}
-	names, err := golden.TestFiles(hostFS{}, path.Dir(path.Clean(file)))
-	if err != nil {
-		return nil, nil // there are none to be read
-	}
-	for _, name := range names {
-		if path.Dir(name) != path.Dir(path.Clean(file)) {
-			continue
-		}
+	for _, name := range testsBeside(file) {
 		p, problems := lang.Load(hostFS{}, name, lang.Options{Catalog: services(1)})
-		if problems.HasErrors() && !tolerant && strings.HasPrefix(path.Base(name), strings.TrimSuffix(path.Base(file), path.Ext(file))) {
+		if problems.HasErrors() && !tolerant && namedAfter(name, file) {
 			if err := e.tell(problems, p.Sources); err != nil {
 				return nil, err
 			}
@@ -231,6 +224,21 @@ func beginnings(e *env, file string, g *graph.Graph, input string, tolerant bool
 		}
 	}
 	return tests, nil
+}
+
+// testsBeside lists the test files in the folder of a definition; none if it cannot be read.
+func testsBeside(file string) []string {
+	dir := path.Dir(path.Clean(file))
+	files, err := golden.TestFiles(hostFS{}, dir)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(files, func(name string) bool { return path.Dir(name) != dir })
+}
+
+// namedAfter reports whether a test file is that of a definition, by its name.
+func namedAfter(test, file string) bool {
+	return strings.HasPrefix(path.Base(test), strings.TrimSuffix(path.Base(file), path.Ext(file)))
 }
 
 // save writes a test of each finding.

@@ -543,7 +543,7 @@ func (s *search) result(w *world) grown {
 	if _, ok := w.due(); w.m.Done() || !ok {
 		end := w.end()
 		g.end, g.breaks = &end, w.breaks
-		w.monitors.Tested(func(_ *suite.Invariant, r *suite.Rule) { g.tested = append(g.tested, r) })
+		w.monitors.Tested(func(r *suite.Rule) { g.tested = append(g.tested, r) })
 		return g
 	}
 	g.key, g.breaks = s.digest(w), w.breaks

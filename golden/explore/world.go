@@ -331,23 +331,20 @@ func (w *world) fate(place string, usual bool) bool {
 	if strings.Contains(place, "[") {
 		name, most = anyItem(place), w.s.opts.Items
 	}
-	open := func(f fate) bool { return f.name == name }
-	n := 0
+	n, took := 0, usual
 	for _, f := range w.fates {
-		if open(f) {
+		if f.name == name {
 			n++
+		}
+		if f.name == name || n == 0 {
+			took = f.took
 		}
 	}
 	if n < most && len(w.fates) < fates {
-		w.fates = append(w.fates, fate{name, (w.choose(2) == 0) == usual})
-		return w.fates[len(w.fates)-1].took
+		took = (w.choose(2) == 0) == usual
+		w.fates = append(w.fates, fate{name, took})
 	}
-	for i := len(w.fates) - 1; i >= 0; i-- {
-		if open(w.fates[i]) || n == 0 {
-			return w.fates[i].took
-		}
-	}
-	return usual
+	return took
 }
 
 // fates is of how many calls that are given up at once each may take effect or not.

@@ -558,7 +558,7 @@ func (m *Monitor) Endless() {
 // Tested tells of the rules that the run has put to the test so far: what they are about has
 // been called, and the condition of those that have one has held. Rules about all that
 // happens, and about the end, always are.
-func (m *Monitor) Tested(tell func(*suite.Invariant, *suite.Rule)) {
+func (m *Monitor) Tested(tell func(*suite.Rule)) {
 	for i := range m.rules {
 		r, yes := &m.set.rules[i], true
 		switch r.Kind {
@@ -568,7 +568,7 @@ func (m *Monitor) Tested(tell func(*suite.Invariant, *suite.Rule)) {
 			yes = m.ops[r.op].calls > 0
 		}
 		if yes {
-			tell(r.of, r.Rule)
+			tell(r.Rule)
 		}
 	}
 }

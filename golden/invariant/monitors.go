@@ -91,7 +91,7 @@ func (all Monitors) Endless() {
 }
 
 // Tested tells of the rules that the run has put to the test so far.
-func (all Monitors) Tested(tell func(*suite.Invariant, *suite.Rule)) {
+func (all Monitors) Tested(tell func(*suite.Rule)) {
 	for _, m := range all {
 		m.Tested(tell)
 	}

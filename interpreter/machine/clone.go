@@ -11,8 +11,7 @@ import (
 // listens to it. A machine is copied between two events, never while Apply runs. The two
 // share scratch memory, so they must not be used at the same time.
 func (m *Machine) Clone(ended func(StepResult)) *Machine {
-	cl := &cloner{from: m.shared, ended: ended, machines: map[*Machine]*Machine{}, scopes: map[*scope]*scope{}, execs: map[*exec]*exec{}, calls: map[*callState]*callState{}}
-	return cl.machine(m)
+	return (&cloner{from: m.shared, ended: ended}).machine(m)
 }
 
 // cloner copies what can change. What can not is shared: the definition, values, results,
@@ -37,9 +36,9 @@ type cloner struct {
 }
 
 // once finds the copy of something, or makes room for one: then first is true, and it is to
-// be filled.
+// be filled. The copy of nil is nil.
 func once[T any](known *map[*T]*T, of *T) (c *T, first bool) {
-	if c = (*known)[of]; c != nil {
+	if c = (*known)[of]; c != nil || of == nil {
 		return c, false
 	}
 	if *known == nil {
@@ -51,27 +50,20 @@ func once[T any](known *map[*T]*T, of *T) (c *T, first bool) {
 }
 
 func (cl *cloner) machine(m *Machine) *Machine {
-	if m == nil {
-		return nil
-	}
 	c, first := once(&cl.machines, m)
 	if !first {
 		return c
 	}
-	if m.seq == 0 {
+	if m.seq == 0 { // it is the first to be copied
 		cl.to = &c.room.shared
 	}
-	*c = Machine{caller: m.caller, g: m.g, cfg: m.cfg, eval: m.eval, env: maps.Clone(m.env), begun: m.begun, done: m.done, linked: m.linked,
+	*c = Machine{shared: cl.to, caller: m.caller, g: m.g, cfg: m.cfg, eval: m.eval, env: maps.Clone(m.env), begun: m.begun, done: m.done, linked: m.linked,
 		running: m.running, limit: m.limit, since: m.since, within: m.within, err: m.err, failures: m.failures, cancelled: m.cancelled,
 		stopped: m.stopped, pasts: slices.Clone(m.pasts), outcome: m.outcome, breaks: m.breaks, result: m.result, undoings: m.undoings,
 		concluding: m.concluding, compensated: m.compensated, undone: m.undone, left: slices.Clip(m.left)}
 	c.cfg.Ended, c.cfg.Trace, c.cfg.Cover, c.eval.Observe = cl.ended, nil, nil, nil
 	if m.seq == 0 {
-		c.shared = cl.to
 		cl.common()
-	} else {
-		cl.machine(m.runs[0])
-		c.shared = cl.to
 	}
 	c.spare, c.ready = c.room.spare[:0], append(heap(c.room.ready[:0]), cl.heap(m.ready)...)
 	c.scopes = make([]*scope, len(m.scopes))
@@ -142,9 +134,6 @@ func (cl *cloner) common() {
 }
 
 func (cl *cloner) scope(s *scope) *scope {
-	if s == nil {
-		return nil
-	}
 	c, first := once(&cl.scopes, s)
 	if !first {
 		return c
@@ -170,9 +159,6 @@ func (cl *cloner) heap(h heap) heap {
 }
 
 func (cl *cloner) exec(x *exec) *exec {
-	if x == nil {
-		return nil
-	}
 	c, first := once(&cl.execs, x)
 	if !first {
 		return c
@@ -190,9 +176,6 @@ func (cl *cloner) exec(x *exec) *exec {
 }
 
 func (cl *cloner) call(cs *callState) *callState {
-	if cs == nil {
-		return nil
-	}
 	c, first := once(&cl.calls, cs)
 	if !first {
 		return c
@@ -207,9 +190,6 @@ func (cl *cloner) call(cs *callState) *callState {
 }
 
 func (cl *cloner) inner(in *inner) *inner {
-	if in == nil {
-		return nil
-	}
 	c, first := once(&cl.inners, in)
 	if !first {
 		return c
@@ -224,9 +204,6 @@ func (cl *cloner) inner(in *inner) *inner {
 }
 
 func (cl *cloner) effect(e *effect) *effect {
-	if e == nil {
-		return nil
-	}
 	c, first := once(&cl.effects, e)
 	if first {
 		*c = *e
@@ -286,9 +263,6 @@ func (w window) clone() window {
 }
 
 func (cl *cloner) ticket(t *ticket) *ticket {
-	if t == nil {
-		return nil
-	}
 	c, first := once(&cl.tickets, t)
 	if !first {
 		return c
@@ -301,9 +275,6 @@ func (cl *cloner) ticket(t *ticket) *ticket {
 
 // waiter copies a wait; its place in the line is given to it by its mailbox.
 func (cl *cloner) waiter(w *waiter) *waiter {
-	if w == nil {
-		return nil
-	}
 	c, first := once(&cl.waiters, w)
 	if first {
 		c.run, c.of, c.call = cl.machine(w.run), cl.exec(w.of), cl.call(w.call)
